@@ -1,0 +1,44 @@
+# edge-sr: `make demo` upscales a real clip, `make test` checks everything. Both set up .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint types format test-runtime clean
+
+demo: .venv/.cpu
+	$(BIN)/python -m bench.demo
+
+test: lint types
+	$(BIN)/python -m pytest -m "not gpu"
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# the runtime alone, as a device has it: no TensorFlow. make test-runtime PYTHON=python3.12
+test-runtime:
+	$(PYTHON) -m venv --clear build/venv-runtime
+	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest
+	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu"
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python is $$($(PYTHON) --version); 3.10 or later is needed: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.cpu: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[cpu]'
+	@touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[cpu,convert,train,bench,dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist demo *.egg-info

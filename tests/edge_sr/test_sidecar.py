@@ -1,0 +1,94 @@
+"""A model and its facts travel together, or the model is not opened."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from edge_sr.errors import ModelFileError
+from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
+
+FACTS = {
+    "name": "tiny",
+    "architecture": "edge_unet",
+    "scale": "3/2",
+    "color": "luma",
+    "width": None,
+    "height": None,
+    "output_width": None,
+    "output_height": None,
+    "precision": "fp32",
+    "parameters": 10,
+    "macs_720p": 20,
+    "made_from": "tiny.keras",
+    "made_from_sha256": "00",
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(b"not really a network")
+    write_sidecar(path, Sidecar(sha256=sha256_of(path), **FACTS))
+    return path
+
+
+def test_what_was_written_is_read_back(model: Path) -> None:
+    sidecar = load_sidecar(model)
+    assert sidecar.ratio == Fraction(3, 2)
+    assert sidecar.channels == 1
+    assert sidecar.output_size(7, 5) == (10, 7)
+    assert list(model.parent.glob("*.part")) == []
+
+
+def test_a_changed_model_is_refused(model: Path) -> None:
+    model.write_bytes(b"another network")
+    with pytest.raises(ModelFileError, match=r"sha256 is .*; convert the model again"):
+        load_sidecar(model)
+
+
+@pytest.mark.parametrize("missing", ["tiny.onnx", "tiny.onnx.json"])
+def test_a_lonely_file_is_refused(model: Path, missing: str) -> None:
+    (model.parent / missing).unlink()
+    with pytest.raises(ModelFileError, match=rf"{missing}: no such file.*travel together"):
+        load_sidecar(model)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"extra": 1}, "unknown fields: extra"),
+        ({"scale": None}, r"scale is None; expected str"),
+        ({"scale": "1/2"}, r"scale is '1/2'; expected a fraction of 1 or more"),
+        ({"scale": "2/0"}, r"scale is '2/0'"),
+        ({"parameters": "10"}, r"parameters is '10'; expected int"),
+        ({"parameters": True}, r"parameters is True; expected int"),
+        ({"color": "cmyk"}, r"color is 'cmyk'; expected luma or rgb"),
+        ({"precision": "fp8"}, r"precision is 'fp8'; expected fp32, fp16, int8"),
+        ({"width": 3}, r"width is 3; expected 4\.\.16384"),
+        ({"schema": 2}, r"schema is 2; expected 1; update edge-sr"),
+        ({"quality": []}, r"quality is \[\]"),
+    ],
+)
+def test_a_field_out_of_place_is_named(
+    model: Path, change: dict[str, object], message: str
+) -> None:
+    path = sidecar_path(model)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelFileError, match=message):
+        load_sidecar(model)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "\x00"])
+def test_what_is_no_json_object_is_refused(model: Path, text: str) -> None:
+    sidecar_path(model).write_text(text)
+    with pytest.raises(ModelFileError, match=r"cannot be read|expected a JSON object"):
+        load_sidecar(model)
+
+
+def test_a_fixed_target_decides_the_output_size() -> None:
+    fixed = FACTS | {"width": 1280, "height": 720, "output_width": 1366, "output_height": 768}
+    assert Sidecar(sha256="0", **fixed).output_size(1280, 720) == (1366, 768)
