@@ -1,0 +1,165 @@
+"""A Keras file -> an ONNX file that takes and gives uint8 frames, checked against Keras.
+
+``python -m convert.export_onnx --model FILE.keras --output FILE.onnx``
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.sidecar import Sidecar, sha256_of, write_sidecar
+
+from .ends import attach_ends
+from .graph import count_macs, set_size
+from .parity import check_parity
+
+EXAMPLES = """\
+examples:
+  python -m convert.export_onnx --model edge-unet-s-x2.keras --output edge-unet-s-x2.onnx
+  python -m convert.export_onnx --model mine.keras --range 0..1 --size 1280x720 --output mine.onnx
+"""
+RANGES = {"0..255": (255.0, 0.0), "0..1": (1.0, 0.0), "-1..1": (2.0, -1.0)}  # levels, offset
+TRACE = 24  # multiples of the size step that a free-size model is traced at
+
+
+def export(
+    source: Path,
+    output: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    value_range: str = "0..255",
+    force: bool = False,
+    training_record: dict[str, Any] | None = None,
+) -> Sidecar:
+    """Convert a Keras file and write ``output`` with its sidecar, or nothing at all.
+
+    Args:
+        size: (rows, columns) to fix the file to; None leaves them free where the model allows.
+        value_range: what the Keras model takes and gives for black..white, a key of RANGES.
+
+    Raises:
+        ModelFileError: the source cannot be opened safely or is no image-to-image model, the
+            output exists or cannot be written, or ONNX Runtime's result is not Keras's.
+    """
+    if output.suffix != ".onnx":
+        raise ModelFileError(f"{output}: expected a name that ends in .onnx")
+    if output.exists() and not force:
+        raise ModelFileError(f"{output}: exists; use --force to replace it")
+    from . import from_keras  # TensorFlow takes seconds to import: only when there is work
+
+    model = from_keras.load_keras(source)
+    contract = from_keras.probe(model)
+    if contract.size and size and contract.size != size:
+        rows, columns = contract.size
+        raise ModelFileError(f"{source}: takes {columns}x{rows} only; leave --size out")
+    size = contract.size or size
+    step = contract.multiple
+    rows, columns = (-(-side // step) * step for side in size or (TRACE * step, (TRACE + 1) * step))
+    core = from_keras.to_core(model, rows, columns)
+    if size is None:
+        set_size(core, None, None)
+    ends: dict[str, Any] = {
+        "channels": contract.channels,
+        "multiple": step,
+        "scale": contract.scale,
+        "size": size,
+        "target": contract.target,
+        "value_range": RANGES[value_range],
+    }
+    wrapped = attach_ends(core, **ends)
+    name, parameters = from_keras.architecture(model)
+    part = output.with_name(output.name + ".part")
+    try:
+        onnx.save(wrapped, part)
+        check_parity(from_keras.reference(model), part, **ends)
+        sidecar = Sidecar(
+            name=output.stem,
+            architecture=name,
+            scale=str(contract.scale),
+            color="luma" if contract.channels == 1 else "rgb",
+            width=size[1] if size else None,
+            height=size[0] if size else None,
+            output_width=_side(wrapped, 2) if size else None,
+            output_height=_side(wrapped, 1) if size else None,
+            precision="fp32",
+            parameters=parameters,
+            macs_720p=count_macs(core, *(contract.size or (720, 1280))),
+            sha256=sha256_of(part),
+            made_from=source.name,
+            made_from_sha256=sha256_of(source),
+            training=training_record or {},
+            tools=from_keras.tools(),
+        )
+        os.replace(part, output)
+        write_sidecar(output, sidecar)
+    except OSError as error:
+        raise ModelFileError(f"{output}: cannot be written ({error.strerror})") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return sidecar
+
+
+def _side(model: onnx.ModelProto, axis: int) -> int:
+    return int(model.graph.output[0].type.tensor_type.shape.dim[axis].dim_value)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "1280x720" -> (720, 1280), rows first."""
+    columns, separator, rows = text.lower().partition("x")
+    if not (separator and rows.isdigit() and columns.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected WIDTHxHEIGHT, as 1280x720")
+    if not (4 <= int(rows) <= 8192 and 4 <= int(columns) <= 8192):
+        raise argparse.ArgumentTypeError(f"{text}: sides must lie in 4..8192")
+    return int(rows), int(columns)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.export_onnx",
+        description="Convert a Keras super-resolution model to an ONNX file for edge-sr.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", type=Path, required=True, help="a .keras file")
+    parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--size", type=parse_size, help="fix the frame size, as 1280x720")
+    parser.add_argument(
+        "--range",
+        choices=RANGES,
+        default="0..255",
+        help="what black..white is to the Keras model (default: 0..255, as edge-sr's own)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing output")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when the file was written, 1 when it was not; wrong usage exits with 2."""
+    args = build_parser().parse_args(argv)
+    try:
+        sidecar = export(
+            args.model, args.output, size=args.size, value_range=args.range, force=args.force
+        )
+    except EdgeSRError as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 1
+    size = f"{sidecar.width}x{sidecar.height}" if sidecar.width else "any size"
+    print(
+        f"{args.output}: {sidecar.color}, x{float(sidecar.ratio):g}, {size}, "
+        f"{sidecar.parameters:,} parameters, equal to Keras"
+    )
+    hint = f"next: edge-sr run --model {args.output} --input VIDEO --output OUT.mp4"
+    print(hint, file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""Keras -> ONNX: the file contract, equality with Keras, and refusals that leave nothing behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from convert.export_onnx import export, main
+from edge_sr import Upscaler
+from edge_sr.errors import ModelFileError
+from edge_sr.sidecar import load_sidecar, sha256_of
+
+keras = pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def exported(tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("onnx")
+    paths = {name: folder / f"{path.stem}.onnx" for name, path in tiny.items()}
+    for name, path in paths.items():
+        export(tiny[name], path)
+    return paths
+
+
+def run(path: Path, frame: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(None, {"frame": frame})[0]
+
+
+@pytest.mark.parametrize(("name", "scale"), [("2", 2), ("3/2", 1.5), ("deep", 2)])
+@pytest.mark.parametrize("size", [(32, 48), (33, 47), (5, 64)])
+def test_any_size_goes_through_odd_ones_cropped(
+    exported: dict[str, Path], name: str, scale: float, size: tuple[int, int]
+) -> None:
+    frame = np.random.default_rng(1).integers(0, 256, (1, *size, 1), dtype=np.uint8)
+    result = run(exported[name], frame)
+    assert result.shape == (1, int(size[0] * scale), int(size[1] * scale), 1)
+    assert result.dtype == np.uint8
+
+
+def test_the_file_is_keras_function_to_a_grey_level(
+    tiny: dict[str, Path], exported: dict[str, Path]
+) -> None:
+    import training.models  # noqa: F401 - registers the layers
+
+    frame = np.random.default_rng(2).integers(0, 256, (1, 40, 36, 1), dtype=np.uint8)
+    for name in ("2", "3/2"):
+        model = keras.saving.load_model(tiny[name], compile=False, safe_mode=True)
+        expected = np.clip(np.rint(np.asarray(model(frame.astype(np.float32)))), 0, 255)
+        difference = np.abs(run(exported[name], frame) - expected)
+        assert difference.max() <= 1
+        assert np.mean(difference > 0) <= 1e-3
+
+
+def test_the_graph_is_clean(exported: dict[str, Path]) -> None:
+    graph = onnx.load(exported["2"]).graph
+    operators = {node.op_type for node in graph.node}
+    assert operators.isdisjoint({"Transpose", "Reshape", "Gather", "Identity", "Tile"})
+    assert [node.op_type for node in graph.node].count("DepthToSpace") == 1
+    for node in graph.node:
+        attributes = {item.name for item in node.attribute}
+        assert "auto_pad" not in attributes, node.name
+    pads = [node for node in graph.node if node.op_type == "Pad"]
+    assert {onnx.helper.get_node_attr_value(node, "mode") for node in pads} == {b"edge"}
+    read = {name for node in graph.node for name in node.input}
+    assert {item.name for item in graph.initializer} <= read
+
+
+def test_the_ends_are_the_contract(exported: dict[str, Path]) -> None:
+    graph = onnx.load(exported["3/2"]).graph
+    for end, name in ((graph.input[0], "frame"), (graph.output[0], "upscaled")):
+        assert end.name == name
+        assert end.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        dims = end.type.tensor_type.shape.dim
+        assert (dims[0].dim_value, dims[3].dim_value) == (1, 1)
+        assert all(dim.dim_param for dim in dims[1:3])
+
+
+def test_the_sidecar_tells_the_history(tiny: dict[str, Path], exported: dict[str, Path]) -> None:
+    sidecar = load_sidecar(exported["3/2"])
+    assert sidecar.ratio == Fraction(3, 2)
+    assert sidecar.architecture == "edge_unet"
+    assert sidecar.made_from_sha256 == sha256_of(tiny["3/2"])
+    # stem 1x4, encode, down, lower, decode 4x4: 3x3 with bias; up 1x1; head 4->9
+    assert sidecar.parameters == 40 + 4 * (9 * 16 + 4) + (16 + 4) + (9 * 4 * 9 + 9)
+    full, half = 720 * 1280, 360 * 640
+    convolutions = 9 * (4 + 16 + 16) * full + 9 * (16 + 16 + 36) * half + 16 * half + 36 * 9 * half
+    assert sidecar.macs_720p == convolutions
+    assert {"keras", "tensorflow", "tf2onnx", "onnx"} <= set(sidecar.tools)
+
+
+def test_a_fixed_size_needs_no_padding_where_it_fits(
+    tiny: dict[str, Path], exported: dict[str, Path], tmp_path: Path
+) -> None:
+    even, odd = tmp_path / "even.onnx", tmp_path / "odd.onnx"
+    sidecar = export(tiny["2"], even, size=(40, 64))
+    export(tiny["2"], odd, size=(41, 63))
+    assert (sidecar.width, sidecar.height) == (64, 40)
+    assert (sidecar.output_width, sidecar.output_height) == (128, 80)
+    names = {node.name for node in onnx.load(even).graph.node}
+    assert names.isdisjoint({"frame_padded", "cropped"})
+    for path, size in ((even, (40, 64)), (odd, (41, 63))):
+        frame = np.random.default_rng(3).integers(0, 256, (1, *size, 1), dtype=np.uint8)
+        assert np.array_equal(run(path, frame), run(exported["2"], frame))
+
+
+def test_a_strangers_rgb_model_in_0_to_1_runs_through_the_python_api(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((None, None, 3)),
+            keras.layers.UpSampling2D(2, interpolation="nearest"),
+            keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(3, 3, padding="same"),
+        ],
+        name="hers",
+    )
+    model.save(tmp_path / "hers.keras")
+    sidecar = export(tmp_path / "hers.keras", tmp_path / "hers.onnx", value_range="0..1")
+    assert (sidecar.color, sidecar.scale, sidecar.architecture) == ("rgb", "2", "hers")
+    image = np.random.default_rng(4).integers(0, 256, (21, 34, 3), dtype=np.uint8)
+    expected = np.clip(np.rint(np.asarray(model(image[None] / np.float32(255)))[0] * 255), 0, 255)
+    with Upscaler.open(str(tmp_path / "hers.onnx")) as upscaler:
+        difference = np.abs(upscaler.upscale(image) - expected)
+    assert difference.max() <= 1
+
+
+def lambda_model(path: Path) -> None:
+    inputs = keras.Input((None, None, 1))
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x)(inputs)).save(path)
+
+
+def classifier(path: Path) -> None:
+    keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)]).save(path)
+
+
+def wrong_channels(path: Path) -> None:
+    inputs = keras.Input((None, None, 3))
+    keras.Model(inputs, keras.layers.Conv2D(1, 3, padding="same")(inputs)).save(path)
+
+
+def unregistered(path: Path) -> None:
+    inputs = keras.Input((None, None, 1))
+    keras.Model(inputs, keras.layers.Conv2D(1, 3, padding="same")(inputs)).save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = members["config.json"].decode().replace('"Conv2D"', '"Evil"')
+    members["config.json"] = config.replace('"keras.layers"', '"os"').encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def no_archive(path: Path) -> None:
+    path.write_bytes(b"hello")
+
+
+def empty_archive(path: Path) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("config.json", json.dumps({}))
+    path.write_bytes(data.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda_model, "Lambda layers and custom classes cannot be exported"),
+        (classifier, r"input shape is \(None, 8\); expected one input \(N, H, W, 1 or 3\)"),
+        (wrong_channels, r"output shape is .*; expected \(N, H, W, 3\)"),
+        (unregistered, "Keras refuses to open it safely"),
+        (no_archive, r"not a \.keras file"),
+        (empty_archive, "Keras refuses to open it safely"),
+        (lambda path: None, "no such file"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_clear_line(
+    make: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "in.keras", tmp_path / "out.onnx"
+    make(source)  # type: ignore[operator]
+    with pytest.raises(ModelFileError, match=message) as error:
+        export(source, output)
+    assert "\n" not in str(error.value)
+    assert main(["--model", str(source), "--output", str(output)]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} <= {"in.keras"}
+
+
+def test_h5_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "old.h5"
+    path.write_bytes(b"\x89HDF\r\n")
+    with pytest.raises(ModelFileError, match=r"\.h5, SavedModel and pickles are refused"):
+        export(path, tmp_path / "out.onnx")
+
+
+def test_an_output_is_not_replaced_without_force(tiny: dict[str, Path], tmp_path: Path) -> None:
+    output = tmp_path / "x.onnx"
+    output.write_text("precious")
+    with pytest.raises(ModelFileError, match="exists; use --force"):
+        export(tiny["2"], output)
+    assert output.read_text() == "precious"
+
+
+def test_a_file_that_is_not_keras_function_is_refused(
+    tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convert import from_keras
+
+    real = from_keras.reference
+
+    def shifted(model: object) -> object:
+        return lambda frames: real(model)(frames) + 1.4
+
+    monkeypatch.setattr(from_keras, "reference", shifted)
+    with pytest.raises(ModelFileError, match=r"differs from Keras on .*Nothing was written"):
+        export(tiny["2"], tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
