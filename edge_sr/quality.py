@@ -5,17 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+Pixels = NDArray[np.uint8] | NDArray[np.float64]
+
 # ITU-R BT.601 luma of full-range RGB in the limited range 16..235, as MATLAB's rgb2ycbcr
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
 
 
 def luma_bt601(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """uint8 (H, W, 3) RGB -> uint8 (H, W) luma, BT.601 limited range 16..235, rounded."""
-    return np.rint(rgb @ _LUMA + 16).astype(np.uint8)
+    return np.rint(exact_luma_bt601(rgb)).astype(np.uint8)
 
 
-def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8], *, border: int) -> float:
-    """Peak signal-to-noise ratio in dB of two uint8 images of one shape, peak 255.
+def exact_luma_bt601(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The same before rounding: float64 (H, W), 16..235, as published figures compare it."""
+    return np.asarray(rgb @ _LUMA + 16)
+
+
+def psnr(a: Pixels, b: Pixels, *, border: int) -> float:
+    """Peak signal-to-noise ratio in dB of two images of one shape, levels 0..255, peak 255.
 
     Args:
         border: pixels left off on every side; the standard protocol takes the scale, rounded up.

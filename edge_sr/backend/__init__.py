@@ -1,0 +1,38 @@
+"""Backends by name. Nothing heavy is imported until one is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import UsageError
+from ..sidecar import Sidecar
+from .protocol import Backend, Batch
+
+BACKENDS = ("auto", "onnxruntime", "nearest")
+
+__all__ = ["BACKENDS", "Backend", "Batch", "open_backend"]
+
+
+def open_backend(
+    path: Path, sidecar: Sidecar, *, backend: str = "auto", threads: int | None = None
+) -> Backend:
+    """Open a model file whose sidecar has been checked.
+
+    Args:
+        backend: one of BACKENDS; "auto" is ONNX Runtime on the CPU, for now. The result's
+            ``name`` and ``device`` say what was chosen.
+        threads: for CPU inference; None for all cores.
+
+    Raises:
+        UsageError: no such backend.
+        MissingDependencyError, BackendError: as the backend's own.
+    """
+    if backend in ("auto", "onnxruntime"):
+        from .onnx_runtime import OnnxRuntimeBackend
+
+        return OnnxRuntimeBackend(path, sidecar, threads=threads)
+    if backend == "nearest":
+        from .nearest import NearestBackend
+
+        return NearestBackend(sidecar)
+    raise UsageError(f"backend is {backend!r}; expected {', '.join(BACKENDS)}")

@@ -1,0 +1,92 @@
+"""`edge-sr run` on an image or a folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EdgeSRError, MediaError, UsageError
+from .progress import item_progress
+from .upscaler import Upscaler
+
+if TYPE_CHECKING:
+    from .run import Job
+
+
+def run_stills(job: Job, path: Path) -> int:
+    """Upscale one image to a file, or every image of a folder to a folder.
+
+    In a folder, an image that cannot be read is named and left out; the exit code is then 1.
+
+    Raises:
+        UsageError: no output, or a window was asked for.
+        EdgeSRError: the image, or every image, cannot be read or written.
+    """
+    if job.output is None or job.show:
+        raise UsageError("images go to a file: give --output FILE, or a folder for a folder")
+    if not path.is_dir():
+        print(_upscale_file(job, {}, path, Path(job.output)))
+        return 0
+    return _run_folder(job, path, Path(job.output))
+
+
+def _run_folder(job: Job, folder: Path, output: Path) -> int:
+    from .run import note
+    from .video.images import list_images
+
+    images = list_images(folder)
+    if output.resolve() == folder.resolve():
+        raise UsageError(f"{output}: is the input folder; choose another --output")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{output}: cannot be used as a folder ({error.strerror})") from error
+    opened: dict[tuple[int, int], tuple[Upscaler, tuple[int, int]]] = {}
+    failed = 0
+    images = images[: job.max_frames]
+    for image in item_progress(images, total=len(images), unit="image"):
+        try:
+            _upscale_file(job, opened, image, output / image.relative_to(folder))
+        except UsageError:
+            raise
+        except EdgeSRError as error:
+            note(f"left out: {error}")
+            failed += 1
+    print(f"{output}: {len(images) - failed} of {len(images)} images")
+    return 1 if failed else 0
+
+
+def _upscale_file(
+    job: Job,
+    opened: dict[tuple[int, int], tuple[Upscaler, tuple[int, int]]],
+    source: Path,
+    output: Path,
+) -> str:
+    """Upscale one file; ``opened`` keeps the model of each image size between calls."""
+    from .run import open_upscaler
+    from .video.images import check_image_output, read_image, write_image
+
+    if job.output != "null":
+        check_image_output(output, force=job.force)
+    image = read_image(source)
+    height, width = image.pixels.shape[:2]
+    if (width, height) not in opened:
+        opened[width, height] = open_upscaler(job, width, height)
+    upscaler, size = opened[width, height]
+    pixels = _fit(upscaler.upscale(image.pixels), size)
+    if job.output == "null":
+        return f"{source}: {size[0]}x{size[1]}, not written"
+    write_image(output, pixels, like=image, force=job.force)
+    return f"{output}: {size[0]}x{size[1]}"
+
+
+def _fit(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize to a target that is not the model's native scale (Pillow, bicubic, antialiased)."""
+    if image.shape[1::-1] == size:
+        return image
+    from .video.images import resize_image
+
+    return resize_image(image, *size)

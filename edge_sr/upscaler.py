@@ -1,0 +1,113 @@
+"""The Python API: open a model, upscale images and frames."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import zoo
+from .backend import Backend, open_backend
+from .errors import FrameError
+from .sidecar import Sidecar
+from .video.frame import Frame
+
+Image = NDArray[np.uint8]
+
+
+class Upscaler:
+    """A model that is ready to run. Use it as a context manager, or call `close`.
+
+    >>> with Upscaler.open("edge-unet-s-x2") as upscaler:
+    ...     big = upscaler.upscale(image)
+    """
+
+    def __init__(self, backend: Backend, sidecar: Sidecar) -> None:
+        self.backend = backend
+        self.sidecar = sidecar
+
+    @classmethod
+    def open(
+        cls,
+        model: str = zoo.DEFAULT,
+        *,
+        scale: Fraction | float = 2,
+        backend: str = "auto",
+        threads: int | None = None,
+    ) -> Upscaler:
+        """Open a shipped model by name (``edge-sr models`` lists them) or an ``.onnx`` file.
+
+        Args:
+            scale: picks among the scales of a family such as "edge-unet-s"; ignored otherwise.
+            backend: "auto", "onnxruntime" or "nearest".
+            threads: for CPU inference; None for all cores.
+
+        Raises:
+            ModelFileError, BackendError, MissingDependencyError.
+        """
+        path, sidecar = zoo.find(model, Fraction(scale).limit_denominator(1000))
+        return cls(open_backend(path, sidecar, backend=backend, threads=threads), sidecar)
+
+    def upscale(self, image: Image) -> Image:
+        """Upscale a still image and keep its kind.
+
+        uint8 (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGBA, full range,
+        becomes the same at (floor(H*scale), floor(W*scale)). Colour and alpha that the model does
+        not see are resized bicubically. The result is yours to keep.
+
+        Raises:
+            FrameError: another dtype or shape, or a size the model does not take.
+        """
+        from .video.still import upscale_still
+
+        kinds = image.ndim == 2 or (image.ndim == 3 and 1 <= image.shape[2] <= 4)
+        if image.dtype != np.uint8 or not kinds:
+            raise FrameError(
+                f"image is {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 1 to 4)"
+            )
+        return upscale_still(image, self.sidecar.color, self._run)
+
+    def upscale_frame(self, frame: Frame) -> Frame:
+        """Upscale one planar YUV 4:2:0 frame; time and colour tags are carried over.
+
+        A luma model upscales y, and u and v are resized with their siting kept; an RGB model gets
+        the frame converted with its own matrix and range. The result is yours to keep.
+
+        Raises:
+            FrameError: a size the model does not take.
+        """
+        from .video.color import rgb_to_yuv, settle, yuv_to_rgb
+
+        height = frame.y.shape[0]
+        if self.sidecar.color == "luma":
+            from .video.chroma import resize_chroma
+
+            y = self._run(frame.y[..., None])[..., 0]
+            u, v = resize_chroma(frame, y.shape[1], y.shape[0])
+        else:
+            rgb = self._run(yuv_to_rgb(frame))
+            y, u, v = rgb_to_yuv(rgb, frame.color, height=height)
+        color = settle(frame.color, height, y.shape[0])
+        return Frame(y, u, v, frame.pts, frame.time_base, color)
+
+    def _run(self, image: Image) -> Image:
+        """uint8 (H, W, C) -> uint8 (H*scale, W*scale, C) through the backend."""
+        result: Image = self.backend.infer(image[None])[0]
+        return result
+
+    def close(self) -> None:
+        """Free the model; safe to call twice."""
+        self.backend.close()
+
+    def __enter__(self) -> Upscaler:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

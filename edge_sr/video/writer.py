@@ -1,0 +1,198 @@
+"""Video files as a sink of frames."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..errors import MediaError, UsageError
+from .color import settle
+from .copy_streams import StreamCopier
+from .encoder import CODECS, add_video_stream, container_options, encoder_frame
+from .frame import Frame, StreamInfo
+from .libraries import load_av
+from .output import check_output, commit, discard, part_path
+
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+
+class VideoWriter:
+    """Encodes frames into an mp4, mov or mkv file, with the audio and subtitles of another.
+
+    Frames keep their time: exactly in mp4 and mov, to the nearest millisecond in mkv, which has no
+    finer clock. Colour tags and pixel shape are written as they came. Frames with an odd number of
+    columns or rows lose the last one, which 4:2:0 H.264 and HEVC cannot hold; `notices` says so.
+    Everything is written to a hidden ``.part`` file that gets its name in `finish`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        source: StreamInfo,
+        copy_from: Path | None = None,
+        force: bool = False,
+        codec: str = "libx264",
+        crf: int = 18,
+        preset: str = "veryfast",
+    ) -> None:
+        """Check that the output can be written; the file is opened at the first frame.
+
+        Args:
+            source: where the frames come from: frame rate and pixel shape are taken from it.
+            copy_from: the file whose audio and subtitles are copied.
+            force: replace an existing file.
+            crf: quality, 0 (lossless) to 51; 18 is visually transparent.
+            preset: x264's and x265's speed, "ultrafast" to "veryslow".
+
+        Raises:
+            MediaError: the output cannot be written there, or its name ends in something unknown.
+            UsageError: an unknown codec, or a crf out of range.
+        """
+        self.path = Path(path)
+        self.notices: list[str] = []
+        self.frames = 0
+        if self.path.suffix.lower() not in FORMATS:
+            known = ", ".join(FORMATS)
+            found = self.path.suffix or "no ending"
+            raise MediaError(f"{self.path}: found {found}; video is written to {known}")
+        if codec not in CODECS:
+            raise UsageError(f"codec is {codec!r}; expected {' or '.join(CODECS)}")
+        if not 0 <= crf <= 51:
+            raise UsageError(f"crf is {crf}; expected 0 (lossless) to 51")
+        check_output(self.path, force=force, source=copy_from)
+        self._av = load_av()
+        self._source = source
+        self._copy_from = copy_from
+        self._codec, self._crf, self._preset = codec, crf, preset
+        self._container: Any = None
+        self._stream: Any = None
+        self._copier: StreamCopier | None = None
+        self._size = (0, 0)
+        self._time_base = source.time_base
+        self._first_pts = self._last_pts = 0
+        self._over = False
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame and copy the audio that belongs before it.
+
+        Raises:
+            MediaError: it cannot be encoded or written, has another size than the first, or does
+                not come after the frame before.
+        """
+        if self._over:
+            raise MediaError(f"{self.path}: was finished; frames can no longer be added")
+        if self._container is None:
+            self._open(frame)
+        height, width = frame.y.shape
+        if (width, height) != self._size:
+            first = f"{self._size[0]}x{self._size[1]}"
+            raise MediaError(f"{self.path}: frame is {width}x{height}; the first was {first}")
+        pts = round(frame.pts * frame.time_base / self._time_base)
+        if self.frames and pts <= self._last_pts:
+            raise MediaError(f"{self.path}: frame {self.frames} has time {pts}, not after the last")
+        if self._copier:
+            self._copier.copy_until(pts * self._time_base)
+        with self._wrapped("cannot be written"):
+            self._stream_write(encoder_frame(self._av, frame, self._stream, pts))
+        self._first_pts = self._first_pts if self.frames else pts
+        self._last_pts = pts
+        self.frames += 1
+
+    def finish(self, *, complete: bool = True) -> str:
+        """Write what the encoder still holds and the rest of the audio, and name the file.
+
+        Args:
+            complete: False names it ``NAME.partial.EXT``: a part is never taken for the whole.
+
+        Raises:
+            MediaError: that fails; nothing is left at the final name.
+        """
+        if self._over:
+            return ""
+        if self._container is None:
+            self._over = True
+            raise MediaError(f"{self.path}: not written; no frame came")
+        try:
+            with self._wrapped("cannot be finished"):
+                self._stream_write(None)
+                last = self._last_pts * self._time_base
+                end = last + 1 / (self._source.frame_rate or Fraction(25))
+                if self._copier:
+                    self._copier.finish(last, end)
+                    self.notices += self._copier.notices
+                self._container.close()
+        except MediaError:
+            self.abort()
+            raise
+        self._close()
+        final = self.path
+        if not complete:
+            final = self.path.with_name(f"{self.path.stem}.partial{self.path.suffix}")
+        commit(self.path, final)
+        width, height = self._stream_size
+        seconds = float(end - self._first_pts * self._time_base)
+        return f"{final}: {width}x{height}, {seconds:.2f} s"
+
+    def abort(self) -> str:
+        """Remove what was written so far."""
+        if self._over:
+            return ""
+        self._close()
+        discard(self.path)
+        return f"{self.path}: not written" if self.frames else ""
+
+    def _open(self, frame: Frame) -> None:
+        height, width = frame.y.shape
+        self._size = (width, height)
+        self._stream_size = (width & ~1, height & ~1)
+        if self._stream_size != self._size:
+            columns, rows = self._stream_size
+            self.notices.append(
+                f"{self.path}: {width}x{height} is written as {columns}x{rows}; "
+                "4:2:0 video has an even number of columns and rows"
+            )
+        self._time_base = frame.time_base
+        with self._wrapped("cannot be opened"):
+            kind = FORMATS[self.path.suffix.lower()]
+            self._container = self._av.open(
+                str(part_path(self.path)),
+                "w",
+                format=kind,
+                container_options=container_options(kind, frame.time_base),
+            )
+            self._stream = add_video_stream(
+                self._container,
+                settle(frame.color, self._source.height, height),
+                time_base=frame.time_base,
+                source=self._source,
+                size=self._stream_size,
+                codec=self._codec,
+                options={"crf": str(self._crf), "preset": self._preset},
+            )
+            if self._copy_from is not None:
+                self._copier = StreamCopier(self._copy_from, self._container)
+            self._container.start_encoding()
+
+    def _stream_write(self, picture: Any) -> None:
+        for packet in self._stream.encode(picture):
+            self._container.mux(packet)
+
+    def _close(self) -> None:
+        self._over = True
+        if self._copier:
+            self._copier.close()
+        if self._container is not None:
+            with contextlib.suppress(self._av.FFmpegError, OSError, ValueError):
+                self._container.close()
+
+    @contextlib.contextmanager
+    def _wrapped(self, what: str) -> Any:
+        try:
+            yield
+        except (self._av.FFmpegError, OSError, ValueError) as error:
+            text = getattr(error, "strerror", None) or error
+            raise MediaError(f"{self.path}: {what} ({text})") from error

@@ -1,0 +1,270 @@
+"""The command line as a person meets it: results on stdout, words on stderr, codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_sr import zoo
+from edge_sr.cli import build_parser, main
+from edge_sr.video.file import VideoFile
+from edge_sr.video.frame import Color, Frame, StreamInfo
+from edge_sr.video.writer import VideoWriter
+
+RATE = Fraction(25)
+
+
+def make_clip(path: Path, *, frames: int = 6, width: int = 96, height: int = 64) -> Path:
+    """A short moving clip."""
+    info = StreamInfo(path.name, width, height, 1 / RATE, RATE, frames, live=False)
+    writer = VideoWriter(path, source=info)
+    y, x = np.mgrid[0:height, 0:width]
+    grey = np.full((height // 2, width // 2), 128, np.uint8)
+    for index in range(frames):
+        plane = (128 + 80 * np.sin((x + 3 * index) / 6) * np.cos(y / 5)).astype(np.uint8)
+        color = Color(matrix=1, primaries=1, transfer=1, full_range=False)
+        writer.write(Frame(plane, grey, grey, index, 1 / RATE, color))
+    writer.finish()
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "in.mp4")
+
+
+def edge_sr(*words: object) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a shell runs it."""
+    command = [sys.executable, "-m", "edge_sr.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_a_clip_is_upscaled_with_its_times_and_tags(clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    done = edge_sr("run", "--input", clip, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert re.match(rf"{re.escape(str(output))}: 192x128.*6 frames.* fps", done.stdout)
+    assert "edge-unet-s-x2 (fp32) on onnxruntime, CPU" in done.stderr
+    with VideoFile(clip) as before, VideoFile(output) as after:
+        pairs = list(zip(before, after, strict=True))
+    for old, new in pairs:
+        assert new.pts * new.time_base == old.pts * old.time_base
+        assert new.color == old.color
+        assert new.y.shape == (128, 192)
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "model"),
+    [
+        (["--scale", "1.5"], "144x96", "edge-unet-s-x1.5"),
+        (["--target", "128p"], "192x128", "edge-unet-s-x2"),
+        (["--target", "128p", "--model", "edge-unet-s-x1.5"], "192x128", "edge-unet-s-x1.5"),
+        (["--target", "120x80"], "120x80", "edge-unet-s-x1.5"),
+        (["--scale", "3"], "288x192", "edge-unet-s-x2"),
+        (["--backend", "nearest"], "192x128", "on nearest"),
+    ],
+)
+def test_the_asked_size_decides_the_model(
+    clip: Path, capsys: pytest.CaptureFixture[str], options: list[str], size: str, model: str
+) -> None:
+    assert main(["run", "--input", str(clip), "--output", "null", *options]) == 0
+    said = capsys.readouterr()
+    assert size in said.out
+    assert model in said.err
+
+
+def test_beyond_the_models_scale_is_said(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "--input", str(clip), "--output", "null", "--scale", "3"])
+    assert "beyond the model's x2: the rest of the way is bicubic" in capsys.readouterr().err
+
+
+def test_max_frames_cuts(clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    assert main(["run", "--input", str(clip), "--output", str(output), "--max-frames", "2"]) == 0
+    with VideoFile(output) as source:
+        assert len(list(source)) == 2
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])
+def test_an_image_keeps_its_mode(tmp_path: Path, mode: str) -> None:
+    source, output = tmp_path / "in.png", tmp_path / "out.png"
+    Image.effect_noise((33, 21), 60).convert(mode).save(source)
+    assert main(["run", "--input", str(source), "--output", str(output)]) == 0
+    with Image.open(output) as image:
+        assert (image.mode, image.size) == (mode, (66, 42))
+
+
+def test_a_folder_is_upscaled_and_what_is_broken_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, output = tmp_path / "photos", tmp_path / "big"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (20, 16), "teal").save(folder / name)
+    (folder / "c.png").write_bytes(b"not a picture")
+    assert main(["run", "--input", str(folder), "--output", str(output)]) == 1
+    said = capsys.readouterr()
+    assert {path.name for path in output.iterdir()} == {"a.png", "b.png"}
+    assert "2 of 3 images" in said.out
+    assert "c.png" in said.err
+
+
+def broken_files(tmp_path: Path) -> dict[str, Path]:
+    clip = make_clip(tmp_path / "whole.mp4").read_bytes()
+    files = {
+        "missing.mp4": None,
+        "text.mp4": b"hello, I am text\n" * 20,
+        "empty.mp4": b"",
+        "truncated.mp4": clip[: len(clip) // 2],
+        "sixteen.png": None,
+    }
+    for name, data in files.items():
+        if data is not None:
+            (tmp_path / name).write_bytes(data)
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "sixteen.png")
+    return {name: tmp_path / name for name in files}
+
+
+@pytest.mark.parametrize(
+    "name", ["missing.mp4", "text.mp4", "empty.mp4", "truncated.mp4", "sixteen.png"]
+)
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    source = broken_files(tmp_path)[name]
+    output = tmp_path / "results" / f"out{source.suffix}"
+    output.parent.mkdir()
+    done = edge_sr("run", "--input", source, "--output", output)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert lines[-1].startswith(f"edge-sr: {source}")
+    assert len([line for line in lines if line.startswith("edge-sr:")]) == 1
+    assert "Traceback" not in done.stderr
+    assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["run", "--input", "{clip}"], 2, "nowhere to put the result"),
+        (["run", "--input", "{clip}", "--output", "{clip}"], 1, "is the input"),
+        (["run", "--input", "{clip}", "--output", "{folder}/no/o.mp4"], 1, "no/o.mp4"),
+        (["run", "--input", "{clip}", "--output", "{folder}/o.txt"], 1, "mp4"),
+        (["run", "--input", "{clip}", "--output", "null", "--model", "huge"], 1, "no such model"),
+        (["run", "--input", "{clip}", "--output", "null", "--target", "32p"], 2, "not larger"),
+        (
+            ["run", "--input", "{clip}", "--output", "null", "--scale", "2", "--target", "128p"],
+            2,
+            "both given",
+        ),
+        (["info", "{clip}"], 1, "no such model"),
+        (["info", "nope.onnx"], 1, "nope.onnx: no such file"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    clip: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str
+) -> None:
+    before = clip.read_bytes()
+    words = [word.format(clip=clip, folder=clip.parent) for word in words]
+    assert main(words) == code
+    said = capsys.readouterr()
+    assert message in said.err.splitlines()[-1]
+    assert said.out == ""
+    assert clip.read_bytes() == before
+
+
+def test_a_missing_camera_is_one_line() -> None:
+    done = edge_sr("run", "--camera", "63", "--output", "null")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("edge-sr: camera 63")
+
+
+def test_an_existing_output_stays_without_force(clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    output.write_text("precious")
+    done = edge_sr("run", "--input", clip, "--output", output)
+    assert done.returncode == 1
+    assert "--force" in done.stderr
+    assert output.read_text() == "precious"
+    assert edge_sr("run", "--input", clip, "--output", output, "--force").returncode == 0
+    assert output.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "words", [["run"], ["run", "--input", "a", "--camera", "0"], ["run", "--crf", "60"], ["nope"]]
+)
+def test_wrong_usage_exits_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(words)
+    assert error.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_keeps_what_is_done_under_another_name(
+    tmp_path: Path, name: str, code: int
+) -> None:
+    clip = make_clip(tmp_path / "long.mp4", frames=400)
+    output = tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "edge_sr.cli", "run", "--threads", "1"]
+    command += ["--input", str(clip), "--output", str(output)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("*out*.part")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(process.pid, getattr(signal, name))
+        _, words = process.communicate(timeout=30)
+    assert process.returncode == code, words
+    assert not output.exists()
+    partial = tmp_path / "out.partial.mp4"
+    with VideoFile(partial) as source:
+        assert 0 < len(list(source)) < 400
+    assert str(partial) in words or "Traceback" not in words
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_models_lists_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    table = capsys.readouterr().out
+    assert all(name in table for name in zoo.names())
+    assert main(["models", "--json"]) == 0
+    assert [item["name"] for item in json.loads(capsys.readouterr().out)] == zoo.names()
+
+
+def test_info_shows_and_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "edge-unet-s-x2", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["scale"], facts["color"], facts["precision"]) == ("2", "luma", "fp32")
+    assert main(["info", "edge-unet-s-x2"]) == 0
+    assert "17252" in capsys.readouterr().out.replace(",", "")
+
+
+def help_texts() -> dict[str, str]:
+    parser = build_parser()
+    actions = [
+        action for action in parser._actions if hasattr(action, "choices") and action.choices
+    ]
+    commands = next(action.choices for action in actions if isinstance(action.choices, dict))
+    return {name: command.format_help() for name, command in commands.items()}
+
+
+@pytest.mark.parametrize("name", ["run", "models", "info"])
+def test_every_command_has_a_sentence_and_examples_that_parse(name: str) -> None:
+    text = help_texts()[name]
+    assert re.search(r"\.\n", text)
+    examples = re.findall(r"^  edge-sr (.*)$", text, re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert build_parser().parse_args(example.split()).command

@@ -1,0 +1,129 @@
+"""Reading, upscaling and writing side by side: order, drops, errors and a clean end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from edge_sr.errors import MediaError
+from edge_sr.live.pipeline import run_pipeline
+from edge_sr.video.frame import Frame, StreamInfo
+
+
+class ListSource:
+    """Numbered frames, optionally at a pace, optionally failing after the last."""
+
+    def __init__(
+        self, count: int, *, live: bool = False, pause_s: float = 0, error: Exception | None = None
+    ) -> None:
+        self.info = StreamInfo("list", 8, 8, Fraction(1, 25), Fraction(25), count, live)
+        self.count, self.pause_s, self.error = count, pause_s, error
+        self.given = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        plane = np.zeros((8, 8), np.uint8)
+        for pts in range(self.count):
+            time.sleep(self.pause_s)
+            self.given += 1
+            yield Frame(plane, plane[:4, :4], plane[:4, :4], pts, Fraction(1, 25))
+        if self.error:
+            raise self.error
+
+
+class ListSink:
+    """Remembers the frames' times; optionally slow, optionally failing at one."""
+
+    def __init__(self, *, pause_s: float = 0, fail_at: int | None = None) -> None:
+        self.pts: list[int] = []
+        self.pause_s, self.fail_at = pause_s, fail_at
+
+    def write(self, frame: Frame) -> None:
+        time.sleep(self.pause_s)
+        if frame.pts == self.fail_at:
+            raise MediaError("the disk is full")
+        self.pts.append(frame.pts)
+
+
+def same(frame: Frame) -> Frame:
+    return frame
+
+
+def stage_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("edge-sr")]
+
+
+def test_a_file_loses_no_frame_and_keeps_the_order() -> None:
+    sinks = [ListSink(pause_s=0.002), ListSink()]
+    stats = run_pipeline(ListSource(60), same, sinks)
+    assert sinks[0].pts == sinks[1].pts == list(range(60))
+    assert (stats.read, stats.written, stats.dropped) == (60, 60, 0)
+    assert stage_threads() == []
+
+
+def test_live_frames_are_dropped_when_upscaling_is_slow_and_the_newest_wins() -> None:
+    def slow(frame: Frame) -> Frame:
+        time.sleep(0.02)
+        return frame
+
+    sink = ListSink()
+    stats = run_pipeline(ListSource(60, live=True, pause_s=0.004), slow, [sink])
+    assert stats.dropped > 20
+    assert stats.written + stats.dropped == 60
+    assert sink.pts == sorted(set(sink.pts))
+    assert sink.pts[-1] == 59
+
+
+def test_max_frames_stops_reading_too() -> None:
+    source, sink = ListSource(1000), ListSink()
+    run_pipeline(source, same, [sink], max_frames=5)
+    assert sink.pts == [0, 1, 2, 3, 4]
+    assert source.given == 5
+
+
+def test_a_sources_error_comes_after_its_frames() -> None:
+    sink = ListSink()
+    with pytest.raises(MediaError, match="cable"):
+        run_pipeline(ListSource(4, error=MediaError("cable")), same, [sink])
+    assert sink.pts == [0, 1, 2, 3]
+    assert stage_threads() == []
+
+
+@pytest.mark.parametrize("error", [MediaError("model"), ZeroDivisionError("bug")])
+def test_an_error_in_upscaling_is_raised_to_the_caller(error: Exception) -> None:
+    def broken(frame: Frame) -> Frame:
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        run_pipeline(ListSource(1000), broken, [ListSink()])
+    assert stage_threads() == []
+
+
+def test_a_sinks_error_stops_the_other_stages() -> None:
+    source = ListSource(100_000)
+    with pytest.raises(MediaError, match="disk is full"):
+        run_pipeline(source, same, [ListSink(fail_at=3)])
+    assert source.given < 20
+    assert stage_threads() == []
+
+
+def test_the_callers_stop_ends_the_run_soon() -> None:
+    stop, sink = threading.Event(), ListSink()
+    threading.Timer(0.15, stop.set).start()
+    begun = time.perf_counter()
+    run_pipeline(ListSource(100_000, pause_s=0.001), same, [sink], stop=stop)
+    assert time.perf_counter() - begun < 5
+    assert sink.pts == list(range(len(sink.pts)))
+    assert stage_threads() == []
+
+
+def test_progress_is_called_after_each_frame() -> None:
+    seen: list[int] = []
+    run_pipeline(
+        ListSource(5), same, [ListSink()], on_frame=lambda stats: seen.append(stats.written)
+    )
+    assert seen == [1, 2, 3, 4, 5]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from edge_sr.errors import MissingDependencyError
+from edge_sr.video import libraries
+
+CODE = """
+import sys
+
+class Wall:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"cv2", "av", "PIL"}:
+            raise AssertionError("imported " + name)
+
+sys.meta_path.insert(0, Wall())
+import edge_sr.video.frame
+for name in ("camera", "chroma", "color", "file", "images", "null", "pattern", "window", "writer"):
+    __import__("edge_sr.video." + name)
+"""
+
+
+def test_importing_the_modules_imports_no_foreign_package() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "load", "name"),
+    [
+        ("av", libraries.load_av, "PyAV"),
+        ("cv2", libraries.load_cv2, "OpenCV"),
+        ("PIL", libraries.load_pillow, "Pillow"),
+    ],
+)
+def test_a_missing_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, package: str, load: object, name: str
+) -> None:
+    for loaded in [key for key in sys.modules if key.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"{name} .*pip install 'edge-sr\[cpu\]'"):
+        load()  # type: ignore[operator]
