@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -37,9 +38,10 @@ def export(
     size: tuple[int, int] | None = None,
     value_range: str = "0..255",
     force: bool = False,
-    training_record: dict[str, Any] | None = None,
 ) -> Sidecar:
     """Convert a Keras file and write ``output`` with its sidecar, or nothing at all.
+
+    A training record ``source.json`` beside the source goes into the sidecar.
 
     Args:
         size: (rows, columns) to fix the file to; None leaves them free where the model allows.
@@ -95,7 +97,7 @@ def export(
             sha256=sha256_of(part),
             made_from=source.name,
             made_from_sha256=sha256_of(source),
-            training=training_record or {},
+            training=_training_record(source),
             tools=from_keras.tools(),
         )
         os.replace(part, output)
@@ -105,6 +107,20 @@ def export(
     finally:
         part.unlink(missing_ok=True)
     return sidecar
+
+
+def _training_record(source: Path) -> dict[str, Any]:
+    """What `training.train` wrote beside the Keras file, if it did."""
+    path = source.with_name(source.name + ".json")
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise ModelFileError(f"{path}: not JSON ({error}); mend or remove it") from error
+    if not isinstance(found, dict):
+        raise ModelFileError(f"{path}: expected a JSON object; mend or remove it")
+    return found
 
 
 def _side(model: onnx.ModelProto, axis: int) -> int:

@@ -1,0 +1,104 @@
+"""Photographs in, pairs out; what cannot be used is named."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.data import (
+    DataError,
+    downscale,
+    find_images,
+    fitting,
+    load_pairs,
+    luma_bt601,
+    make_pair,
+    split_held_out,
+)
+
+TWO, HALVES = Fraction(2), Fraction(3, 2)
+
+
+@pytest.mark.parametrize("scale", [TWO, HALVES, Fraction(5, 4)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_pair_is_a_picture_and_its_downscale(scale, channels):
+    rgb = np.random.default_rng(0).integers(0, 256, (71, 103, 3), dtype=np.uint8)
+    pair = make_pair(rgb, scale, channels=channels, multiple=4)
+    rows, columns = pair.low.shape[:2]
+    assert rows % 4 == columns % 4 == 0
+    assert pair.high.shape == (rows * scale, columns * scale, channels)
+    assert pair.low.shape[2] == channels
+    np.testing.assert_array_equal(pair.low, downscale(pair.high, scale))
+    if channels == 3:
+        np.testing.assert_array_equal(pair.high, rgb[: pair.high.shape[0], : pair.high.shape[1]])
+
+
+def test_luma_is_bt601_of_limited_range():
+    colours = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]]])
+    # 16 + 65.481, 128.553 and 24.966 of ITU-R BT.601
+    assert luma_bt601(colours.astype(np.uint8)).tolist() == [[16, 235, 81, 145, 41]]
+
+
+def test_missing_and_empty_folders(tmp_path):
+    with pytest.raises(DataError, match="nowhere: no such folder; expected a folder of photo"):
+        find_images([tmp_path / "nowhere"])
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.raises(DataError, match=r"no picture found; expected \.png, \.jpg"):
+        find_images([tmp_path])
+
+
+def test_corrupt_photographs_are_named_and_skipped(photos: Path):
+    whole = (photos / "photo0.png").read_bytes()
+    (photos / "bad0.png").write_bytes(b"not a picture")
+    (photos / "bad1.png").write_bytes(whole[: len(whole) // 2])
+    (photos / "bad2.jpg").write_bytes(b"")
+    (photos / "bad3.png").write_bytes(whole[:40] + bytes(60) + whole[100:])
+    (photos / "bad4.png").mkdir()
+    paths, left_out = fitting(find_images([photos]), TWO, patch=(16, 16))
+    pairs, more = load_pairs(paths, TWO)
+    assert [pair.name for pair in pairs] == [f"photo{index}" for index in range(6)]
+    named = sorted(line.split(":")[0].rpartition("/")[2] for line in left_out + more)
+    assert named == ["bad0.png", "bad1.png", "bad2.jpg", "bad3.png", "bad4.png"]
+    assert all("unreadable" in line for line in left_out + more)
+
+
+def test_a_picture_bomb_is_skipped(photos: Path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3_000)  # twice that is an error
+    with pytest.raises(DataError, match=r"none of 6 pictures is usable; first: .*decompression"):
+        fitting(find_images([photos]), TWO, patch=(16, 16))
+
+
+def test_small_pictures_are_left_out_with_the_size_they_need(photos: Path):
+    Image.fromarray(np.zeros((30, 200, 3), np.uint8)).save(photos / "strip.png")
+    Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(photos / "dot.png")
+    paths, left_out = fitting(find_images([photos]), HALVES, patch=(32, 48))
+    assert len(paths) == 6
+    assert [line.rpartition("/")[2] for line in left_out] == [
+        "dot.png: 1x1 is smaller than a patch; expected 72x48",
+        "strip.png: 200x30 is smaller than a patch; expected 72x48",
+    ]
+    pairs, more = load_pairs([photos / "dot.png", photos / "photo0.png"], TWO)
+    assert len(pairs) == 1
+    assert "1x1; expected at least 4x4" in more[0]
+
+
+def test_nothing_usable_is_an_error(photos: Path):
+    with pytest.raises(DataError, match=r"none of 6 pictures is usable; first: .*smaller"):
+        fitting(find_images([photos]), TWO, patch=(720, 1280))
+    with pytest.raises(DataError, match="none of 0 pictures"):
+        load_pairs([], TWO)
+
+
+def test_held_out_pictures_depend_on_the_seed_alone(photos: Path):
+    paths = find_images([photos])
+    train, held = split_held_out(paths, 2, 1)
+    assert (train, held) == split_held_out(paths, 2, 1)
+    assert len(held) == 2
+    assert sorted(train + held) == sorted(paths)
+    assert any(split_held_out(paths, 2, seed)[1] != held for seed in range(2, 9))
+    with pytest.raises(DataError, match="6 usable pictures, 6 of them held out"):
+        split_held_out(paths, 6, 1)

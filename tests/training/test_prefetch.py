@@ -1,0 +1,51 @@
+"""The thread that runs ahead: order, errors, and no hang when it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from training.prefetch import ahead
+
+
+def test_order_and_end():
+    assert list(ahead(range(20), threading.Event(), depth=3)) == list(range(20))
+
+
+def test_an_error_reaches_the_consumer():
+    def items():
+        yield 1
+        raise OSError("the disk went away")
+
+    found = ahead(items(), threading.Event())
+    assert next(found) == 1
+    with pytest.raises(OSError, match="went away"):
+        next(found)
+
+
+def test_a_stop_frees_a_consumer_that_waits():
+    stop, slow = threading.Event(), threading.Event()
+
+    def items():
+        slow.wait(10)
+        yield 1
+
+    threading.Timer(0.1, stop.set).start()
+    began = time.monotonic()
+    with closing(ahead(items(), stop)) as found:
+        threading.Timer(0.5, slow.set).start()
+        assert list(found) == []
+    assert time.monotonic() - began < 5
+
+
+def test_closing_ends_the_thread():
+    def endless():
+        while True:
+            yield 1
+
+    with closing(ahead(endless(), threading.Event(), depth=2)) as found:
+        assert next(found) == 1
+    assert "ahead" not in [thread.name for thread in threading.enumerate()]

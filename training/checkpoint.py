@@ -1,0 +1,141 @@
+"""Training state on disk: whole or not at all, without pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be read or does not belong to this run."""
+
+
+@dataclass
+class State:
+    """Everything that changes while training."""
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    average: list[keras.Variable]  # exponential moving average of model.trainable_variables
+    recipe_digest: str
+    step: int = 0  # steps done
+    best_psnr: float = 0.0  # dB on the held-out pictures
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        groups = {"w": self.model.variables, "o": self.optimizer.variables, "e": self.average}
+        found = {
+            f"{group}{index:04d}": variable.numpy()
+            for group, variables in groups.items()
+            for index, variable in enumerate(variables)
+        }
+        found["step"] = np.asarray(self.step)
+        found["best_psnr"] = np.asarray(self.best_psnr)
+        found["recipe"] = np.asarray(self.recipe_digest)
+        return found
+
+
+@contextmanager
+def whole(path: Path, part: Path) -> Iterator[None]:
+    """What is written to ``part`` inside becomes ``path``, complete and on disk, or nothing does.
+
+    Raises:
+        CheckpointError: the disk refuses; the old ``path`` is untouched.
+    """
+    try:
+        yield
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise CheckpointError(
+            f"{path}: cannot be saved ({reason}); what was there before is intact: "
+            "make room, then --resume"
+        ) from error
+
+
+def save_state(path: Path, state: State) -> None:
+    """Write the state; the old file stays until the new one is complete and on disk."""
+    part = path.with_name(path.name + ".part")
+    with whole(path, part), part.open("wb") as file:
+        np.savez(file, **state.arrays())  # type: ignore[arg-type]
+
+
+def load_state(path: Path, state: State) -> None:
+    """Fill ``state`` from a file written by `save_state`.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or was made by another recipe or model.
+    """
+    try:
+        # opened here: of a damaged file np.load would leave its own handle open
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no checkpoint to resume; start without --resume") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"{path}: damaged checkpoint ({error}); remove it to start anew"
+        ) from error
+    if str(found.get("recipe")) != state.recipe_digest:
+        raise CheckpointError(
+            f"{path}: made by another recipe (--steps counts too); expected this run's own: "
+            "use the same recipe, or another --output to start anew"
+        )
+    expected = state.arrays()
+    if {name: value.shape for name, value in found.items()} != {
+        name: value.shape for name, value in expected.items()
+    }:
+        raise CheckpointError(
+            f"{path}: its variables do not fit this model, made by other code; "
+            "use another --output to start anew"
+        )
+    groups = {"w": state.model.variables, "o": state.optimizer.variables, "e": state.average}
+    for group, variables in groups.items():
+        for index, variable in enumerate(variables):
+            variable.assign(found[f"{group}{index:04d}"])
+    state.step = int(found["step"])
+    state.best_psnr = float(found["best_psnr"])
+
+
+def save_model(path: Path, model: keras.Model) -> None:
+    """Write a ``.keras`` file; the old one stays until the new one is complete and on disk."""
+    part = path.with_name(path.stem + ".part.keras")
+    with whole(path, part):
+        model.save(part)
+
+
+def save_record(path: Path, record: dict[str, Any]) -> None:
+    """Write how a model came to be as JSON, beside it; whole or not at all.
+
+    Raises:
+        CheckpointError: the disk refuses.
+    """
+    part = path.with_name(path.name + ".part")
+    with whole(path, part):
+        part.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def append_log(path: Path, row: dict[str, Any]) -> None:
+    """Add one JSON line.
+
+    Raises:
+        CheckpointError: the disk refuses.
+    """
+    try:
+        with path.open("a") as log:
+            log.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be written ({error.strerror}); make room, then --resume"
+        ) from error

@@ -1,0 +1,101 @@
+"""A recipe: everything a training run depends on, in one small TOML file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class RecipeError(Exception):
+    """A recipe cannot be used; the text names the file, the key and what is expected."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train and how. Sizes in low-resolution pixels, rates per step."""
+
+    name: str
+    architecture: str = "edge_unet"
+    options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the architecture
+    scale: str = "2"
+    start_from: str = ""  # a .keras file whose equally named and shaped weights are copied first
+    steps: int = 60_000
+    batch: int = 16
+    patch: int = 48
+    seed: int = 1
+    learning_rate: float = 1e-3
+    final_rate: float = 1e-5
+    warmup: int = 500
+    clip_norm: float = 0.5
+    ema: float = 0.999
+    l2_from: float = 0.9  # the part of the run after which the loss is L2, for PSNR
+    gain_chance: float = 0.25
+    held_out: int = 16  # pictures kept away from training, for validation
+    validate_every: int = 2_000
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "batch", "patch", "validate_every", "held_out"):
+            self._expect(key, getattr(self, key) >= 1, "at least 1")
+        self._expect("patch", self.patch % 4 == 0, "a multiple of 4")
+        self._expect("warmup", self.warmup >= 0, "at least 0")
+        self._expect("seed", self.seed >= 0, "at least 0")
+        for key in ("learning_rate", "clip_norm"):
+            self._expect(key, 0 < getattr(self, key) < float("inf"), "more than 0")
+        self._expect("final_rate", 0 <= self.final_rate <= self.learning_rate, "0..learning_rate")
+        for key in ("ema", "l2_from", "gain_chance"):
+            self._expect(key, 0 <= getattr(self, key) <= 1, "0..1")
+        self._expect("scale", self._scale() > 1, 'a ratio above 1 in quotes, such as "2" or "3/2"')
+
+    def _expect(self, key: str, good: bool, expected: str) -> None:
+        if not good:
+            raise RecipeError(f"{key} is {getattr(self, key)!r}; expected {expected}")
+
+    def _scale(self) -> Fraction:
+        try:
+            return Fraction(self.scale)
+        except (ValueError, ZeroDivisionError):
+            return Fraction(0)
+
+    def digest(self) -> str:
+        """sha256 of everything in the recipe, hex: two runs with one digest are one run."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def load_recipe(path: Path, *, steps: int | None = None) -> Recipe:
+    """Read a recipe; ``steps`` replaces its number of steps.
+
+    Raises:
+        RecipeError: the file is missing or not TOML, a key is unknown, or a value is of the
+            wrong type or out of range.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}; expected a TOML recipe") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not TOML ({error})") from error
+    known = {item.name: item for item in fields(Recipe)}
+    for key, value in found.items():
+        if key not in known:
+            raise RecipeError(f"{path}: unknown key {key!r}; known: {', '.join(known)}")
+        expected: Any = {"str": str, "int": int, "float": (int, float)}.get(
+            str(known[key].type), dict
+        )
+        if not isinstance(value, expected) or isinstance(value, bool):
+            kind = "a table" if expected is dict else known[key].type
+            raise RecipeError(f"{path}: {key} is {value!r}; expected {kind}")
+    try:
+        replaced = {} if steps is None else {"steps": steps}
+        return Recipe(**({"name": path.stem} | found | replaced))
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error

@@ -1,0 +1,203 @@
+"""The training loop: batches in, weights, log and checkpoints out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from .checkpoint import State, append_log, save_model, save_record, save_state
+from .data import find_images, fitting, load_pairs, split_held_out
+from .models.sizes import size_multiple
+from .prefetch import ahead
+from .recipe import Recipe
+from .sampler import PatchSampler
+from .schedule import average_decay, is_l2, learning_rate
+from .start import build_model, copy_weights
+from .validate import validation_psnr
+
+
+class DivergedError(Exception):
+    """The run has collapsed; going on would only burn hours."""
+
+
+@contextmanager
+def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set ``stop`` instead of interrupting; main thread only."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    names = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(name, on_signal) for name in names]
+    try:
+        yield
+    finally:
+        for name, handler in zip(names, before, strict=True):
+            signal.signal(name, handler)
+
+
+class Trainer:
+    """One run: a recipe, its pictures and a folder for what comes out of it."""
+
+    def __init__(self, recipe: Recipe, data: list[Path], output: Path) -> None:
+        self.recipe, self.output = recipe, output
+        self.scale = Fraction(recipe.scale)
+        self.model = build_model(recipe)
+        optimizer = keras.optimizers.Adam(recipe.learning_rate, global_clipnorm=recipe.clip_norm)
+        optimizer.build(self.model.trainable_variables)
+        average = [keras.Variable(value) for value in self.model.trainable_variables]
+        self.state = State(self.model, optimizer, average, recipe.digest())
+        self._load_data(data)
+
+    def start_from(self, path: str) -> list[str]:
+        """Copy what fits from a ``.keras`` file, before the first step; returns the layers."""
+        copied = copy_weights(path, self.model)
+        for slow, fast in zip(self.state.average, self.model.trainable_variables, strict=True):
+            slow.assign(fast)
+        return copied
+
+    def _load_data(self, folders: list[Path]) -> None:
+        recipe = self.recipe
+        height, width, channels = self.model.input_shape[1:]
+        patch = (height or recipe.patch, width or recipe.patch)
+        multiple = max(2, size_multiple(self.model))
+        paths, left_out = fitting(find_images(folders), self.scale, patch=patch, multiple=multiple)
+        train, held = split_held_out(paths, recipe.held_out, recipe.seed)
+        pairs, more = load_pairs(train, self.scale, channels=channels, multiple=multiple)
+        self.held, most = load_pairs(held, self.scale, channels=channels, multiple=multiple)
+        for line in left_out + more + most:
+            print(f"left out: {line}", file=sys.stderr)
+        self.sampler = PatchSampler(
+            pairs,
+            self.scale,
+            patch=patch,
+            batch=recipe.batch,
+            seed=recipe.seed,
+            gain_chance=recipe.gain_chance,
+        )
+
+    @tf.function  # type: ignore[untyped-decorator,unused-ignore]
+    def _step(self, low: tf.Tensor, high: tf.Tensor, l2: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+        model, state = self.model, self.state
+        with tf.GradientTape() as tape:
+            error = (model(low, training=True) - high) / 255
+            loss = tf.cond(
+                l2,
+                lambda: tf.reduce_mean(tf.square(error)),
+                lambda: tf.reduce_mean(tf.abs(error)),
+            )
+        gradients = tape.gradient(loss, model.trainable_variables)
+        state.optimizer.apply(gradients, model.trainable_variables)
+        for slow, fast in zip(state.average, model.trainable_variables, strict=True):
+            slow.assign(slow * decay + fast * (1 - decay))
+        return loss
+
+    def advance(self, low: np.ndarray, high: np.ndarray) -> float:
+        """One step on one batch; returns its loss.
+
+        Raises:
+            DivergedError: the loss is not finite; the saved state is older and still good.
+        """
+        recipe, state = self.recipe, self.state
+        state.optimizer.learning_rate.assign(learning_rate(recipe, state.step))
+        l2 = tf.constant(is_l2(recipe, state.step))
+        decay = tf.constant(average_decay(recipe, state.step), tf.float32)
+        loss = float(self._step(low, high, l2, decay))
+        state.step += 1
+        if not np.isfinite(loss):
+            raise DivergedError(
+                f"loss is {loss} at step {state.step}; expected a number: "
+                "lower learning_rate or clip_norm and start anew"
+            )
+        return loss
+
+    def run(self) -> None:
+        """Train to the end of the recipe, or until SIGINT/SIGTERM; the state is saved either way.
+
+        Raises:
+            KeyboardInterrupt: stopped by a signal before the end.
+            DivergedError: the loss is not finite, or validation fell far below bicubic.
+            CheckpointError: the disk refuses a checkpoint.
+        """
+        recipe, state, stop = self.recipe, self.state, threading.Event()
+        batches = ahead(self.sampler.batches(state.step, recipe.steps), stop)
+        progress = tqdm(total=recipe.steps, initial=state.step, unit="step", smoothing=0.02)
+        losses: list[float] = []
+        with stopped_by_signals(stop), progress, closing(batches):  # type: ignore[type-var]
+            for low, high in batches:
+                losses.append(self.advance(low, high))
+                progress.update()
+                if state.step % recipe.validate_every == 0 or state.step == recipe.steps:
+                    progress.set_postfix_str(self._validate(float(np.mean(losses))))
+                    losses.clear()
+            if state.step < recipe.steps:
+                save_state(self.output / "last.npz", state)
+                progress.write(f"stopped at step {state.step}; go on with --resume", sys.stderr)
+                raise KeyboardInterrupt
+
+    def _validate(self, loss: float) -> str:
+        """Measure the averaged weights on the held-out pictures, log, save last and best."""
+        state = self.state
+        with self._averaged():
+            psnr, bicubic = validation_psnr(self.model, self.held, self.scale)
+            best = psnr > state.best_psnr
+            if best:
+                state.best_psnr = psnr
+                save_model(self.output / "best.keras", self.model)
+                save_record(self.output / "best.keras.json", self._record(psnr, bicubic))
+        row = {
+            "step": state.step,
+            "loss": loss,
+            "psnr_db": psnr,
+            "bicubic_db": bicubic,
+            "best": best,
+            "learning_rate": learning_rate(self.recipe, state.step),
+            "time": time.time(),
+        }
+        append_log(self.output / "log.jsonl", row)
+        save_state(self.output / "last.npz", state)
+        if state.step >= 4 * self.recipe.validate_every and psnr < bicubic + 0.01:
+            raise DivergedError(
+                f"{psnr:.2f} dB after {state.step} steps, bicubic alone has {bicubic:.2f}: "
+                "the units have died; lower learning_rate or clip_norm"
+            )
+        return f"{psnr:.3f} dB (bicubic {bicubic:.3f})"
+
+    def _record(self, psnr: float, bicubic: float) -> dict[str, Any]:
+        """How these weights came to be, for the sidecar of what is made from them."""
+        return {
+            "recipe": asdict(self.recipe),
+            "recipe_sha256": self.state.recipe_digest,
+            "step": self.state.step,
+            "held_out_psnr_db": round(psnr, 4),
+            "held_out_bicubic_db": round(bicubic, 4),
+            "pictures": len(self.sampler.pairs),
+            "pictures_held_out": len(self.held),
+        }
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The model with its averaged weights; the live ones come back at the end."""
+        variables = self.model.trainable_variables
+        live = [value.numpy() for value in variables]
+        for variable, slow in zip(variables, self.state.average, strict=True):
+            variable.assign(slow)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, live, strict=True):
+                variable.assign(value)
