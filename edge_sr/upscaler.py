@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import zoo
 from .backend import Backend, open_backend
+from .closing import Closing
 from .errors import FrameError
 from .sidecar import Sidecar
 from .video.frame import Frame
@@ -17,7 +17,7 @@ from .video.frame import Frame
 Image = NDArray[np.uint8]
 
 
-class Upscaler:
+class Upscaler(Closing):
     """A model that is ready to run. Use it as a context manager, or call `close`.
 
     >>> with Upscaler.open("edge-unet-s-x2") as upscaler:
@@ -100,14 +100,3 @@ class Upscaler:
     def close(self) -> None:
         """Free the model; safe to call twice."""
         self.backend.close()
-
-    def __enter__(self) -> Upscaler:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

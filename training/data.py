@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from edge_sr.quality import luma_bt601
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 # what Pillow raises on files that are no pictures, broken, or far too large
@@ -23,9 +25,6 @@ UNREADABLE = (
     struct.error,
     Image.DecompressionBombError,
 )
-
-# ITU-R BT.601 luma of full-range RGB, limited range 16..235, as MATLAB's rgb2ycbcr
-BT601_LUMA = np.array([65.481, 128.553, 24.966], np.float32) / 255
 
 
 T = TypeVar("T")
@@ -45,11 +44,6 @@ class Pair:
     name: str
     high: np.ndarray
     low: np.ndarray
-
-
-def luma_bt601(rgb: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) RGB -> uint8 (H, W) luma, BT.601 limited range 16..235, rounded."""
-    return np.rint(rgb.astype(np.float32) @ BT601_LUMA + 16).astype(np.uint8)
 
 
 def downscale(image: np.ndarray, scale: Fraction) -> np.ndarray:

@@ -18,9 +18,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
+from edge_sr.quality import psnr, standard_border
+
 from .data import DataError, find_images, load_pairs
 from .models.sizes import model_scale, size_multiple  # also registers our layers
-from .validate import bicubic, psnr, to_uint8
+from .validate import bicubic, to_uint8
 
 
 class ModelError(Exception):
@@ -64,7 +66,7 @@ def evaluate(model: keras.Model, scale: Fraction, folder: Path) -> list[tuple[st
     pairs, left_out = load_pairs(find_images([folder]), scale, multiple=1)
     for line in left_out:
         print(f"left out: {line}", file=sys.stderr)
-    border = -(-scale.numerator // scale.denominator)
+    border = standard_border(float(scale))
     rows = []
     for pair in pairs:
         ours = upscale(model, pair.low, scale, size_multiple(model))

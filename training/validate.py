@@ -8,18 +8,9 @@ import keras
 import numpy as np
 from PIL import Image
 
+from edge_sr.quality import psnr, standard_border
+
 from .data import Pair
-
-
-def psnr(a: np.ndarray, b: np.ndarray, *, border: int) -> float:
-    """Peak signal-to-noise ratio in dB of two uint8 images, peak 255, ``border`` pixels left off.
-
-    Returns inf for equal images.
-    """
-    inner = slice(border, -border or None)
-    error = a[inner, inner].astype(np.float64) - b[inner, inner].astype(np.float64)
-    mean = float(np.mean(error**2))
-    return float("inf") if mean == 0 else 10 * float(np.log10(255**2 / mean))
 
 
 def to_uint8(levels: np.ndarray) -> np.ndarray:
@@ -40,7 +31,7 @@ def validation_psnr(model: keras.Model, pairs: list[Pair], scale: Fraction) -> t
     A model with a fixed input size is measured on the top left part of that size.
     """
     rows, columns = model.input_shape[1:3]
-    border = -(-scale.numerator // scale.denominator)
+    border = standard_border(float(scale))
     ours, plain = [], []
     for pair in pairs:
         low = pair.low[:rows, :columns]

@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..closing import Closing
 from ..errors import MediaError
 from .capture import Capture, Device, device_name, open_capture, parse_device
 from .frame import Color, Frame, Plane, StreamInfo
@@ -27,7 +27,7 @@ PAUSE_S = 0.01  # between attempts when the camera gives nothing
 CLOSE_S = 2.0  # how long a camera that hangs is waited for when it is closed
 
 
-class Camera:
+class Camera(Closing):
     """A camera through OpenCV; frames carry the time at which they were taken from it.
 
     A thread reads the camera, so that one that hangs can be noticed; only its newest frame waits.
@@ -101,17 +101,6 @@ class Camera:
         self._thread.join(CLOSE_S)
         if not self._thread.is_alive():
             self._capture.release()
-
-    def __enter__(self) -> Camera:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read(self) -> None:
         """Runs in the thread: keep the newest frame in the queue."""

@@ -6,9 +6,9 @@ import os
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from ..closing import Closing
 from ..errors import MediaError
 from .frame import Frame, StreamInfo
 from .libraries import load_av
@@ -17,7 +17,7 @@ from .planes import to_planes
 from .timing import Timestamps
 
 
-class VideoFile:
+class VideoFile(Closing):
     """The first video stream of a file, decoded on all cores.
 
     Each frame has the time the file gives it (variable frame rates stay so; see `Timestamps` for
@@ -88,17 +88,6 @@ class VideoFile:
         except ValueError:  # another thread still decodes: the system takes the file back
             return
         self._container.close()
-
-    def __enter__(self) -> VideoFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _video_stream(self) -> Any:
         for stream in self._container.streams.video:

@@ -6,11 +6,11 @@ import re
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from types import TracebackType
 from urllib.parse import parse_qsl
 
 import numpy as np
 
+from ..closing import Closing
 from ..errors import UsageError
 from .frame import Color, Frame, Plane, StreamInfo
 from .planes import SD_HEIGHT
@@ -21,7 +21,7 @@ EXAMPLE = "test://1280x720@30?frames=100&live=1"
 URL = re.compile(r"test://(?:(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?|\d+/\d+))?(?:\?(.*))?", re.ASCII)
 
 
-class Pattern:
+class Pattern(Closing):
     """Stripes, ramps, a checkerboard and colour, moving left; the same on every machine.
 
     Frames are views into one picture, so making them costs next to nothing. Can be iterated again.
@@ -102,17 +102,6 @@ class Pattern:
 
     def close(self) -> None:
         """Nothing to give back."""
-
-    def __enter__(self) -> Pattern:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _draw(width: int, height: int) -> tuple[Plane, Plane, Plane]:

@@ -15,7 +15,6 @@ from training.data import (
     find_images,
     fitting,
     load_pairs,
-    luma_bt601,
     make_pair,
     split_held_out,
 )
@@ -35,12 +34,6 @@ def test_a_pair_is_a_picture_and_its_downscale(scale, channels):
     np.testing.assert_array_equal(pair.low, downscale(pair.high, scale))
     if channels == 3:
         np.testing.assert_array_equal(pair.high, rgb[: pair.high.shape[0], : pair.high.shape[1]])
-
-
-def test_luma_is_bt601_of_limited_range():
-    colours = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]]])
-    # 16 + 65.481, 128.553 and 24.966 of ITU-R BT.601
-    assert luma_bt601(colours.astype(np.uint8)).tolist() == [[16, 235, 81, 145, 41]]
 
 
 def test_missing_and_empty_folders(tmp_path):

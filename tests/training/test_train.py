@@ -47,12 +47,17 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 def test_a_run_leaves_model_state_and_log(tiny_recipe, photos, tmp_path, capsys):
     output = tmp_path / "run"
     assert run(tiny_recipe(), photos, output) == 0
-    assert sorted(path.name for path in output.iterdir()) == ["best.keras", "last.npz", "log.jsonl"]
+    left = sorted(path.name for path in output.iterdir())
+    assert left == ["best.keras", "best.keras.json", "last.npz", "log.jsonl"]
     rows = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [4, 8]
     assert all(np.isfinite([row["loss"], row["psnr_db"], row["bicubic_db"]]).all() for row in rows)
     best = max(row["psnr_db"] for row in rows)
     assert f"best: {best:.3f} dB" in capsys.readouterr().out
+    record = json.loads((output / "best.keras.json").read_text())
+    assert record["held_out_psnr_db"] == pytest.approx(best, abs=1e-4)
+    assert record["step"] in (4, 8)
+    assert record["recipe"]["steps"] == 8
     model = keras.saving.load_model(output / "best.keras", compile=False, safe_mode=True)
     assert model(np.zeros((1, 16, 20, 1), np.float32)).shape == (1, 32, 40, 1)
 
