@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from edge_sr.video.color import yuv_to_rgb
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,6 +17,7 @@ from edge_sr import EdgeSRError, Upscaler
 from edge_sr.errors import MediaError
 from edge_sr.quality import psnr
 from edge_sr.run import Job, run_job
+from edge_sr.video.color import yuv_to_rgb
 from edge_sr.video.file import VideoFile
 from edge_sr.video.frame import Frame
 

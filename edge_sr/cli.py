@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from . import __version__
 from .backend import BACKENDS
-from .errors import EdgeSRError, UsageError
+from .errors import EdgeSRError, MissingDependencyError, UsageError
 from .target import parse_scale, parse_target
 
 RUN_EXAMPLES = """\
@@ -24,6 +26,11 @@ INFO_EXAMPLES = """\
 examples:
   edge-sr info edge-unet-s-x2
   edge-sr info mine.onnx --json
+"""
+BENCH_EXAMPLES = """\
+examples:
+  edge-sr bench run --models edge-unet-s-x2 --output rows.jsonl
+  edge-sr bench report rows.jsonl --output report
 """
 MODELS_EXAMPLES = """\
 examples:
@@ -76,6 +83,15 @@ def models(args: argparse.Namespace) -> int:
             f"{item.parameters:>10,}  {quality or 'not measured'}"
         )
     return 0
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Hand over to `python -m bench`, in a process of its own."""
+    if importlib.util.find_spec("bench") is None:
+        raise MissingDependencyError(
+            "the bench package is not installed: pip install 'edge-sr[bench]'"
+        )
+    return subprocess.run([sys.executable, "-m", "bench", *args.words], check=False).returncode
 
 
 def _psnr_figures(quality: dict[str, float]) -> list[str]:
@@ -194,6 +210,16 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("model", help="a shipped model's name or an .onnx file")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(command=info)
+
+    command = commands.add_parser(
+        "bench",
+        help="measure models on this device and report; as python -m bench",
+        description="Measure models on this device and report; the same as python -m bench.",
+        epilog=BENCH_EXAMPLES,
+        formatter_class=raw,
+    )
+    command.add_argument("words", nargs=argparse.REMAINDER, help="run, report or roofline, ...")
+    command.set_defaults(command=bench)
     return parser
 
 

@@ -18,11 +18,11 @@ PLACES = {
     "tensorflow": ("training/", "convert/from_keras.py"),
     "keras": ("training/", "convert/from_keras.py"),
     "tf2onnx": ("convert/from_keras.py",),
-    "onnx": ("convert/", "calibration/", "bench/params.py"),
+    "onnx": ("convert/", "calibration/", "bench/params.py", "bench/wrap.py"),
     "onnxruntime": ("edge_sr/backend/onnx_runtime.py", "calibration/", "convert/", "bench/"),
     "cv2": ("edge_sr/video/", "edge_sr/live/"),
     "av": ("edge_sr/video/", "edge_sr/live/"),
-    "matplotlib": ("bench/", "training/"),
+    "matplotlib": ("bench/", "calibration/charts.py", "training/"),
     "PIL": ("edge_sr/video/", "bench/", "training/"),
     "tqdm": ("edge_sr/progress.py", "training/", "convert/", "calibration/", "bench/"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -251,6 +252,15 @@ def test_info_shows_and_checks(capsys: pytest.CaptureFixture[str]) -> None:
     assert "17252" in capsys.readouterr().out.replace(",", "")
 
 
+def test_bench_hands_over_and_returns_its_code() -> None:
+    done = edge_sr("bench", "--help")
+    if importlib.util.find_spec("bench") is None:
+        assert done.returncode == 1
+        assert "pip install" in done.stderr
+    else:
+        assert "python -m bench" in edge_sr("bench", "nonsense").stderr
+
+
 def help_texts() -> dict[str, str]:
     parser = build_parser()
     actions = [
@@ -260,7 +270,7 @@ def help_texts() -> dict[str, str]:
     return {name: command.format_help() for name, command in commands.items()}
 
 
-@pytest.mark.parametrize("name", ["run", "models", "info"])
+@pytest.mark.parametrize("name", ["run", "models", "info", "bench"])
 def test_every_command_has_a_sentence_and_examples_that_parse(name: str) -> None:
     text = help_texts()[name]
     assert re.search(r"\.\n", text)

@@ -1,0 +1,152 @@
+"""`python -m bench report`: from rows to a folder with Markdown, HTML and plots."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_sr.errors import MediaError, UsageError
+
+from .changes import find_changes
+from .command_run import ROWS
+from .page import Baseline, Crop, plot_name, plots, render_html, render_markdown
+from .rows import Row, add_losses, merge, read_rows
+from .summary import SORTS, Group, make_groups, set_names
+
+FOLDER = Path("runs/bench-report")
+EXAMPLES = """\
+examples:
+  python -m bench report
+  python -m bench report rows.jsonl --output report/
+  python -m bench report laptop.jsonl jetson.jsonl --sort psnr --output report/
+  python -m bench report rows.jsonl --baseline old.jsonl --output report/
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The options of `report`."""
+    command = commands.add_parser(
+        "report",
+        help="make Markdown, HTML and plots of rows",
+        description="Make report.md, report.html (self-contained), SVG and PNG plots of rows.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "rows", nargs="*", type=Path, default=[ROWS], help=f"of bench run ({ROWS}); merged"
+    )
+    command.add_argument("--output", type=Path, default=FOLDER, metavar="DIR", help=f"({FOLDER})")
+    command.add_argument("--sort", choices=SORTS, default="p50", help="the table by (default: p50)")
+    command.add_argument("--set", metavar="NAME", help="picture set whose PSNR is plotted")
+    command.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="earlier rows: say what changed beyond noise"
+    )
+    command.add_argument("--force", action="store_true", help="replace an existing report")
+    command.set_defaults(command=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Returns 0 when the report was written, 1 when pictures it wanted were missing.
+
+    Raises:
+        EdgeSRError: rows cannot be read, or the report cannot be written.
+    """
+    rows = merge(row for path in args.rows for row in read_rows(path))
+    if not rows:
+        raise MediaError(f"{args.rows[0]}: holds no row; measure with python -m bench run")
+    add_losses(rows)
+    if args.set is not None and args.set not in set_names(rows):
+        known = ", ".join(set_names(rows)) or "none"
+        raise UsageError(f"--set is {args.set!r}; the rows have {known}")
+    baseline = None
+    if args.baseline is not None:
+        changes, notes = find_changes(rows, read_rows(args.baseline))
+        baseline = Baseline(changes=changes, notes=notes)
+        for change in changes:
+            print(f"bench: {change.label}: {change.text}", file=sys.stderr)
+    groups = make_groups(rows, picture_set=args.set, sort=args.sort)
+    crops, missing = _crops(groups, [path.parent for path in args.rows])
+    if missing:
+        print(f"bench: {missing} patch pictures are not beside their rows", file=sys.stderr)
+    write_report(args.output, groups, crops, baseline, force=args.force)
+    print(args.output / "report.html")
+    print(args.output / "report.md")
+    return 1 if missing else 0
+
+
+def write_report(
+    folder: Path,
+    groups: Sequence[Group],
+    crops: dict[int, list[Crop]],
+    baseline: Baseline | None,
+    *,
+    force: bool,
+) -> None:
+    """Write the folder, whole or not at all; an existing one is replaced only with ``force``.
+
+    Raises:
+        UsageError: it exists.
+        MediaError: it cannot be written, or is not a report's folder.
+        MissingDependencyError: jinja2 or matplotlib is not installed.
+    """
+    if folder.exists() and not force:
+        raise UsageError(f"{folder}: exists; give --force to replace it, or another --output")
+    if folder.exists() and not (folder / "report.md").exists() and any(folder.iterdir()):
+        raise MediaError(f"{folder}: is not a report's folder; choose another --output")
+    html = render_html(groups, crops, baseline)
+    markdown = render_markdown(groups, crops, baseline)
+    part = folder.with_name(folder.name + ".part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        (part / "crops").mkdir(parents=True)
+        (part / "report.html").write_text(html, encoding="utf-8")
+        (part / "report.md").write_text(markdown, encoding="utf-8")
+        for index, group in enumerate(groups, start=1):
+            for name, figure in plots(group).items():
+                for kind in ("svg", "png"):
+                    path = part / f"{plot_name(name, index)}.{kind}"
+                    figure.savefig(path, dpi=160, metadata={"Date": None} if kind == "svg" else {})
+            for crop in crops.get(index - 1, []):
+                shutil.copyfile(crop.path, part / "crops" / crop.path.name)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(part, folder)
+    except OSError as error:
+        raise MediaError(f"{folder}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _crops(groups: Sequence[Group], folders: Sequence[Path]) -> tuple[dict[int, list[Crop]], int]:
+    """(strips by index of the group, how many are missing), of the first size they appear at."""
+    found: dict[int, list[Crop]] = {}
+    missing = 0
+    seen: set[Path] = set()
+    for index, group in enumerate(groups):
+        for entry in group.entries:
+            for told in _told(entry.row, group.picture_set):
+                path = next(
+                    (f / told["file"] for f in folders if (f / told["file"]).is_file()), None
+                )
+                if path is None:
+                    missing += 1
+                elif path not in seen:
+                    seen.add(path)
+                    caption = (
+                        f"{entry.label}, {told['kind']}: {told['picture']} at {told['left']}, "
+                        f"{told['top']}; {told['gain_db']:+.2f} dB over bicubic"
+                    )
+                    found.setdefault(index, []).append(Crop(path=path, caption=caption))
+    return found, missing
+
+
+def _told(row: Row, picture_set: str | None) -> list[dict[str, Any]]:
+    if row["kind"] == "floor" and row["architecture"] == "bicubic":
+        return []  # the strip shows bicubic already
+    crops: list[dict[str, Any]] = row["quality"].get(picture_set or "", {}).get("crops", [])
+    return crops

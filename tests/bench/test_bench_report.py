@@ -1,0 +1,145 @@
+"""The report: one page that needs nothing else, plots whose labels stay apart."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("jinja2", reason="pip install jinja2")
+pytest.importorskip("matplotlib", reason="pip install matplotlib")
+
+from bench.__main__ import main
+from bench.figure import COLORS, new_figure, svg, themed
+from bench.labels import place_labels
+from bench.plot import scatter
+from bench.rows import Row, write_rows
+from bench.summary import make_groups
+
+MakeRow = Callable[..., Row]
+
+
+def rows(folder: Path, row: MakeRow) -> list[Row]:
+    """Three models, one of them with a crop, one of them int8, and a floor."""
+    (folder / "rows-crops").mkdir()
+    Image.new("RGB", (288, 96)).save(folder / "rows-crops/a.png")
+    first = row("a", p50=10.0, psnr=37.0)
+    first["quality"]["Set5"]["crops"] = [
+        {"kind": "best", "picture": "x", "left": 0, "top": 0, "gain_db": 1.5}
+        | {"file": "rows-crops/a.png"}
+    ]
+    return [
+        first,
+        row("a.int8", p50=6.0, psnr=36.9, precision="int8"),
+        row("R<script>", p50=20.0, psnr=37.2, kind="rival"),
+        row("bicubic-x2", p50=0.1, psnr=33.6, kind="floor", architecture="bicubic"),
+        row("untimed", p50=None, psnr=None, error="untimed: too slow"),
+    ]
+
+
+def test_a_report_is_whole(
+    row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(tmp_path / "rows.jsonl", rows(tmp_path, row))
+    output = tmp_path / "report"
+    assert main(["report", str(tmp_path / "rows.jsonl"), "--output", str(output)]) == 0
+    assert {path.name for path in output.iterdir()} == {
+        "report.html", "report.md", "scatter.svg", "scatter.png", "bars.svg", "bars.png", "crops",
+    }  # fmt: skip
+    html = (output / "report.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:|#)', html)  # self-contained
+    assert "R<script>" not in html.replace("R&lt;script&gt;", "")
+    assert html.count("<svg") == 2
+    assert "prefers-color-scheme: dark" in html
+    assert "data:image/png;base64," in html
+    for text in (html, (output / "report.md").read_text()):
+        for sentence in ("Device: D", "50 runs of each model", "untimed: too slow", "Set5"):
+            assert sentence in text
+        assert "0.10" in text  # the int8 loss
+    assert (
+        "![a, best: x at 0, 0; +1.50 dB over bicubic](crops/a.png)"
+        in (output / "report.md").read_text()
+    )
+    assert main(["report", str(tmp_path / "rows.jsonl"), "--output", str(output)]) == 2
+    assert "give --force" in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "rows.jsonl"), "--output", str(output), "--force"]) == 0
+
+
+def test_changes_against_a_baseline_are_marked(row: MakeRow, tmp_path: Path) -> None:
+    write_rows(tmp_path / "old.jsonl", [row("a", p50=10.0), row("b", p50=10.0)])
+    write_rows(tmp_path / "new.jsonl", [row("a", p50=20.0), row("b", p50=10.1)])
+    output = str(tmp_path / "report")
+    baseline = ["--baseline", str(tmp_path / "old.jsonl")]
+    assert main(["report", str(tmp_path / "new.jsonl"), "--output", output, *baseline]) == 0
+    text = (tmp_path / "report/report.md").read_text()
+    assert "a at 64x48: slower by 100.0 % (10.00 to 20.00 ms; noise 1.4 %)" in text
+    assert "b at 64x48:" not in text
+
+
+def test_folders_of_others_and_empty_rows_are_refused(
+    row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.jsonl").write_text("")
+    assert main(["report", str(tmp_path / "rows.jsonl")]) == 1
+    assert "holds no row" in capsys.readouterr().err
+    write_rows(tmp_path / "rows.jsonl", [row("a")])
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    assert main(["report", str(tmp_path / "rows.jsonl"), "--output", str(mine), "--force"]) == 1
+    assert (mine / "thesis.txt").exists()
+    assert main(["report", str(tmp_path / "rows.jsonl"), "--set", "Set99"]) == 2
+
+
+def test_missing_crops_are_said(
+    row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(tmp_path / "rows.jsonl", rows(tmp_path, row))
+    (tmp_path / "rows-crops/a.png").unlink()
+    output = str(tmp_path / "report")
+    assert main(["report", str(tmp_path / "rows.jsonl"), "--output", output]) == 1
+    assert "1 patch pictures are not beside their rows" in capsys.readouterr().err
+
+
+def test_labels_stay_apart() -> None:
+    figure = new_figure(9, 5.6)
+    axes = figure.add_subplot()
+    axes.set_xscale("log")
+    axes.set_xlim(1, 1000)
+    axes.set_ylim(36, 38)
+    items = [
+        ((50 * 1.1 ** (n % 5), 37 + 0.03 * (n // 5)), f"a-long-model-name-{n}", "#000000")
+        for n in range(15)
+    ]
+    boxes = place_labels(figure, axes, items)
+    assert len(boxes) == 15
+    for index, one in enumerate(boxes):
+        for other in boxes[:index]:
+            apart = (one[2] <= other[0] or one[0] >= other[2]) or (
+                one[3] <= other[1] or one[1] >= other[3]
+            )
+            assert apart
+    points = [axes.transData.transform(at) for at, _, _ in items]
+    assert all(
+        math.dist(((b[0] + b[2]) / 2, (b[1] + b[3]) / 2), p) < 400
+        for b, p in zip(boxes, points, strict=True)
+    )
+
+
+def test_plots_take_the_colours_of_the_page(row: MakeRow) -> None:
+    (group,) = make_groups([row("a"), row("b", p50=5.0)], picture_set=None, sort="p50")
+    figure = scatter(group)
+    assert figure is not None
+    text = themed(svg(figure))
+    assert "var(--ink)" in text
+    assert not any(light in text for light, _ in COLORS.values())
+    assert "<!-- a -->" in text
+
+
+def test_one_point_is_not_a_plot(row: MakeRow) -> None:
+    (group,) = make_groups([row("a"), row("b", p50=None)], picture_set=None, sort="p50")
+    assert scatter(group) is None
