@@ -96,9 +96,9 @@ def _run_video(job: Job) -> int:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(_open_source(job))
         info = source.info
+        sinks = _open_sinks(job, source)
         upscaler, size = open_upscaler(job, info.width, info.height)
         stack.enter_context(upscaler)
-        sinks = _open_sinks(job, source)
 
         def upscale(frame: Frame) -> Frame:
             result = upscaler.upscale_frame(frame)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..closing import Closing
 from ..errors import MediaError
+from .boxes import missing_bytes
 from .frame import Frame, StreamInfo
 from .libraries import load_av
 from .orientation import frame_orientation
@@ -172,6 +173,11 @@ def _check_readable(path: Path) -> None:
         raise MediaError(f"{path}: is empty")
     if not os.access(path, os.R_OK):
         raise MediaError(f"{path}: may not be read; check its permissions")
+    if path.is_file() and (missing := missing_bytes(path)):
+        raise MediaError(
+            f"{path}: cut off, {missing:,} bytes are missing at its end; copy it again, or keep "
+            "what there is with: ffmpeg -i FILE -c copy MENDED.mp4"
+        )
 
 
 def _why(error: BaseException) -> str:
