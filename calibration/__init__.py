@@ -1,0 +1,1 @@
+"""Calibration frames, value ranges and layer sensitivity: what int8 is made from."""

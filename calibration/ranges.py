@@ -1,0 +1,187 @@
+"""How large the activations of a network become on calibration frames, and where to clip them.
+
+``python -m calibration.ranges --model FILE.onnx --frames FOLDER --output ranges.json``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
+
+from .ends import LEVELS
+from .frames import FrameSet, open_frames
+from .histogram import Histogram
+from .judge import split
+from .network import Network, load_network
+from .placement import image_tensors, quantisable
+from .session import open_session, run
+from .thresholds import METHODS, thresholds
+
+SCHEMA = 1
+EXAMPLES = """\
+example:
+  python -m calibration.ranges --model x2.onnx --frames frames/ --output ranges.json
+"""
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Clips of every tensor that may become int8, and what they were measured with."""
+
+    model: str  # file name
+    model_sha256: str
+    frames_sha256: str
+    frames: int  # counted; corrupt ones left out
+    skipped: list[str]
+    default_frames: bool  # edge-sr's own set, not the user's scenes
+    tensors: dict[str, dict[str, float]]  # name -> method -> magnitude that becomes 127
+    schema: int = SCHEMA
+
+    def check(self, network: Network, frames: FrameSet | None = None) -> None:
+        """Refuse ranges of another model or other frames.
+
+        Raises:
+            ModelFileError: a digest differs.
+        """
+        if self.model_sha256 != network.sha256:
+            raise ModelFileError(
+                f"the ranges are of {self.model} ({self.model_sha256[:12]}); {network.path} is "
+                f"{network.sha256[:12]}: measure them with python -m calibration.ranges"
+            )
+        if frames is not None and self.frames_sha256 != frames.sha256:
+            raise ModelFileError(
+                f"the ranges are of other frames ({self.frames_sha256[:12]}) than "
+                f"{frames.folder} ({frames.sha256[:12]}): measure them again"
+            )
+
+
+def measure_ranges(network: Network, frames: FrameSet) -> Ranges:
+    """One pass over the frames; memory does not grow with their number.
+
+    Raises:
+        BackendError: an activation is NaN or infinite.
+        FrameError, MediaError: the frames do not fit, or none can be read.
+    """
+    names = quantisable(network.model)
+    if not names:
+        raise ModelFileError(f"{network.path}: has no convolution with constant weights")
+    session = open_session(network.model, taps=[n for n in names if n != network.ends.input])
+    histograms = {name: Histogram() for name in names}
+    count = 0
+    bar = tqdm(frames.read(network.ends), total=len(frames), unit="frame", disable=None)
+    for file, image in bar:
+        batch = network.ends.feed(image)
+        taps = iter(run(session, batch)[1:])
+        for name in names:
+            value = batch if name == network.ends.input else next(taps)
+            if not histograms[name].add(value):
+                raise BackendError(
+                    f"{network.path}: tensor {name} is NaN or infinite on {file}; "
+                    "repair the network before quantising it"
+                )
+        count += 1
+    _see_black_and_white(network, histograms)
+    return Ranges(
+        network.path.name,
+        network.sha256,
+        frames.sha256,
+        count,
+        frames.skipped,
+        frames.is_default,
+        {name: _clips(histogram) for name, histogram in histograms.items()},
+    )
+
+
+def _clips(histogram: Histogram) -> dict[str, float]:
+    return {name: float(f"{clip:.6g}") for name, clip in thresholds(histogram).items()}
+
+
+def _see_black_and_white(network: Network, histograms: dict[str, Histogram]) -> None:
+    """Whatever the frames showed, the image itself may reach from black to white."""
+    names = [name for name in histograms if name in image_tensors(network.model)]
+    taps = [name for name in names if name != network.ends.input]
+    session = open_session(network.model, taps=taps)
+    for grey in (0, 255):
+        shape = (*(network.ends.size or (32, 32)), network.ends.channels)
+        batch = network.ends.feed(np.full(shape, grey, np.uint8))
+        found = dict(zip(taps, run(session, batch)[1:], strict=True)) | {network.ends.input: batch}
+        for name in names:
+            histograms[name].widen(found[name])
+
+
+def save_ranges(path: Path, ranges: Ranges, *, force: bool) -> None:
+    """Write JSON, whole or not at all. Raises ModelFileError."""
+    if path.exists() and not force:
+        raise ModelFileError(f"{path}: exists; use --force to replace it")
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps(asdict(ranges), indent=1) + "\n")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ModelFileError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def load_ranges(path: Path) -> Ranges:
+    """Read what `save_ranges` wrote.
+
+    Raises:
+        ModelFileError: missing, damaged, or of another version.
+    """
+    try:
+        found = json.loads(path.read_text())
+        ranges = Ranges(**found)
+        whole = ranges.schema == SCHEMA and all(
+            set(METHODS) == set(clips) for clips in ranges.tensors.values()
+        )
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"{path}: cannot be read as ranges ({error})") from error
+    if not whole:
+        raise ModelFileError(f"{path}: is of another version; measure the ranges again")
+    return ranges
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m calibration.ranges",
+        description="Measure the ranges of a network's activations over calibration frames.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
+    parser.add_argument("--frames", type=Path, help="a folder of frames (default: our own set)")
+    parser.add_argument("--output", type=Path, required=True, help="the .json file to write")
+    parser.add_argument("--range", choices=("auto", *LEVELS), default="auto")
+    parser.add_argument("--force", action="store_true", help="replace an existing output")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when the ranges were written, 1 when not; wrong usage exits with 2."""
+    args = build_parser().parse_args(argv)
+    try:
+        if args.output.exists() and not args.force:
+            raise ModelFileError(f"{args.output}: exists; use --force to replace it")
+        network = load_network(args.model, value_range=args.range)
+        ranges = measure_ranges(network, split(open_frames(args.frames).guarded(network.ends))[0])
+        save_ranges(args.output, ranges, force=args.force)
+    except EdgeSRError as error:
+        print(f"ranges: {error}", file=sys.stderr)
+        return 1
+    left_out = f", {len(ranges.skipped)} left out" if ranges.skipped else ""
+    print(f"{args.output}: {len(ranges.tensors)} tensors over {ranges.frames} frames{left_out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

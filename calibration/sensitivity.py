@@ -1,0 +1,119 @@
+"""What each layer loses in int8, and which stay out of it for the bound: table and bar chart.
+
+``python -m calibration.sensitivity --model FILE.onnx --frames FOLDER --output layers.json``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from edge_sr.errors import EdgeSRError, ModelFileError
+
+from .charts import layer_chart
+from .ends import LEVELS
+from .frames import open_frames
+from .judge import Judge, split
+from .network import Network, load_network
+from .ranges import load_ranges, measure_ranges
+from .search import Found, LossError, find_plan, table
+
+EXAMPLES = """\
+example:
+  python -m calibration.sensitivity --model x2.onnx --frames frames/ --output layers.json
+  (writes layers.json and layers.png)
+"""
+
+
+def save(path: Path, network: Network, frames_sha256: str, found: Found, bound_db: float) -> Path:
+    """Write the table as JSON and the chart beside it; returns the chart's path.
+
+    Raises:
+        ModelFileError: they cannot be written.
+    """
+    content = {
+        "model": network.path.name,
+        "model_sha256": network.sha256,
+        "frames_sha256": frames_sha256,
+        "max_loss_db": bound_db,
+        "loss_db": found.loss_db,
+        "layers": [
+            asdict(row) | {"sqnr_db": None if math.isnan(row.sqnr_db) else row.sqnr_db}
+            for row in found.rows
+        ],
+        "range_methods": found.methods,
+    }
+    chart = path.with_suffix(".png")
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps(content, indent=1) + "\n")
+        title = f"{network.path.name}: {found.loss_db:.3f} dB lost in all, {bound_db:g} allowed"
+        layer_chart(chart, [(r.name, r.loss_db, bool(r.kept)) for r in found.rows], title)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ModelFileError(f"{path}: cannot be written ({error.strerror})") from error
+    return chart
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m calibration.sensitivity",
+        description="Quantise one layer at a time and measure what it costs.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
+    parser.add_argument("--frames", type=Path, help="a folder of frames (default: our own set)")
+    parser.add_argument("--ranges", type=Path, help="ranges.json over the same frames, to reuse")
+    parser.add_argument("--output", type=Path, required=True, help="the .json file to write")
+    parser.add_argument("--max-loss-db", type=float, default=0.05, help="default: 0.05")
+    parser.add_argument("--allow-loss", action="store_true", help="exit 0 even if more is lost")
+    parser.add_argument("--range", choices=("auto", *LEVELS), default="auto")
+    parser.add_argument("--force", action="store_true", help="replace existing outputs")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when the bound holds, 1 when not or something fails; wrong usage exits with 2."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.max_loss_db <= 0:
+        parser.error("--max-loss-db must be above 0")
+    if args.output.suffix != ".json":
+        parser.error(f"--output {args.output}: expected a name that ends in .json")
+    try:
+        if args.output.exists() and not args.force:
+            raise ModelFileError(f"{args.output}: exists; use --force to replace it")
+        network = load_network(args.model, value_range=args.range)
+        frames = open_frames(args.frames).guarded(network.ends)
+        if args.ranges is not None:
+            ranges = load_ranges(args.ranges)
+            ranges.check(network, frames)
+        else:
+            ranges = measure_ranges(network, split(frames)[0])
+        found = find_plan(Judge(network, frames), ranges, max_loss_db=args.max_loss_db)
+        chart = save(args.output, network, frames.sha256, found, args.max_loss_db)
+        print(table(found.rows))
+        print(f"look at {chart}", file=sys.stderr)
+        if found.loss_db > args.max_loss_db and not args.allow_loss:
+            raise LossError(
+                f"{args.model}: int8 loses {found.loss_db:.3f} dB, {args.max_loss_db:g} allowed; "
+                "use fp16, or --allow-loss"
+            )
+    except EdgeSRError as error:
+        print(f"sensitivity: {error}", file=sys.stderr)
+        return 1
+    kept = sum(bool(row.kept) for row in found.rows)
+    print(f"{found.loss_db:.4f} dB lost with {len(found.plan.layers)} layers in int8, {kept} out")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

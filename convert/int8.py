@@ -1,0 +1,114 @@
+"""float32 network + ranges -> int8 Q/DQ network, in two spellings of the same numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import onnx
+from onnx import version_converter
+
+from calibration.frames import FrameSet
+from calibration.judge import Judge, split
+from calibration.network import Network, opset_of
+from calibration.qdq import quantise
+from calibration.ranges import Ranges, load_ranges, measure_ranges
+from calibration.search import Found, LossError, Row, find_plan
+from edge_sr.errors import ModelFileError
+
+from .check_placement import broken_rules
+from .fp16 import make_half
+from .half import to_half
+from .rounding import rounded
+
+HALF_SCALES = 19  # the first opset in which scales may be float16
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """An int8 network and what is known of it."""
+
+    around_fp32: onnx.ModelProto  # for ONNX Runtime
+    around_fp16: onnx.ModelProto  # for TensorRT, strongly typed
+    loss_db: float  # PSNR-Y lost against float32 on held-out frames
+    loss_fp16_db: float  # the same with half around, tensors rounded as on a GPU
+    loss_here_db: float  # the same with ONNX Runtime's integer kernels on this CPU
+    found: Found
+    ranges: Ranges
+
+
+def quantise_network(
+    network: Network,
+    frames: FrameSet,
+    *,
+    ranges_path: Path | None = None,
+    max_loss_db: float = 0.05,
+    allow_loss: bool = False,
+) -> Quantised:
+    """Search a plan within the bound and write it in both spellings.
+
+    Three of four frames give ranges, the fourth judges.
+
+    Args:
+        ranges_path: ranges of this network over these frames, to reuse.
+
+    Raises:
+        ModelFileError: the ranges are of another network or other frames.
+        LossError: no plan keeps the bound, and ``allow_loss`` is not given.
+        EdgeSRError: the frames do not fit, or the network cannot be run.
+    """
+    kept, _ = split(frames)
+    if ranges_path is not None:
+        ranges = load_ranges(ranges_path)
+        ranges.check(network, frames)
+    else:
+        ranges = measure_ranges(network, kept)
+    judge = Judge(network, frames)
+    found = find_plan(judge, ranges, max_loss_db=max_loss_db)
+    if found.loss_db > max_loss_db and not allow_loss:
+        raise LossError(
+            f"{network.path}: int8 loses {found.loss_db:.3f} dB, {max_loss_db:g} allowed; "
+            f"dearest layers: {_dearest(found.rows)}; use fp16, or --allow-loss"
+        )
+    singles = make_half(network, judge.tuning).kept
+    plan = replace(found.plan, layers=found.plan.layers - set(singles))
+    single = quantise(network.model, plan)
+    newer = raise_opset(replace(network, model=single))
+    half = to_half(newer, keep=singles)
+    for model in (single, half):
+        if lines := broken_rules(model):
+            raise ModelFileError(f"{network.path}: placement is wrong ({lines[0]}); please report")
+    loss_db = judge.loss_db(single)
+    loss_fp16_db = judge.loss_db(rounded(newer, keep=singles))
+    loss_here_db = judge.loss_db(single, integer=True)
+    found = replace(found, plan=plan)
+    return Quantised(single, half, loss_db, loss_fp16_db, loss_here_db, found, ranges)
+
+
+def _dearest(rows: list[Row]) -> str:
+    worst = sorted(rows, key=lambda row: -row.loss_db)[:3]
+    return ", ".join(f"{row.name} {row.loss_db:.3f}" for row in worst)
+
+
+def raise_opset(network: Network) -> onnx.ModelProto:
+    """The same graph at the opset that knows float16 scales, node names kept.
+
+    Raises:
+        ModelFileError: an operator has no form there.
+    """
+    model = network.model
+    if opset_of(model) >= HALF_SCALES:
+        return model
+    try:
+        newer = version_converter.convert_version(model, HALF_SCALES)
+    except Exception as error:  # the converter's errors have no common public class
+        reason = str(error).strip().splitlines()[0]
+        raise ModelFileError(
+            f"{network.path}: cannot be raised to opset {HALF_SCALES} for fp16 scales ({reason})"
+        ) from error
+    newer.ir_version = max(newer.ir_version, 9)
+    names = [node.name for node in model.graph.node]
+    if len(newer.graph.node) == len(names):
+        for node, name in zip(newer.graph.node, names, strict=True):
+            node.name = name
+    return newer

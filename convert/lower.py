@@ -1,0 +1,117 @@
+"""Writing the float16 or int8 form of a float32 file, with its sidecar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from calibration.compare import pooled_psnr, upscale_all
+from calibration.frames import open_frames, sample
+from calibration.network import load_network
+from edge_sr.sidecar import Sidecar
+
+from .fp16 import make_half
+from .int8 import Quantised, quantise_network
+from .write import BEST_DB, check_output, write_model
+
+PICTURES, SIDE = 6, 96  # that the fp16 network is run on
+
+
+def to_fp16(
+    source: Path,
+    output: Path,
+    *,
+    frames: Path | None = None,
+    value_range: str = "auto",
+    force: bool = False,
+) -> tuple[Sidecar, dict[str, str]]:
+    """Write the float16 form of a float32 file. Returns its sidecar, and nodes kept in float32.
+
+    Args:
+        frames: a folder of pictures to run it on; None for the set that edge-sr brings.
+        value_range: what black..white is at float ends: "0..1", "0..255" or "auto".
+
+    Raises:
+        EdgeSRError: a file cannot be read, converted or written, or the result is further than
+            55 dB from the float32 network's.
+    """
+    check_output(output, force=force)
+    network = load_network(source, value_range=value_range)
+    images = sample(open_frames(frames), network.ends, count=PICTURES, side=SIDE)
+    result = make_half(network, images)
+    ours, theirs = (upscale_all(m, network.ends, images) for m in (result.model, network.model))
+    sidecar = write_model(
+        output,
+        result.model,
+        network,
+        precision="fp16",
+        quality={
+            "fp16_psnr_db": round(result.psnr_db, 2),
+            "fp16_onnxruntime_psnr_db": round(min(pooled_psnr(ours, theirs), BEST_DB), 2),
+        },
+        conversion={"kept_fp32": result.kept},
+    )
+    return sidecar, result.kept
+
+
+def to_int8(
+    source: Path,
+    output: Path,
+    *,
+    frames: Path | None = None,
+    ranges: Path | None = None,
+    around: str = "fp32",
+    max_loss_db: float = 0.05,
+    allow_loss: bool = False,
+    value_range: str = "auto",
+    force: bool = False,
+) -> tuple[Sidecar, Quantised]:
+    """Write the int8 form of a float32 file. Returns its sidecar, and all that was found.
+
+    Args:
+        frames: a folder of calibration frames; None for the set that edge-sr brings.
+        ranges: a file of ``calibration.ranges`` over the same frames, to reuse.
+        around: what is not int8: "fp32" for ONNX Runtime on a CPU, "fp16" for TensorRT.
+        max_loss_db: PSNR-Y that may be lost; the dearest layers stay out of int8 for it.
+        allow_loss: write the file even if the bound cannot be kept.
+
+    Raises:
+        LossError: the bound cannot be kept.
+        EdgeSRError: a file cannot be read, converted or written.
+    """
+    check_output(output, force=force)
+    network = load_network(source, value_range=value_range)
+    opened = open_frames(frames).guarded(network.ends)
+    result = quantise_network(
+        network,
+        opened,
+        ranges_path=ranges,
+        max_loss_db=max_loss_db,
+        allow_loss=allow_loss,
+    )
+    half = around == "fp16"
+    loss_db = result.loss_fp16_db if half else result.loss_db
+    here = {} if half else {"int8_onnxruntime_loss_db": round(result.loss_here_db, 4)}
+    rows = result.found.rows
+    sidecar = write_model(
+        output,
+        result.around_fp16 if half else result.around_fp32,
+        network,
+        precision="int8",
+        quality={"int8_loss_db": round(loss_db, 4)} | here,
+        conversion={
+            "around": around,
+            "max_loss_db": max_loss_db,
+            "frames": "edge-sr's own set" if opened.is_default else "the user's",
+            "own_set_beside": bool(opened.guard),
+            "frames_counted": result.ranges.frames,
+            "range_methods": result.found.methods,
+            "bias_correction": bool(result.found.plan.bias_shifts),
+            "kept_out_of_int8": {
+                row.name: {"why": row.kept, "loss_db": round(row.loss_db, 4)}
+                for row in rows
+                if row.kept
+            },
+        },
+        calibration_sha256=opened.sha256,
+    )
+    return sidecar, result

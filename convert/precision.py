@@ -1,0 +1,115 @@
+"""A float32 ONNX network -> float16 or int8, with the loss measured and bounded.
+
+``python -m convert.precision --model FILE.onnx --to fp16|int8 --output FILE.onnx``
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from calibration.ends import LEVELS
+from calibration.search import table
+from edge_sr.errors import EdgeSRError
+
+from .fp16 import BAR_DB
+from .lower import to_fp16, to_int8
+
+EXAMPLES = """\
+examples:
+  python -m convert.precision --model x2.onnx --to fp16 --output x2.fp16.onnx
+  python -m convert.precision --model x2.onnx --to int8 --frames frames/ --output x2.int8.onnx
+  python -m convert.precision --model x2.onnx --to int8 --around fp16 --output x2.int8.trt.onnx
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.precision",
+        description="Convert a float32 ONNX super-resolution network to fp16 or int8.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
+    parser.add_argument("--to", choices=("fp16", "int8"), required=True)
+    parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument(
+        "--frames", type=Path, help="a folder of calibration frames (default: edge-sr's own set)"
+    )
+    parser.add_argument(
+        "--range",
+        choices=("auto", *LEVELS),
+        default="auto",
+        help="what black..white is at float ends (default: found out by running it)",
+    )
+    int8 = parser.add_argument_group("int8")
+    int8.add_argument("--ranges", type=Path, help="ranges.json over the same frames, to reuse")
+    int8.add_argument(
+        "--around",
+        choices=("fp32", "fp16"),
+        default="fp32",
+        help="what is not int8: fp32 for ONNX Runtime on a CPU (default), fp16 for TensorRT",
+    )
+    int8.add_argument(
+        "--max-loss-db",
+        type=float,
+        default=0.05,
+        help="PSNR-Y that may be lost; the dearest layers stay out of int8 for it (default: 0.05)",
+    )
+    int8.add_argument("--allow-loss", action="store_true", help="write it even if more is lost")
+    parser.add_argument("--force", action="store_true", help="replace an existing output")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when the file was written, 1 when it was not; wrong usage exits with 2."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.max_loss_db <= 0:
+        parser.error("--max-loss-db must be above 0; --allow-loss writes the file whatever is lost")
+    try:
+        print(_fp16(args) if args.to == "fp16" else _int8(args))
+    except EdgeSRError as error:
+        print(f"precision: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _fp16(args: argparse.Namespace) -> str:
+    sidecar, kept = to_fp16(
+        args.model, args.output, frames=args.frames, value_range=args.range, force=args.force
+    )
+    for name, reason in kept.items():
+        print(f"kept in fp32: {name}: {reason}", file=sys.stderr)
+    return (
+        f"{args.output}: fp16, {sidecar.quality['fp16_psnr_db']:.1f} dB from fp32 "
+        f"(expected {BAR_DB:g} or more), {len(kept)} nodes in fp32"
+    )
+
+
+def _int8(args: argparse.Namespace) -> str:
+    sidecar, result = to_int8(
+        args.model,
+        args.output,
+        frames=args.frames,
+        ranges=args.ranges,
+        around=args.around,
+        max_loss_db=args.max_loss_db,
+        allow_loss=args.allow_loss,
+        value_range=args.range,
+        force=args.force,
+    )
+    print(table(result.found.rows), file=sys.stderr)
+    layers = len(result.found.plan.layers)
+    out = sum(bool(row.kept) for row in result.found.rows)
+    return (
+        f"{args.output}: int8 with {args.around} around, loses "
+        f"{sidecar.quality['int8_loss_db']:.3f} dB ({args.max_loss_db:g} allowed), "
+        f"{layers} layers int8, {out} kept in {args.around}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

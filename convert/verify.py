@@ -1,0 +1,173 @@
+"""Two model files, the same frames: how far apart are their results?
+
+``python -m convert.verify a.onnx b.onnx --frames FOLDER|VIDEO``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import onnx
+import onnxruntime
+from tqdm import tqdm
+
+from calibration.ends import LEVELS, Ends, Image, read_ends
+from calibration.frames import open_frames, spread
+from calibration.scenes import read_video
+from calibration.session import open_session, run
+from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.quality import standard_border
+
+from .difference import Bounds, Comparison, Tally
+
+EXAMPLES = """\
+examples:
+  python -m convert.verify x2.onnx x2.int8.onnx --frames frames/ --min-psnr 45
+  python -m convert.verify x2.onnx x2.fp16.onnx --frames clip.mp4 --json
+  python -m convert.verify x2.onnx x2.int8.onnx --frames lr/ --truth hr/ --max-loss-db 0.05
+"""
+
+
+def verify(
+    first: Path,
+    second: Path,
+    frames: Path | None,
+    *,
+    truth: Path | None = None,
+    count: int = 32,
+    value_range: str = "auto",
+) -> Comparison:
+    """Run two files on the same frames.
+
+    Args:
+        frames: a folder of images or a video; None for the set that edge-sr brings.
+        truth: a folder with the true results, under the names of the frames.
+        count: frames taken, spread over all.
+
+    Raises:
+        EdgeSRError: a file cannot be read or run, the two take or give different things, or a
+            true picture is missing or of another size.
+    """
+    files = [_open(path, value_range) for path in (first, second)]
+    ends = files[0][1]
+    if (ends.channels, ends.scale) != (files[1][1].channels, files[1][1].scale):
+        raise ModelFileError(
+            f"{second}: gives x{float(files[1][1].scale):g} {files[1][1].color}; {first} gives "
+            f"x{float(ends.scale):g} {ends.color}: only alike networks can be compared"
+        )
+    names, images = _load(frames, ends, count)
+    tally = Tally(standard_border(float(ends.scale)))
+    pairs = zip(names, images, strict=True)
+    for name, image in tqdm(pairs, total=len(names), unit="frame", disable=None):
+        a, b = (own.fetch(run(session, own.feed(image))[0]) for session, own in files)
+        if a.shape != b.shape:
+            raise ModelFileError(f"{second}: gives {b.shape} where {first} gives {a.shape}")
+        tally.add(a, b)
+        if truth is not None:
+            tally.add_truth(a, b, truth / name)
+    return tally.result()
+
+
+def _open(path: Path, value_range: str) -> tuple[onnxruntime.InferenceSession, Ends]:
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such file; expected an .onnx file")
+    try:
+        model = onnx.load(path)
+    except Exception as error:
+        raise ModelFileError(f"{path}: not an ONNX file") from error
+    ends = read_ends(path, model, value_range=value_range)
+    return open_session(model), ends
+
+
+def _load(frames: Path | None, ends: Ends, count: int) -> tuple[list[str], list[Image]]:
+    if frames is not None and frames.is_file():
+        found = list(read_video(frames, ends.channels, count=count))
+        return [f"{place}.png" for place in range(len(found))], found
+    opened = open_frames(frames)
+    chosen = [opened.paths[place] for place in spread(len(opened), count)]
+    opened.paths = chosen
+    pairs = list(opened.read(ends))
+    return [name for name, _ in pairs], [image for _, image in pairs]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.verify",
+        description="Compare what two model files make of the same frames.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("first", type=Path, help="the .onnx file to measure against")
+    parser.add_argument("second", type=Path, help="the .onnx file to judge")
+    parser.add_argument(
+        "--frames", type=Path, help="a folder of images or a video (default: edge-sr's own set)"
+    )
+    parser.add_argument("--truth", type=Path, help="a folder of the true results, same names")
+    parser.add_argument("--count", type=int, default=32, help="frames taken (default: 32)")
+    parser.add_argument(
+        "--min-psnr", type=float, default=40.0, help="least PSNR between the two, dB (default: 40)"
+    )
+    parser.add_argument("--max-difference", type=int, help="largest grey level difference allowed")
+    parser.add_argument("--max-loss-db", type=float, help="largest loss of PSNR-Y; needs --truth")
+    parser.add_argument("--range", choices=("auto", *LEVELS), default="auto")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when every bound holds, 1 when one is broken or a file fails; 2: wrong usage."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.max_loss_db is not None and args.truth is None:
+        parser.error("--max-loss-db needs --truth, the folder of true results")
+    if args.count < 1:
+        parser.error("--count must be 1 or more")
+    bounds = Bounds(args.min_psnr, args.max_difference, args.max_loss_db)
+    try:
+        found = verify(
+            args.first,
+            args.second,
+            args.frames,
+            truth=args.truth,
+            count=args.count,
+            value_range=args.range,
+        )
+    except EdgeSRError as error:
+        print(f"verify: {error}", file=sys.stderr)
+        return 1
+    broken = bounds.broken(found)
+    print(_as_json(found, broken) if args.json else _as_text(found))
+    for line in broken:
+        print(f"verify: {args.second}: {line}", file=sys.stderr)
+    print("verdict: " + ("different" if broken else "alike within the bounds"), file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _as_json(found: Comparison, broken: list[str]) -> str:
+    values = asdict(found) | {"loss_db": found.loss_db, "alike": not broken}
+    return json.dumps({k: None if v == float("inf") else v for k, v in values.items()})
+
+
+def _as_text(found: Comparison) -> str:
+    lines = [
+        f"frames               {found.frames}",
+        f"largest difference   {found.max_difference} grey levels",
+        f"differing values     {found.differing_share:.2%}",
+        f"PSNR between them    {found.psnr_db:.2f} dB",
+    ]
+    if found.loss_db is not None:
+        lines += [
+            f"PSNR-Y of the first  {found.psnr_y_first:.3f} dB",
+            f"PSNR-Y of the second {found.psnr_y_second:.3f} dB",
+            f"loss                 {found.loss_db:.3f} dB",
+        ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

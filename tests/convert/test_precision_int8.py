@@ -1,0 +1,242 @@
+"""int8: the command end to end, both spellings, the loss bounded, refusals in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+
+from calibration import ranges as ranges_module
+from calibration.network import load_network
+from convert.check_placement import broken_rules, int8_layers, scale_type
+from convert.precision import main
+from convert.verify import main as verify_main
+from convert.verify import verify
+from edge_sr import Upscaler
+from edge_sr.sidecar import load_sidecar
+from tests.calibration.networks import (
+    Builder,
+    luma_model,
+    picture,
+    save_luma,
+    save_pictures,
+    stranger_model,
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("int8")
+    save_luma(folder / "x2.onnx")
+    onnx.save(stranger_model(), folder / "hers.onnx")
+    save_pictures(folder / "frames", 8)
+    return folder
+
+
+def convert(place: Path, source: str, output: str, *more: str) -> int:
+    command = ["--model", str(place / source), "--to", "int8", "--output", str(place / output)]
+    return main([*command, "--frames", str(place / "frames"), *more])
+
+
+@pytest.fixture(scope="module")
+def made(place: Path) -> Path:
+    """x2.int8.onnx and x2.trt.onnx beside x2.onnx; the random network may lose what it likes."""
+    assert convert(place, "x2.onnx", "x2.int8.onnx", "--max-loss-db", "2") == 0
+    assert convert(place, "x2.onnx", "x2.trt.onnx", "--max-loss-db", "2", "--around", "fp16") == 0
+    return place
+
+
+def test_both_spellings_keep_the_rules_and_the_same_numbers(made: Path) -> None:
+    single, half = (onnx.load(made / name) for name in ("x2.int8.onnx", "x2.trt.onnx"))
+    assert broken_rules(single) == broken_rules(half) == []
+    assert (scale_type(single), scale_type(half)) == (TensorProto.FLOAT, TensorProto.FLOAT16)
+    assert half.opset_import[0].version >= 19
+    assert int8_layers(single) == int8_layers(half) != []
+    assert "anchor" not in int8_layers(single)
+    levels = [
+        {
+            item.name: numpy_helper.to_array(item).tolist()
+            for item in model.graph.initializer
+            if item.data_type == TensorProto.INT8
+        }
+        for model in (single, half)
+    ]
+    assert levels[0] == levels[1]
+
+
+def test_the_runtime_takes_the_file_and_the_sidecar_tells_the_loss(made: Path) -> None:
+    sidecar = load_sidecar(made / "x2.int8.onnx")
+    assert sidecar.precision == "int8"
+    assert sidecar.quality["int8_loss_db"] <= 2
+    assert set(sidecar.quality) == {"int8_loss_db", "int8_onnxruntime_loss_db"}
+    assert sidecar.calibration_sha256
+    conversion = sidecar.training["conversion"]
+    assert conversion["kept_out_of_int8"]["anchor"]["why"] == "anchor"
+    assert conversion["frames"] == "the user's"
+    image = picture(40, 48, 1, 9)
+    with (
+        Upscaler.open(str(made / "x2.int8.onnx")) as ours,
+        Upscaler.open(str(made / "x2.onnx")) as theirs,
+    ):
+        found, expected = (upscaler.upscale(image) for upscaler in (ours, theirs))
+    error = np.mean((found.astype(int) - expected) ** 2)
+    assert 10 * np.log10(255**2 / error) > 30
+
+
+def test_a_stranger_goes_through_the_same_command(place: Path) -> None:
+    assert convert(place, "hers.onnx", "hers.int8.onnx", "--max-loss-db", "5") == 0
+    model = onnx.load(place / "hers.int8.onnx")
+    assert broken_rules(model) == []
+    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+def test_a_bound_that_cannot_hold_fails_with_the_dearest_layers(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from calibration.judge import Judge
+
+    monkeypatch.setattr(Judge, "loss_db", lambda self, model, integer=False: 0.5)
+    assert convert(place, "x2.onnx", "no.onnx") == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "int8 loses 0.500 dB, 0.05 allowed; dearest layers:" in error
+    assert "--allow-loss" in error
+    assert not (place / "no.onnx").exists()
+
+
+def test_ranges_are_reused_by_digest_and_refused_otherwise(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ranges.json"
+    command = ["--frames", str(place / "frames"), "--output", str(path)]
+    assert ranges_module.main(["--model", str(place / "x2.onnx"), *command]) == 0
+    more = ("--max-loss-db", "2", "--ranges", str(path))
+    assert convert(place, "x2.onnx", "again.onnx", *more) == 0
+    assert convert(place, "hers.onnx", "wrong.onnx", *more) == 1
+    assert "the ranges are of x2.onnx" in capsys.readouterr().err
+    content = json.loads(path.read_text()) | {"frames_sha256": "0" * 64}
+    path.write_text(json.dumps(content))
+    assert convert(place, "x2.onnx", "wrong.onnx", *more) == 1
+    assert "the ranges are of other frames" in capsys.readouterr().err
+
+
+def test_verify_tells_how_far_apart_two_files_are(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = verify(made / "x2.onnx", made / "x2.onnx", made / "frames")
+    assert (same.max_difference, same.differing_share, same.psnr_db) == (0, 0.0, float("inf"))
+    pair = [str(made / "x2.onnx"), str(made / "x2.int8.onnx"), "--frames", str(made / "frames")]
+    assert verify_main([*pair, "--min-psnr", "20", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["frames"] == 8
+    assert found["alike"] is True
+    assert found["max_difference"] >= 1
+    assert verify_main([*pair, "--min-psnr", "99"]) == 1
+    assert "99 or more expected" in capsys.readouterr().err
+    assert verify_main([str(made / "x2.onnx"), str(made / "hers.onnx")]) == 1
+    assert "only alike networks can be compared" in capsys.readouterr().err
+
+
+def test_verify_measures_the_loss_against_the_truth(made: Path, tmp_path: Path) -> None:
+    from edge_sr.video.images import resize_image, write_image
+
+    (tmp_path / "low").mkdir()
+    (tmp_path / "high").mkdir()
+    for seed in range(2):
+        high = picture(64, 96, 1, seed)[..., 0]
+        write_image(tmp_path / "high" / f"{seed}.png", high)
+        write_image(tmp_path / "low" / f"{seed}.png", resize_image(high, 48, 32))
+    found = verify(
+        made / "x2.onnx", made / "x2.int8.onnx", tmp_path / "low", truth=tmp_path / "high"
+    )
+    assert found.loss_db is not None
+    assert abs(found.loss_db) < 3
+
+
+def nan_weight(path: Path) -> None:
+    model = luma_model()
+    item = next(item for item in model.graph.initializer if item.name == "body0_w")
+    value = numpy_helper.to_array(item).copy()
+    value.ravel()[0] = np.nan
+    item.CopyFrom(numpy_helper.from_array(value, item.name))
+    save_luma(path, model)
+
+
+def nan_activation(path: Path) -> None:
+    model = luma_model()
+    next(node for node in model.graph.node if node.name == "stem_relu").op_type = "Log"
+    save_luma(path, model)
+
+
+def branching(path: Path) -> None:
+    model = luma_model()
+    model.graph.node[2].domain = "com.hers"
+    model.opset_import.append(onnx.helper.make_opsetid("com.hers", 1))
+    save_luma(path, model)
+
+
+def quantised(path: Path) -> None:
+    from calibration.qdq import Plan, quantise
+
+    save_luma(path, quantise(luma_model(), Plan(frozenset({"body0"}), {"stem_relu": 1.0})))
+
+
+def outside(path: Path) -> None:
+    model = luma_model()
+    (path.parent.parent / "secret.bin").write_bytes(bytes(4096))
+    item = next(item for item in model.graph.initializer if item.name == "body0_w")
+    item.ClearField("raw_data")
+    item.data_location = TensorProto.EXTERNAL
+    item.external_data.add(key="location", value="../secret.bin")
+    path.write_bytes(model.SerializeToString())
+
+
+def two_outputs(path: Path) -> None:
+    b = Builder()
+    b.conv("y", "x", (3, 3, 3, 3))
+    model = b.model([(name, TensorProto.FLOAT, [1, 3, "h", "w"]) for name in "xy"])
+    model.graph.output.append(model.graph.output[0])
+    model.graph.output[1].name = "x"
+    path.write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.write_bytes(b"hello"), "not a"),
+        (nan_weight, "weight body0_w holds NaN or infinity"),
+        (nan_activation, "is NaN or infinite on"),
+        (branching, r"operator com\.hers\..* cannot be converted"),
+        (quantised, "is quantised already"),
+        (
+            outside,
+            r"weight body0_w is kept in \.\./secret\.bin, outside the model's folder; refused",
+        ),
+        (two_outputs, "expected one image in and one out|not a valid"),
+    ],
+)
+def test_what_cannot_be_converted_is_one_clear_line(
+    make: object, message: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import re
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    source = folder / "in.onnx"
+    make(source)  # type: ignore[operator]
+    command = ["--model", str(source), "--to", "int8", "--output", str(folder / "out.onnx")]
+    assert main([*command, "--frames", str(place / "frames")]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("precision:")]
+    assert len(lines) == 1
+    assert re.search(message, lines[0]), lines[0]
+    assert not (folder / "out.onnx").exists()
+
+
+def test_ends_are_found_out(place: Path) -> None:
+    luma, rgb = (load_network(place / name).ends for name in ("x2.onnx", "hers.onnx"))
+    assert (luma.frames, luma.channels, luma.scale) == (True, 1, 2)
+    assert (rgb.frames, rgb.channels, rgb.white, rgb.scale) == (False, 3, 1.0, 2)
