@@ -161,7 +161,7 @@ def test_the_set_that_comes_along_is_whole() -> None:
     assert frames.is_default
     assert frames.sha256 == manifest["sha256"]
     assert all(item["licence"] for item in manifest["frames"])
-    assert len(list(frames.read(RGB))) == len(frames) == 16
+    assert len(list(frames.read(RGB))) == len(frames) == 12
 
 
 def test_places_are_spread_and_different() -> None:
