@@ -15,6 +15,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 MODULES = {  # python -m NAME -> the extra that brings what it imports
     "convert.export_onnx": "onnx",
+    "convert.precision": "onnx",
+    "convert.verify": "onnx",
+    "calibration.collect": "onnx",
     "training.train": "keras",
     "bench": "onnx",
 }
