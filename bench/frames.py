@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from types import TracebackType
 
+from edge_sr.closing import Closing
 from edge_sr.video.frame import Frame, StreamInfo
 
 
-class FrameList:
+class FrameList(Closing):
     """Frames of one size, each given the next time stamp. Can be iterated again."""
 
     def __init__(self, frames: Sequence[Frame]) -> None:
@@ -29,17 +29,3 @@ class FrameList:
     def __iter__(self) -> Iterator[Frame]:
         for index, frame in enumerate(self._frames):
             yield replace(frame, pts=index)
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-    def __enter__(self) -> FrameList:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -17,7 +17,7 @@ from convert.half import to_half
 from convert.int8 import raise_opset
 from edge_sr import zoo
 
-trt: Any = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[rtx]'")
+trt: Any = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 
 PEERS = Path(__file__).parents[2].parent / "shared" / "peers"
 FILES = [path for name in zoo.names() if (path := zoo.FOLDER / f"{name}.onnx")]
@@ -67,6 +67,7 @@ def test_every_precision_builds(path: Path) -> None:
         assert build(onnx.load(path)) > 0
         return
     network = load_network(path)
+    assert build(network.model) > 0
     assert build(to_half(network.model)) > 0
     single = quantised(network)
     assert build(single) > 0
