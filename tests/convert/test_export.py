@@ -109,7 +109,10 @@ def test_a_fixed_size_needs_no_padding_where_it_fits(
     assert names.isdisjoint({"frame_padded", "cropped"})
     for path, size in ((even, (40, 64)), (odd, (41, 63))):
         frame = np.random.default_rng(3).integers(0, 256, (1, *size, 1), dtype=np.uint8)
-        assert np.array_equal(run(path, frame), run(exported["2"], frame))
+        # the two graphs are optimised apart: a value between two levels may fall either way
+        difference = np.abs(run(path, frame).astype(int) - run(exported["2"], frame))
+        assert difference.max() <= 1
+        assert np.mean(difference > 0) <= 1e-3
 
 
 def test_a_strangers_rgb_model_in_0_to_1_runs_through_the_python_api(tmp_path: Path) -> None:
