@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
         bench = Bench(
             contenders=find_contenders(
-                args.models or [*zoo.names(), *FLOORS],
+                args.models or [*zoo.names(), *zoo.names("int8"), *FLOORS],
                 read_rivals(args.rivals) if args.rivals else [],
                 backends=args.backends,
                 precisions=args.precisions,

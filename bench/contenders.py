@@ -71,7 +71,7 @@ def find_contenders(
 
     Args:
         models: zoo names, .onnx files, floors ("bicubic", or "bicubic-x1.5" for one scale).
-        precisions: keep models of these only; empty for all.
+        precisions: keep models of these only, and add shipped int8 files; empty for those named.
         folder: where rivals are written with our ends.
 
     Raises:
@@ -79,8 +79,10 @@ def find_contenders(
         UsageError: nothing is left to measure, or two things have one name.
     """
     plain = [name for name in models if not _floor(name)]
+    shipped = [f"{name}.int8" for name in plain if f"{name}.int8" in zoo.names("int8")]
+    extra = [name for name in shipped if "int8" in precisions and name not in plain]
     found = []
-    for name in plain:
+    for name in [*plain, *extra]:
         path, sidecar = zoo.find(name)
         if precisions and sidecar.precision not in precisions:
             continue

@@ -23,8 +23,11 @@ class Histogram:
         """The largest magnitude seen."""
         return max(abs(self.low), abs(self.high))
 
-    def add(self, values: NDArray[np.float32]) -> bool:
-        """Count one frame's tensor. Returns False, and counts nothing, if it is not all finite."""
+    def add(self, values: NDArray[np.float32], *, weight: float = 1.0) -> bool:
+        """Count a tensor of one frame, or of a part of it that weighs ``weight`` of the whole.
+
+        Returns False, and counts nothing, if it is not all finite.
+        """
         low, high = float(values.min()), float(values.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             return False
@@ -35,7 +38,9 @@ class Histogram:
             step = max(1, flat.size // SAMPLES) | 1  # odd: not in step with the rows
             index = (np.abs(flat[::step]) * np.float32(BINS / self.top)).astype(np.int32)
             counts = np.bincount(np.minimum(index, BINS - 1), minlength=BINS)
-            self.counts += counts / counts.sum()  # every frame weighs the same, however large
+            self.counts += counts * (
+                weight / counts.sum()
+            )  # frames weigh the same
         return True
 
     def widen(self, values: NDArray[np.float32]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
 
-from .ends import LEVELS
+from .ends import LEVELS, Image
 from .frames import FrameSet, open_frames
 from .histogram import Histogram
 from .judge import split
@@ -28,6 +29,7 @@ from .session import open_session, run
 from .thresholds import METHODS, thresholds
 
 SCHEMA = 1
+MEMORY_BYTES = 512 * 2**20  # that the tensors of one run may take; larger frames are cut
 EXAMPLES = """\
 example:
   python -m calibration.ranges --model x2.onnx --frames frames/ --output ranges.json
@@ -77,18 +79,21 @@ def measure_ranges(network: Network, frames: FrameSet) -> Ranges:
         raise ModelFileError(f"{network.path}: has no convolution with constant weights")
     session = open_session(network.model, taps=[n for n in names if n != network.ends.input])
     histograms = {name: Histogram() for name in names}
+    most = _most_pixels(network, names)
     count = 0
     bar = tqdm(frames.read(network.ends), total=len(frames), unit="frame", disable=None)
     for file, image in bar:
-        batch = network.ends.feed(image)
-        taps = iter(run(session, batch)[1:])
-        for name in names:
-            value = batch if name == network.ends.input else next(taps)
-            if not histograms[name].add(value):
-                raise BackendError(
-                    f"{network.path}: tensor {name} is NaN or infinite on {file}; "
-                    "repair the network before quantising it"
-                )
+        pieces = _pieces(image, most)
+        for piece in pieces:
+            batch = network.ends.feed(piece)
+            taps = iter(run(session, batch)[1:])
+            for name in names:
+                value = batch if name == network.ends.input else next(taps)
+                if not histograms[name].add(value, weight=piece.size / image.size):
+                    raise BackendError(
+                        f"{network.path}: tensor {name} is NaN or infinite on {file}; "
+                        "repair the network before quantising it"
+                    )
         count += 1
     _see_black_and_white(network, histograms)
     return Ranges(
@@ -100,6 +105,36 @@ def measure_ranges(network: Network, frames: FrameSet) -> Ranges:
         frames.is_default,
         {name: _clips(histogram) for name, histogram in histograms.items()},
     )
+
+
+def _most_pixels(network: Network, names: Sequence[str]) -> int | None:
+    """Input pixels whose tensors together fit MEMORY_BYTES; None for a network of one size."""
+    if network.ends.size:
+        return None
+    taps = [name for name in names if name != network.ends.input]
+    probe = np.zeros((64, 64, network.ends.channels), np.uint8)
+    found = run(open_session(network.model, taps=taps), network.ends.feed(probe))
+    return max(64 * 64, MEMORY_BYTES * 64 * 64 // sum(value.nbytes for value in found))
+
+
+def _pieces(image: Image, most: int | None) -> list[Image]:
+    """The frame cut into as few equal tiles as hold ``most`` pixels each, sides a multiple of 8.
+
+    A tile's own border is padded by the network where the frame goes on, which touches a few
+    pixels of thousands.
+    """
+    rows, columns = image.shape[:2]
+    if most is None or rows * columns <= most:
+        return [image]
+    side = max(8, int(most**0.5) // 8 * 8)
+    down, across = (
+        max(8, math.ceil(length / math.ceil(length / side) / 8) * 8) for length in (rows, columns)
+    )
+    return [
+        np.ascontiguousarray(image[top : top + down, left : left + across])
+        for top in range(0, rows, down)
+        for left in range(0, columns, across)
+    ]
 
 
 def _clips(histogram: Histogram) -> dict[str, float]:

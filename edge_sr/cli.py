@@ -13,6 +13,7 @@ from dataclasses import asdict
 from . import __version__
 from .backend import BACKENDS
 from .errors import EdgeSRError, MissingDependencyError, UsageError
+from .precision import CHOICES
 from .target import parse_scale, parse_target
 
 RUN_EXAMPLES = """\
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
             model=args.model,
             scale=args.scale,
             target=args.target,
+            precision=args.precision,
             backend=args.backend,
             threads=args.threads,
             max_frames=args.max_frames,
@@ -70,16 +72,16 @@ def models(args: argparse.Namespace) -> int:
     """List the models that ship with edge-sr."""
     from . import zoo
 
-    known = [zoo.find(name)[1] for name in zoo.names()]
+    known = [zoo.find(name)[1] for name in sorted([*zoo.names(), *zoo.names("int8")])]
     if args.json:
         print(json.dumps([asdict(sidecar) for sidecar in known], indent=2))
         return 0
-    print(f"{'name':<20} {'scale':>5} {'colour':>6} {'precision':>9} {'parameters':>10}  PSNR-Y")
+    print(f"{'name':<24} {'scale':>5} {'colour':>6} {'precision':>9} {'parameters':>10}  PSNR-Y")
     for item in known:
         quality = ", ".join(_psnr_figures(item.quality))
         scale = f"x{float(item.ratio):g}"
         print(
-            f"{item.name:<20} {scale:>5} {item.color:>6} {item.precision:>9} "
+            f"{item.name:<24} {scale:>5} {item.color:>6} {item.precision:>9} "
             f"{item.parameters:>10,}  {quality or 'not measured'}"
         )
     return 0
@@ -177,6 +179,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--target", type=parse_target, metavar="SIZE", help="1080p, 1440p, 4k or WIDTHxHEIGHT"
     )
     command.add_argument("--max-frames", type=_at_least_one, metavar="N", help="stop after N")
+    command.add_argument(
+        "--precision",
+        choices=CHOICES,
+        default="fp32",
+        help="of a shipped model: fp32 (default), int8, or auto for the faster one here",
+    )
     command.add_argument("--backend", choices=BACKENDS, default="auto")
     command.add_argument("--threads", type=_at_least_one, metavar="N", help="default: all cores")
     command.add_argument(

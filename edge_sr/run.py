@@ -31,6 +31,7 @@ class Job:
     model: str = "edge-unet-s"
     scale: Fraction | None = None
     target: Target | None = None
+    precision: str = "fp32"
     backend: str = "auto"
     threads: int | None = None
     max_frames: int | None = None
@@ -70,7 +71,14 @@ def open_upscaler(job: Job, width: int, height: int) -> tuple[Upscaler, tuple[in
     ratio = Fraction(2)
     if wanted is not None:
         ratio = max(Fraction(wanted[0], width), Fraction(wanted[1], height))
-    upscaler = Upscaler.open(job.model, scale=ratio, backend=job.backend, threads=job.threads)
+    upscaler = Upscaler.open(
+        job.model,
+        scale=ratio,
+        precision=job.precision,
+        size=(width, height),
+        backend=job.backend,
+        threads=job.threads,
+    )
     native = upscaler.sidecar.output_size(width, height)
     size = wanted or native
     backend = upscaler.backend
@@ -78,6 +86,8 @@ def open_upscaler(job: Job, width: int, height: int) -> tuple[Upscaler, tuple[in
         f"{upscaler.sidecar.name} ({backend.precision}) on {backend.name}, {backend.device}: "
         f"{width}x{height} -> {size[0]}x{size[1]}"
     )
+    if upscaler.why:
+        note(upscaler.why)
     if size[0] > native[0] or size[1] > native[1]:
         note(
             f"beyond the model's x{float(upscaler.sidecar.ratio):g}: the rest of the way is bicubic"

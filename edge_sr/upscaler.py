@@ -27,6 +27,7 @@ class Upscaler(Closing):
     def __init__(self, backend: Backend, sidecar: Sidecar) -> None:
         self.backend = backend
         self.sidecar = sidecar
+        self.why = ""  # one line on the precision, where it was chosen by measuring
 
     @classmethod
     def open(
@@ -34,6 +35,8 @@ class Upscaler(Closing):
         model: str = zoo.DEFAULT,
         *,
         scale: Fraction | float = 2,
+        precision: str = "fp32",
+        size: tuple[int, int] = (1280, 720),
         backend: str = "auto",
         threads: int | None = None,
     ) -> Upscaler:
@@ -41,14 +44,28 @@ class Upscaler(Closing):
 
         Args:
             scale: picks among the scales of a family such as "edge-unet-s"; ignored otherwise.
+            precision: "fp32", "int8", or "auto" for the faster of the two here, found by running
+                both for a moment. The sidecar's ``precision`` tells which it is.
+            size: (columns, rows) of the frames to come, for "auto".
             backend: "auto", "onnxruntime" or "nearest".
             threads: for CPU inference; None for all cores.
 
         Raises:
             ModelFileError, BackendError, MissingDependencyError.
         """
-        path, sidecar = zoo.find(model, Fraction(scale).limit_denominator(1000))
-        return cls(open_backend(path, sidecar, backend=backend, threads=threads), sidecar)
+        ratio = Fraction(scale).limit_denominator(1000)
+        if precision == "auto":
+            from .precision import choose
+
+            choice = choose(
+                model, ratio, width=size[0], height=size[1], backend=backend, threads=threads
+            )
+            path, sidecar, why = choice.path, choice.sidecar, choice.why
+        else:
+            (path, sidecar), why = zoo.find(model, ratio, precision=precision), ""
+        opened = cls(open_backend(path, sidecar, backend=backend, threads=threads), sidecar)
+        opened.why = why
+        return opened
 
     def upscale(self, image: Image) -> Image:
         """Upscale a still image and keep its kind.

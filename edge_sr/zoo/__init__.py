@@ -5,39 +5,70 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from ..errors import ModelFileError
-from ..sidecar import Sidecar, load_sidecar
+from ..errors import ModelFileError, UsageError
+from ..sidecar import PRECISIONS, Sidecar, load_sidecar
 
 FOLDER = Path(__file__).parent
 DEFAULT = "edge-unet-s"
 
 
-def names() -> list[str]:
-    """Names of the shipped models: ``edge-unet-s-x2`` and so on."""
-    return sorted(path.stem for path in FOLDER.glob("*.onnx"))
+def names(precision: str = "fp32") -> list[str]:
+    """Names of the shipped files: ``edge-unet-s-x2``, or ``edge-unet-s-x2.int8`` for int8."""
+    stems = [path.stem for path in FOLDER.glob("*.onnx")]
+    return sorted(stem for stem in stems if _precision_of(stem) == precision)
 
 
-def find(model: str, ratio: Fraction = Fraction(2)) -> tuple[Path, Sidecar]:
+def find(
+    model: str, ratio: Fraction = Fraction(2), *, precision: str = "fp32"
+) -> tuple[Path, Sidecar]:
     """The file and the checked facts of a model.
 
     Args:
         model: a path to an ``.onnx`` file, the name of a shipped model, or a family such as
             ``edge-unet-s``, of which the smallest scale that reaches ``ratio`` is taken, or the
             largest there is.
+        precision: which file of a shipped model; a name that ends in one, as
+            ``edge-unet-s-x2.int8``, and an ``.onnx`` file say it themselves.
 
     Raises:
-        ModelFileError: no such model or file, or its sidecar does not fit.
+        ModelFileError: no such model or file, none of this precision, or its sidecar does not fit.
+        UsageError: no such precision.
     """
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is {precision!r}; expected {', '.join(PRECISIONS)}")
     path = Path(model)
     if path.suffix == ".onnx":
         return path, load_sidecar(path)
+    if _precision_of(model) != "fp32":
+        model, precision = Path(model).stem, _precision_of(model)
+    name = _pick(model, ratio)
+    path = FOLDER / _file_name(name, precision)
+    if not path.is_file():
+        raise ModelFileError(
+            f"{name}: no {precision} file is shipped; make one: python -m convert.precision "
+            f"--model {FOLDER / _file_name(name, 'fp32')} --to {precision} --output "
+            f"{_file_name(name, precision)}"
+        )
+    return path, load_sidecar(path)
+
+
+def _pick(model: str, ratio: Fraction) -> str:
+    """The name of a shipped model, given it or its family."""
     if model in names():
-        path = FOLDER / f"{model}.onnx"
-        return path, load_sidecar(path)
-    family = [FOLDER / f"{name}.onnx" for name in names() if name.startswith(f"{model}-x")]
+        return model
+    family = [name for name in names() if name.startswith(f"{model}-x")]
     if not family:
         raise ModelFileError(
             f"{model}: no such model; expected an .onnx file or one of {', '.join(names())}"
         )
-    known = sorted(((path, load_sidecar(path)) for path in family), key=lambda pair: pair[1].ratio)
-    return next((pair for pair in known if pair[1].ratio >= ratio), known[-1])
+    scales = sorted((Fraction(name.rpartition("-x")[2]), name) for name in family)
+    return next((name for scale, name in scales if scale >= ratio), scales[-1][1])
+
+
+def _file_name(name: str, precision: str) -> str:
+    return f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx"
+
+
+def _precision_of(stem: str) -> str:
+    suffix = Path(stem).suffix.removeprefix(".")
+    return suffix if suffix in PRECISIONS else "fp32"

@@ -93,6 +93,6 @@ def test_contenders_are_models_rivals_and_floors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="named twice"):
         find("edge-unet-s-x2", "edge-unet-s-x2")
     with pytest.raises(UsageError, match="nothing to measure"):
-        find("edge-unet-s-x2", precisions=("int8",))
+        find("edge-unet-s-x2", precisions=("fp16",))
     with pytest.raises(UsageError, match=r"scale is 0\.5"):
         find("lanczos-x0.5")

@@ -13,7 +13,7 @@ from calibration.histogram import BINS, Histogram
 from calibration.least_squares import _round
 from calibration.network import load_network
 from calibration.qdq import quantise_weight
-from calibration.ranges import load_ranges, main, measure_ranges
+from calibration.ranges import _pieces, load_ranges, main, measure_ranges
 from calibration.sensitivity import main as sensitivity_main
 from calibration.thresholds import METHODS, thresholds
 from edge_sr.errors import ModelFileError
@@ -118,3 +118,14 @@ def test_sensitivity_writes_a_table_and_a_chart(
     assert {"stem", "body0", "head", "anchor"} <= names
     assert next(row for row in content["layers"] if row["name"] == "anchor")["kept"] == "anchor"
     assert read_image(tmp_path / "layers.png").pixels.shape[1] == 800
+
+
+def test_a_large_frame_is_measured_in_pieces() -> None:
+    frame = np.arange(100 * 150, dtype=np.int64).astype(np.uint8).reshape(100, 150, 1)
+    assert len(_pieces(frame, None)) == 1
+    assert len(_pieces(frame, 100 * 150)) == 1
+    pieces = _pieces(frame, 64 * 64)
+    assert sum(piece.size for piece in pieces) == frame.size
+    assert max(piece.size for piece in pieces) <= 64 * 64
+    assert min(min(piece.shape[:2]) for piece in pieces) > 8
+    assert sorted(np.concatenate([p.ravel() for p in pieces])) == sorted(frame.ravel())

@@ -20,7 +20,7 @@ from edge_sr import zoo
 trt: Any = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 
 PEERS = Path(__file__).parents[2].parent / "shared" / "peers"
-FILES = [path for name in zoo.names() if (path := zoo.FOLDER / f"{name}.onnx")]
+FILES = [zoo.FOLDER / f"{name}.onnx" for name in (*zoo.names(), *zoo.names("int8"))]
 FILES += [PEERS / f"{name}_x2.onnx" for name in ("ETDS-T_M5C16", "ABPN_M4C28", "ECBSR_M4C16")]
 
 
