@@ -1,0 +1,128 @@
+"""Where a network's time goes on this CPU: ONNX Runtime's profile, node by node.
+
+``python -m bench.nodes --models edge-unet-s-x2 --size 1280x720``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_sr import EdgeSRError, zoo
+from edge_sr.backend.onnx_runtime import PROVIDER, usable_cores
+
+from .options import at_least_one, size
+
+WARM_UP = 2
+EXAMPLES = """\
+example:
+  python -m bench.nodes --models edge-unet-s-x2 edge-unet-s-x2.int8 --size 1280x720
+"""
+
+
+@dataclass(frozen=True)
+class NodeTime:
+    """One node of the optimised graph, as ONNX Runtime ran it."""
+
+    name: str
+    op: str  # operator after ONNX Runtime's fusions and layout changes
+    ms: float  # median over the runs
+
+
+def profile(path: Path, width: int, height: int, *, runs: int, threads: int) -> list[NodeTime]:
+    """The nodes in the order they ran, for a uint8 frame of noise (1, height, width, C).
+
+    Raises:
+        ModelFileError: the model or its sidecar cannot be read.
+    """
+    import onnxruntime
+
+    _, sidecar = zoo.find(str(path))
+    frame = np.random.default_rng(0).integers(
+        0, 256, (1, height, width, sidecar.channels), np.uint8
+    )
+    with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
+        for _ in range(WARM_UP + runs):
+            session.run(None, {session.get_inputs()[0].name: frame})
+        events = json.loads(Path(session.end_profiling()).read_text())
+    return _medians(events)
+
+
+def _medians(events: list[dict[str, object]]) -> list[NodeTime]:
+    """Kernel times of a profile; each node occurs once a run, the warm-up's are left out."""
+    micros: dict[str, list[float]] = defaultdict(list)
+    ops: dict[str, str] = {}
+    for event in events:
+        name, args = str(event.get("name", "")), event.get("args")
+        if event.get("cat") != "Node" or not name.endswith("_kernel_time"):
+            continue
+        node = name.removesuffix("_kernel_time")
+        micros[node].append(float(str(event["dur"])))
+        ops[node] = str(args.get("op_name", "")) if isinstance(args, dict) else ""
+    return [
+        NodeTime(node, ops[node], statistics.median(times[WARM_UP:]) / 1000)
+        for node, times in micros.items()
+    ]
+
+
+def table(nodes: Sequence[NodeTime], *, least: float = 0.005) -> str:
+    """Markdown; nodes of less than ``least`` of the whole are summed up in one line."""
+    total = sum(node.ms for node in nodes)
+    lines = ["| node | operator | ms | share |", "|---|---|---:|---:|"]
+    rest = [node for node in nodes if node.ms < least * total]
+    lines += [
+        f"| {node.name} | {node.op} | {node.ms:.2f} | {node.ms / total:.1%} |"
+        for node in nodes
+        if node not in rest
+    ]
+    if rest:
+        left = sum(node.ms for node in rest)
+        lines.append(f"| {len(rest)} others | | {left:.2f} | {left / total:.1%} |")
+    return "\n".join([*lines, f"| **all** | | **{total:.2f}** | |"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a table for each model. Returns 0 when all were profiled."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.nodes",
+        description="Time every node of a network on this CPU.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--models", nargs="+", required=True, help="shipped models or .onnx files")
+    parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    parser.add_argument(
+        "--runs", type=at_least_one, default=10, help="after two to warm up (default: 10)"
+    )
+    parser.add_argument("--threads", type=at_least_one, help="default: all cores")
+    args = parser.parse_args(argv)
+    try:
+        for model in args.models:
+            path, sidecar = zoo.find(model)
+            threads = args.threads or usable_cores()
+            nodes = profile(path, *args.size, runs=args.runs, threads=threads)
+            columns, rows = args.size
+            print(f"{sidecar.name}, {columns}x{rows}, {threads} threads, {args.runs} runs\n")
+            print(table(nodes), end="\n\n")
+    except EdgeSRError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
