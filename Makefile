@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types format test-runtime clean
+.PHONY: demo test lint types format test-runtime check-aarch64 clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench.demo
@@ -26,6 +26,10 @@ test-runtime:
 	$(PYTHON) -m venv --clear build/venv-runtime
 	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest
 	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu"
+
+# whether a Jetson finds wheels for all that the runtime needs; asks the package index
+check-aarch64: .venv/bin/python
+	$(BIN)/python tests/tools/check_aarch64.py
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
