@@ -15,6 +15,7 @@ from .backend import BACKENDS
 from .errors import EdgeSRError, MissingDependencyError, UsageError
 from .precision import CHOICES
 from .target import parse_scale, parse_target
+from .tiles import parse_tile
 
 RUN_EXAMPLES = """\
 examples:
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             backend=args.backend,
             threads=args.threads,
+            tile=args.tile,
             max_frames=args.max_frames,
             camera_size=args.camera_size,
             camera_fps=args.camera_fps,
@@ -136,6 +138,13 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
+def _tile(text: str) -> int | None:
+    try:
+        return parse_tile(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _crf(text: str) -> int:
     if not text.isdigit() or int(text) > 51:
         raise argparse.ArgumentTypeError(f"{text!r}; expected 0 (lossless) to 51")
@@ -187,6 +196,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--backend", choices=BACKENDS, default="auto")
     command.add_argument("--threads", type=_at_least_one, metavar="N", help="default: all cores")
+    command.add_argument(
+        "--tile",
+        type=_tile,
+        metavar="auto|off|N",
+        help="cut frames into tiles of N pixels to save memory (default: above 4 megapixels)",
+    )
     command.add_argument(
         "--camera-size", type=_size, default=(1280, 720), metavar="WxH", help="default: 1280x720"
     )

@@ -34,6 +34,7 @@ class Job:
     precision: str = "fp32"
     backend: str = "auto"
     threads: int | None = None
+    tile: int | None = None  # side in input pixels; 0: never; None: frames above 4 megapixels
     max_frames: int | None = None
     camera_size: tuple[int, int] = (1280, 720)  # columns, rows asked of the camera
     camera_fps: int = 30
@@ -78,6 +79,7 @@ def open_upscaler(job: Job, width: int, height: int) -> tuple[Upscaler, tuple[in
         size=(width, height),
         backend=job.backend,
         threads=job.threads,
+        tile=job.tile,
     )
     native = upscaler.sidecar.output_size(width, height)
     size = wanted or native

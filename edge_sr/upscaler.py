@@ -12,6 +12,7 @@ from .backend import Backend, open_backend
 from .closing import Closing
 from .errors import FrameError
 from .sidecar import Sidecar
+from .tiles import find_reach, run_tiled, tile_side
 from .video.frame import Frame
 
 Image = NDArray[np.uint8]
@@ -27,6 +28,8 @@ class Upscaler(Closing):
     def __init__(self, backend: Backend, sidecar: Sidecar) -> None:
         self.backend = backend
         self.sidecar = sidecar
+        self.tile: int | None = None
+        self._reach: int | None = None
         self.why = ""  # one line on the precision, where it was chosen by measuring
 
     @classmethod
@@ -39,6 +42,7 @@ class Upscaler(Closing):
         size: tuple[int, int] = (1280, 720),
         backend: str = "auto",
         threads: int | None = None,
+        tile: int | None = None,
     ) -> Upscaler:
         """Open a shipped model by name (``edge-sr models`` lists them) or an ``.onnx`` file.
 
@@ -49,6 +53,8 @@ class Upscaler(Closing):
             size: (columns, rows) of the frames to come, for "auto".
             backend: "auto", "onnxruntime" or "nearest".
             threads: for CPU inference; None for all cores.
+            tile: side of the tiles that a large frame is cut into, in input pixels, a multiple of
+                16; 0 for never, None to cut frames above 4 megapixels.
 
         Raises:
             ModelFileError, BackendError, MissingDependencyError.
@@ -65,6 +71,7 @@ class Upscaler(Closing):
             (path, sidecar), why = zoo.find(model, ratio, precision=precision), ""
         opened = cls(open_backend(path, sidecar, backend=backend, threads=threads), sidecar)
         opened.why = why
+        opened.tile = tile
         return opened
 
     def upscale(self, image: Image) -> Image:
@@ -111,6 +118,14 @@ class Upscaler(Closing):
 
     def _run(self, image: Image) -> Image:
         """uint8 (H, W, C) -> uint8 (H*scale, W*scale, C) through the backend."""
+        side = tile_side(self.tile, *image.shape[:2]) if self.sidecar.width is None else 0
+        if not side:
+            return self._whole(image)
+        if self._reach is None:
+            self._reach = find_reach(self._whole, self.sidecar.channels, self.sidecar.ratio)
+        return run_tiled(self._whole, image, self.sidecar.ratio, side=side, reach=self._reach)
+
+    def _whole(self, image: Image) -> Image:
         result: Image = self.backend.infer(image[None])[0]
         return result
 
