@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types format test-runtime check-aarch64 clean
+.PHONY: demo test lint types format test-runtime check-aarch64 soak clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench.demo
@@ -26,6 +26,12 @@ test-runtime:
 	$(PYTHON) -m venv --clear build/venv-runtime
 	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest
 	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu"
+
+# damaged inputs, signals at random moments, thousands of frames: about 20 minutes
+soak: .venv/.dev
+	$(BIN)/python tests/tools/soak.py mutate
+	$(BIN)/python tests/tools/soak.py signals
+	$(BIN)/python tests/tools/soak.py frames
 
 # whether a Jetson finds wheels for all that the runtime needs; asks the package index
 check-aarch64: .venv/bin/python
