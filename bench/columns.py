@@ -96,7 +96,7 @@ def _times() -> tuple[list[Column], list[Column]]:
         time("max ms", "the slowest frame", "max_ms"),
         time("CPU ms", "median CPU time of all threads", "cpu_p50_ms"),
         time("± %", "spread of the rounds' medians", "noise_percent", 1),
-        time("mJ/frame", "board power times time", "energy_mj", 1),
+        time("mJ/frame", "mean power while it ran, times time", "energy_mj", 1),
         Column(
             title="peak MiB", hint="resident memory of a process", value=lambda e: e.row["peak_mib"]
         ),

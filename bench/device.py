@@ -13,6 +13,8 @@ from pathlib import Path
 from edge_sr import __version__
 from edge_sr.backend.onnx_runtime import usable_cores
 
+from .power import power_w
+
 Facts = dict[str, object]
 TOOLS = ("onnxruntime", "numpy", "onnx", "pillow", "tensorrt", "tensorrt-rtx-cu12")
 GPU_FIELDS = ("name", "driver_version", "compute_cap", "memory.total", "power.limit")
@@ -65,19 +67,6 @@ def throttled(before: Facts, after: Facts) -> bool | None:
     """Whether the CPU slowed itself down in between; None where that cannot be read."""
     counts = [state.get("throttle_count") for state in (before, after)]
     return None if None in counts else counts[0] != counts[1]
-
-
-def power_w() -> float | None:
-    """Watts into the board by a Jetson's INA3221 (VDD_IN), where it can be read."""
-    for label in Path("/sys/class/hwmon").glob("hwmon*/in*_label"):
-        if _text(label) in ("VDD_IN", "VIN_SYS_5V0", "VDD_GPU_SOC"):
-            number = label.name.removeprefix("in").removesuffix("_label")
-            volt, ampere = (
-                _text(label.with_name(f"{kind}{number}_input")) for kind in ("in", "curr")
-            )
-            if volt and ampere:
-                return round(int(volt) * int(ampere) / 1e6, 2)
-    return None
 
 
 def available_mib() -> int | None:

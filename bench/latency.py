@@ -23,8 +23,8 @@ from edge_sr.video.frame import Color, Frame
 from edge_sr.video.null import NullSink
 
 from .contenders import Contender, open_contender
-from .device import power_w
 from .frames import FrameList
+from .power import Meter
 from .timing import Samples, sample
 
 
@@ -56,7 +56,7 @@ class Latency:
     noise_percent: float  # robust standard deviation of the rounds' medians, of p50
     frames30_s: float  # wall time of 30 frames, YUV in, YUV out
     frames30_measured: int  # frames it was measured on; scaled to 30 if fewer
-    power_w: float | None  # mean, where the board tells
+    power_w: float | None  # mean while it ran, where the board or the driver tells
     energy_mj: float | None  # per frame: power x mean time
 
 
@@ -144,17 +144,17 @@ def _take_turn(lane: _Lane, number: int, frame: Frame, threads: int, plan: Plan)
     else:
         infer()
         lane.warmup += 1
-    lane.rounds.append(
-        sample(
-            infer,
-            runs=math.ceil(plan.runs / plan.rounds),
-            seconds=plan.least_seconds / plan.rounds,
-            limit=plan.seconds / plan.rounds,
+    with Meter() as meter:
+        lane.rounds.append(
+            sample(
+                infer,
+                runs=math.ceil(plan.runs / plan.rounds),
+                seconds=plan.least_seconds / plan.rounds,
+                limit=plan.seconds / plan.rounds,
+            )
         )
-    )
-    watts = power_w()
-    if watts is not None:
-        lane.watts.append(watts)
+    if meter.watts is not None:
+        lane.watts.append(meter.watts)
     source = FrameList([frame] * lane.per_turn)
     once_through = sample(
         lambda: run_pipeline(source, upscaler.upscale_frame, [NullSink()]),

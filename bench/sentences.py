@@ -64,7 +64,9 @@ def _times(timed: Sequence[Entry]) -> list[str]:
     if fewer:
         sentences.append(f"Scaled to 30 frames from fewer: {', '.join(fewer)}.")
     if power:
-        sentences.append("Energy per frame is mean board power times mean time.")
+        sentences.append(
+            "Energy per frame is mean power while the model ran (the board's on a Jetson, the GPU's elsewhere) times mean time."
+        )
     return sentences
 
 
