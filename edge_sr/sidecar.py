@@ -39,6 +39,7 @@ class Sidecar:
     quality: dict[str, float] = field(default_factory=dict)  # measured figures, named with units
     training: dict[str, Any] = field(default_factory=dict)  # recipe, digest, steps, data
     tools: dict[str, str] = field(default_factory=dict)  # versions of what made it
+    engine: dict[str, Any] = field(default_factory=dict)  # of a TensorRT engine: where it runs
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -139,6 +140,7 @@ def _parse(path: Path, found: object) -> Sidecar:
     if not isinstance(found, dict):
         raise ModelFileError(f"{path}: holds a {type(found).__name__}; expected a JSON object")
     known = {item.name: item for item in fields(Sidecar)}
+    found = {"engine": {}} | found  # sidecars from before engines
     wrong = sorted(set(found) ^ set(known))
     if wrong:
         raise ModelFileError(f"{path}: missing or unknown fields: {', '.join(wrong)}")

@@ -92,3 +92,11 @@ def test_what_is_no_json_object_is_refused(model: Path, text: str) -> None:
 def test_a_fixed_target_decides_the_output_size() -> None:
     fixed = FACTS | {"width": 1280, "height": 720, "output_width": 1366, "output_height": 768}
     assert Sidecar(sha256="0", **fixed).output_size(1280, 720) == (1366, 768)
+
+
+def test_a_sidecar_from_before_engines_is_still_read(model: Path) -> None:
+    path = sidecar_path(model)
+    old = json.loads(path.read_text())
+    del old["engine"]
+    path.write_text(json.dumps(old))
+    assert load_sidecar(model).engine == {}
