@@ -65,8 +65,8 @@ def _times(timed: Sequence[Entry]) -> list[str]:
         sentences.append(f"Scaled to 30 frames from fewer: {', '.join(fewer)}.")
     if power:
         sentences.append(
-            "Energy per frame is mean power while the model ran (the board's on a Jetson, the GPU's "
-            "elsewhere) times mean time."
+            "Energy per frame is mean power while the model ran (the board's on a Jetson, the "
+            "GPU's elsewhere) times mean time."
         )
     return sentences
 

@@ -18,10 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
+from edge_sr.errors import ModelFileError
 from edge_sr.quality import psnr, standard_border
 
 from .data import DataError, find_images, load_pairs
 from .models.sizes import model_scale, size_multiple  # also registers our layers
+from .open_model import open_model
 from .validate import bicubic, to_uint8
 
 
@@ -36,9 +38,9 @@ def load_luma_model(path: Path) -> tuple[keras.Model, Fraction]:
         ModelError: the file cannot be loaded safely, or the network is not of that kind.
     """
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from error
+        model = open_model(path)
+    except ModelFileError as error:
+        raise ModelError(str(error)) from error
     if model.input_shape[1:] != (None, None, 1):
         raise ModelError(
             f"{path}: input is {model.input_shape[1:]}; expected (None, None, 1): luma, any size"

@@ -35,7 +35,7 @@ def test_what_cannot_be_measured(tmp_path, photos, capsys):
         assert lines[-1].startswith("evaluation: ")
         return lines[-1]
 
-    assert "cannot be loaded" in refused(tmp_path / "none.keras", photos)
+    assert "no such file" in refused(tmp_path / "none.keras", photos)
     first_cnn().save(tmp_path / "rgb.keras")
     assert "expected (None, None, 1): luma" in refused(tmp_path / "rgb.keras", photos)
     vdsr(depth=2, width=2).save(tmp_path / "luma.keras")
