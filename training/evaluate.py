@@ -26,6 +26,11 @@ from .models.sizes import model_scale, size_multiple  # also registers our layer
 from .open_model import open_model
 from .validate import bicubic, to_uint8
 
+EXAMPLES = """\
+example:
+  python -m training.evaluate --model runs/x/best.keras --images Set5/
+"""
+
 
 class ModelError(Exception):
     """The network cannot be measured; the text says why."""
@@ -82,7 +87,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate",
         description="Print the PSNR-Y of a luma network beside bicubic's, in dB.",
-        epilog="example: python -m training.evaluate --model runs/x/best.keras --images Set5/",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", type=Path, required=True, help="a .keras file")
     parser.add_argument("--images", type=Path, required=True, help="a folder of pictures")
