@@ -21,7 +21,7 @@ PLACES = {
     "onnx": ("convert/", "calibration/", "bench/params.py", "bench/wrap.py"),
     "onnxruntime": ("edge_sr/backend/onnx_runtime.py", "calibration/", "convert/", "bench/"),
     "cv2": ("edge_sr/video/", "edge_sr/live/"),
-    "av": ("edge_sr/video/", "edge_sr/live/"),
+    "av": ("edge_sr/video/", "edge_sr/live/", "training/video_codec.py", "training/video_file.py"),
     "matplotlib": ("bench/", "calibration/charts.py", "training/"),
     "PIL": ("edge_sr/video/", "bench/", "training/"),
     "tqdm": ("edge_sr/progress.py", "training/", "convert/", "calibration/", "bench/"),

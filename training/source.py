@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from .data import Pair, find_images, fitting, load_pairs, split_held_out
+from .degrade import Degradation, degrade, make_degradation
 from .models.sizes import size_multiple
 from .recipe import Recipe
 from .sampler import PatchSampler
@@ -47,12 +48,14 @@ def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
     Raises:
         DataError: nothing usable, or too little to hold pictures out.
     """
-    scale = Fraction(recipe.scale)
+    scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
     patch, channels, multiple = wanted(recipe, model)
     paths, left_out = fitting(find_images(folders), scale, patch=patch, multiple=multiple)
     train, held = split_held_out(paths, recipe.held_out, recipe.seed)
     pairs, more = load_pairs(train, scale, channels=channels, multiple=multiple)
     judged, most = load_pairs(held, scale, channels=channels, multiple=multiple)
+    if degradation is not None:
+        judged = [_degraded(pair, degradation, recipe.seed, i) for i, pair in enumerate(judged)]
     report(left_out + more + most)
     sampler = PatchSampler(
         pairs,
@@ -61,8 +64,16 @@ def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
         batch=recipe.batch,
         seed=recipe.seed,
         gain_chance=recipe.gain_chance,
+        degradation=degradation,
     )
     return Source(sampler, judged, {"pictures": len(pairs), "pictures_held_out": len(judged)})
+
+
+def _degraded(pair: Pair, how: Degradation, seed: int, index: int) -> Pair:
+    """A held-out picture with an input as training has them."""
+    rng = np.random.default_rng([seed, index, 2])
+    low = degrade(pair.low[None].astype(np.float32), how, rng)[0]
+    return replace(pair, low=low.astype(np.uint8))
 
 
 def report(left_out: list[str]) -> None:

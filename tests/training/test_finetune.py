@@ -57,9 +57,7 @@ def test_a_recipe_beside_from_keeps_its_own_schedule(tiny_recipe, photos, tmp_pa
 
 
 def test_what_cannot_be_gone_on_from(tmp_path, photos, capsys):
-    with pytest.raises(
-        RecipeError, match=r"no such weights; expected .* one of edge"
-    ):
+    with pytest.raises(RecipeError, match=r"no such weights; expected .* one of edge"):
         find_weights("edge-unet-q-x2")
     with pytest.raises(RecipeError, match=r"none.keras: no such file"):
         find_weights("none.keras")
