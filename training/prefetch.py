@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -68,6 +68,9 @@ def ahead(items: Iterable[T], stop: threading.Event, *, depth: int = 8) -> Itera
             put(_Failed(None))
         except BaseException as error:  # noqa: BLE001 - handed to the consumer, who raises it
             put(_Failed(error))
+        finally:
+            if isinstance(items, Generator):
+                items.close()
 
     thread = threading.Thread(target=produce, name="ahead", daemon=True)
     thread.start()
