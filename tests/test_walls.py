@@ -29,7 +29,7 @@ PLACES = {
 # a room -> the rooms it may import besides itself: arrows point from the workshop to the runtime
 ARROWS = {
     "edge_sr": (),
-    "training": ("edge_sr",),
+    "training": ("edge_sr", "bench"),
     "calibration": ("edge_sr",),
     "convert": ("edge_sr", "calibration", "training"),
     "bench": ("edge_sr",),
