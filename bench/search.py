@@ -78,7 +78,7 @@ def search(args: argparse.Namespace, folder: Path) -> list[Line]:
                 parameters=counts.parameters,
                 macs=counts.macs,
                 activation_bytes=counts.activation_bytes,
-                ms=result.p50_ms,
+                ms=result.cpu_p50_ms,
                 edge_ms=bound(counts, device, "fp16").total_ms,
                 steps=steps,
                 psnr_db=measure_quality(item, [picture], args.threads)[0].luma if judged else None,

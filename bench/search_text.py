@@ -22,7 +22,7 @@ class Line:
     parameters: int
     macs: int  # of one frame
     activation_bytes: int  # written and read between fused layers, as fp32
-    ms: float  # median on this CPU
+    ms: float  # CPU time of all threads, median
     edge_ms: float  # least time on the edge device, estimated
     steps: int | None  # trained here; None for rivals
     psnr_db: float | None
@@ -37,7 +37,14 @@ def render(lines: Sequence[Line], told: str, images: str | None) -> str:
     """
     base = next(line.ms for line in lines if line.rival)
     first = next(line.name for line in lines if line.rival)
-    heads = ["network", "parameters", "GMAC", "activations, MB", "CPU fp32, ms", f"ms / {first}"]
+    heads = [
+        "network",
+        "parameters",
+        "GMAC",
+        "activations, MB",
+        "CPU time fp32, ms",
+        f"ms / {first}",
+    ]
     heads += ["Orin Nano Super fp16, least ms", "steps", f"PSNR-Y {images or ''}".strip()]
     rows = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
     for line in sorted(lines, key=lambda line: line.ms):
@@ -48,7 +55,8 @@ def render(lines: Sequence[Line], told: str, images: str | None) -> str:
         cells += ["" if line.psnr_db is None else f"{line.psnr_db:.2f}"]
         rows.append(f"| {' | '.join(cells)} |")
     notes = (
-        f"\n{told}. Rivals in italics, with the same 8-bit ends. The Orin's column is an estimate, "
+        f"\n{told}. CPU time of all threads, which a busy machine disturbs less than wall time. Rivals "
+        "in italics, with the same 8-bit ends. The Orin's column is an estimate, "
         "not a measurement: the larger of arithmetic and bytes at peak rates, layer by layer."
     )
     if not any(line.psnr_db is not None and not line.rival for line in lines):
@@ -82,7 +90,7 @@ def draw(lines: Sequence[Line], path: Path) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
-    axes.set_xlabel("time for one frame on this CPU, median, ms (log scale)")
+    axes.set_xlabel("CPU time for one frame, median, ms (log scale)")
     axes.set_ylabel(
         "PSNR-Y, dB" if by_psnr else "multiply-accumulates of a frame, 10^9 (log scale)"
     )

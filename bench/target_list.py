@@ -61,6 +61,7 @@ class Pace:
     ratio: float  # of the medians
     low: float  # of the rounds' ratios, lower quartile
     high: float
+    cpu_ratio: float  # of the medians of CPU time, which a busy machine disturbs less
 
 
 def verdict(values: Sequence[float], bars: Sequence[float], stretch: Sequence[float]) -> str:

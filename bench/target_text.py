@@ -63,15 +63,15 @@ def _fast(report: Report) -> str:
     if not report.paces:
         return ""
     columns, rows = report.size
-    lines = [
-        _head(["", "median ms", "beside", "median ms", "ratio", "rounds' quartiles", "target", ""])
-    ]
+    heads = ["", "median ms", "beside", "median ms", "ratio", "rounds' quartiles", "of CPU time"]
+    lines = [_head([*heads, "target", ""])]
     for target in report.targets:
         pace = report.paces.get(target.model)
         if pace is None or target.ratio is None:
             continue
         cells = [target.model, f"{pace.p50_ms:.1f}", str(target.rival), f"{pace.rival_p50_ms:.1f}"]
         cells += [f"**{pace.ratio:.2f}**", f"{pace.low:.2f}–{pace.high:.2f}"]  # noqa: RUF001
+        cells += [f"{pace.cpu_ratio:.2f}"]
         cells += [f"{target.ratio:.2f}", "reached" if pace.ratio <= target.ratio else "missed"]
         lines.append(_row(cells))
     runs = min(pace.runs for pace in report.paces.values())

@@ -94,6 +94,7 @@ def measure_paces(
                 ratio=ours.p50_ms / theirs.p50_ms,
                 low=float(np.quantile(rounds, 0.25)),
                 high=float(np.quantile(rounds, 0.75)),
+                cpu_ratio=ours.cpu_p50_ms / theirs.cpu_p50_ms,
             )
     return found
 
