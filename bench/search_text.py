@@ -55,8 +55,8 @@ def render(lines: Sequence[Line], told: str, images: str | None) -> str:
         cells += ["" if line.psnr_db is None else f"{line.psnr_db:.2f}"]
         rows.append(f"| {' | '.join(cells)} |")
     notes = (
-        f"\n{told}. CPU time of all threads, which a busy machine disturbs less than wall time. Rivals "
-        "in italics, with the same 8-bit ends. The Orin's column is an estimate, "
+        f"\n{told}. CPU time of all threads, which a busy machine disturbs less than wall time. "
+        "Rivals in italics, with the same 8-bit ends. The Orin's column is an estimate, "
         "not a measurement: the larger of arithmetic and bytes at peak rates, layer by layer."
     )
     if not any(line.psnr_db is not None and not line.rival for line in lines):

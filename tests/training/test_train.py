@@ -162,6 +162,36 @@ def test_a_full_disk_stops_in_one_line(tiny_recipe, photos, tmp_path, capsys):
     assert "last.npz: cannot be saved (No space left on device)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["last.npz.part", "best.part.keras", "curve.png.part"])
+def test_a_disk_that_fills_up_later_loses_nothing(
+    tiny_recipe, photos, tmp_path, monkeypatch, capsys, name
+):
+    recipe, whole, output = tiny_recipe(), tmp_path / "whole", tmp_path / "run"
+    assert run(recipe, photos, whole) == 0
+    advance = Trainer.advance
+
+    def then_full(self, low, high):
+        if self.state.step == 5:
+            self.state.best_psnr = 0.0  # so that there is something to save
+            (output / name).symlink_to("/dev/full")
+        return advance(self, low, high)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "advance", then_full)
+        assert run(recipe, photos, output) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("training: ")
+    assert "cannot be saved (" in line
+    assert "make room, then --resume" in line
+    assert not (output / name).exists()
+    keras.saving.load_model(output / "best.keras", compile=False, safe_mode=True)
+    assert run(recipe, photos, output, "--resume") == 0
+    expected = arrays(whole)
+    for key, value in arrays(output).items():
+        if key not in ("recipe", "best_psnr"):
+            np.testing.assert_allclose(value, expected[key], atol=1e-6, err_msg=key)
+
+
 def test_a_network_with_three_levels_validates_on_odd_photographs(tiny_recipe, photos, tmp_path):
     recipe = tiny_recipe(steps=2, scale="3/2")
     recipe.write_text(recipe.read_text() + "levels = 3\n")
