@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,6 +32,10 @@ def arrays(output: Path) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
+def rows(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+
+
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Raises SIGINT in the main thread right after the given step."""
     advance = Trainer.advance
@@ -48,11 +53,12 @@ def test_a_run_leaves_model_state_and_log(tiny_recipe, photos, tmp_path, capsys)
     output = tmp_path / "run"
     assert run(tiny_recipe(), photos, output) == 0
     left = sorted(path.name for path in output.iterdir())
-    assert left == ["best.keras", "best.keras.json", "last.npz", "log.jsonl"]
-    rows = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == [4, 8]
-    assert all(np.isfinite([row["loss"], row["psnr_db"], row["bicubic_db"]]).all() for row in rows)
-    best = max(row["psnr_db"] for row in rows)
+    assert left == ["best.keras", "best.keras.json", "curve.png", "last.npz", "log.jsonl"]
+    log = rows(output)
+    assert [row["step"] for row in log] == [4, 8]
+    assert all(np.isfinite([row["loss"], row["psnr_db"], row["bicubic_db"]]).all() for row in log)
+    assert all(0 <= row["data_wait"] <= 1 and row["units"] == 20 for row in log)
+    best = max(row["psnr_db"] for row in log)
     assert f"best: {best:.3f} dB" in capsys.readouterr().out
     record = json.loads((output / "best.keras.json").read_text())
     assert record["held_out_psnr_db"] == pytest.approx(best, abs=1e-4)
@@ -83,6 +89,21 @@ def test_an_interrupted_run_resumes_as_if_nothing_had_been(
             assert value == expected[name]
         else:
             np.testing.assert_allclose(value, expected[name], atol=1e-6, err_msg=name)
+    for one, other in zip(rows(broken), rows(whole), strict=True):
+        for key in set(other) - {"time", "data_wait"}:
+            assert one[key] == pytest.approx(other[key], abs=1e-6), key
+
+
+def test_a_checkpoint_of_the_first_runs_resumes(tiny_recipe, photos, tmp_path, monkeypatch):
+    """They kept no losses since the last validation."""
+    recipe, output = tiny_recipe(steps=6), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 3)
+        assert run(recipe, photos, output) == 130
+    old = {name: value for name, value in arrays(output).items() if name != "losses"}
+    np.savez(output / "last.npz", **old)
+    assert run(recipe, photos, output, "--resume") == 0
+    assert [row["step"] for row in rows(output)] == [4, 6]
 
 
 def test_a_signal_while_it_waits_for_data_does_not_hang(tiny_recipe, photos, tmp_path, monkeypatch):
