@@ -19,6 +19,7 @@ import numpy as np
 
 from edge_sr import EdgeSRError, zoo
 from edge_sr.backend.onnx_runtime import PROVIDER, usable_cores
+from edge_sr.onnx_file import refuse_external_data
 
 from .options import at_least_one, size
 
@@ -47,6 +48,7 @@ def profile(path: Path, width: int, height: int, *, runs: int, threads: int) -> 
     import onnxruntime
 
     _, sidecar = zoo.find(str(path))
+    refuse_external_data(path)
     frame = np.random.default_rng(0).integers(
         0, 256, (1, height, width, sidecar.channels), np.uint8
     )

@@ -21,6 +21,7 @@ from calibration.frames import open_frames, spread
 from calibration.scenes import read_video
 from calibration.session import open_session, run
 from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.quality import standard_border
 
 from .difference import Bounds, Comparison, Tally
@@ -76,8 +77,9 @@ def verify(
 def _open(path: Path, value_range: str) -> tuple[onnxruntime.InferenceSession, Ends]:
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file; expected an .onnx file")
+    refuse_external_data(path)
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
     except Exception as error:
         raise ModelFileError(f"{path}: not an ONNX file") from error
     ends = read_ends(path, model, value_range=value_range)

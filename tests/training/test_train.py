@@ -222,7 +222,7 @@ def test_a_run_started_from_another(tiny_recipe, photos, tmp_path, capsys):
     assert "first/best.keras: 6 layers" in capsys.readouterr().err
     missing = tiny_recipe(more='start_from = "none.keras"', name="third")
     assert run(missing, photos, tmp_path / "third") == 1
-    assert "start_from: none.keras cannot be loaded" in capsys.readouterr().err
+    assert "start_from: none.keras: no such file" in capsys.readouterr().err
 
 
 def test_bad_input_is_one_line_and_no_trace(tiny_recipe, photos, tmp_path, capsys):
