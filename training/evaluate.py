@@ -23,7 +23,7 @@ from edge_sr import Upscaler
 from edge_sr.errors import EdgeSRError, FrameError, MediaError
 
 from .finetune import find_weights
-from .keras_backend import ModelError, open_keras
+from .keras_backend import open_keras
 from .recipe import RecipeError
 
 FLOORS = ("bicubic", "lanczos")
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in images.left_out:
             print(f"left out: {line}", file=sys.stderr)
         rows = evaluate(open_keras(find_weights(args.model)), images)
-    except (ModelError, RecipeError, EdgeSRError) as error:
+    except (RecipeError, EdgeSRError) as error:
         print(f"evaluation: {error}", file=sys.stderr)
         return 1
     print(table(rows))

@@ -8,14 +8,12 @@ import keras
 import numpy as np
 
 from edge_sr import Upscaler
+from edge_sr.errors import ModelFileError
 from edge_sr.sidecar import Sidecar, sha256_of
 
-from .models.sizes import model_scale, size_multiple  # also registers our layers
+from .models.sizes import model_scale, size_multiple
+from .open_model import open_model
 from .validate import to_uint8
-
-
-class ModelError(Exception):
-    """The network cannot be measured; the text says why."""
 
 
 class KerasBackend:
@@ -44,15 +42,12 @@ def open_keras(path: Path) -> Upscaler:
     """A network of any frame size, luma or RGB, ready to upscale.
 
     Raises:
-        ModelError: the file cannot be loaded safely, or the network is not of that kind.
+        ModelFileError: the file cannot be loaded safely, or the network is not of that kind.
     """
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from error
+    model = open_model(path)
     shape = model.input_shape[1:]
     if shape not in ((None, None, 1), (None, None, 3)):
-        raise ModelError(f"{path}: input is {shape}; expected (None, None, 1 or 3): any size")
+        raise ModelFileError(f"{path}: input is {shape}; expected (None, None, 1 or 3): any size")
     backend = KerasBackend(model)
     digest = sha256_of(path)
     card = Sidecar(

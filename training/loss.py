@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from edge_sr.errors import ModelFileError
+
 from .models import collapse
 from .models.sizes import model_scale, size_multiple
+from .open_model import open_model
 from .recipe import Recipe, RecipeError
 
 EPSILON = 1e-3  # of the range 0..1, where Charbonnier turns from L2 to L1
@@ -50,10 +54,9 @@ def load_teacher(recipe: Recipe, model: keras.Model) -> keras.Model | None:
     if not recipe.teacher:
         return None
     try:
-        teacher = keras.saving.load_model(recipe.teacher, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecipeError(f"teacher: {recipe.teacher} cannot be loaded ({reason})") from error
+        teacher = open_model(Path(recipe.teacher))
+    except ModelFileError as error:
+        raise RecipeError(f"teacher: {error}") from error
     found = (teacher.input_shape[1:], model_scale(teacher))
     expected = (model.input_shape[1:], Fraction(recipe.scale))
     if found != expected or recipe.patch % size_multiple(teacher):

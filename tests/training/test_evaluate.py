@@ -81,7 +81,7 @@ def test_what_cannot_be_measured(tmp_path, photos, capsys):
 
     assert "no such file" in refused(tmp_path / "none.keras", photos)
     (tmp_path / "bad.keras").write_bytes(b"bad")
-    assert "cannot be loaded" in refused(tmp_path / "bad.keras", photos)
+    assert "not a .keras file" in refused(tmp_path / "bad.keras", photos)
     assert "expected a .keras file or one of edge-unet-" in refused("edge-unet-q", photos)
     first_cnn().save(tmp_path / "fixed.keras")
     assert "expected (None, None, 1 or 3): any size" in refused(tmp_path / "fixed.keras", photos)
