@@ -25,7 +25,7 @@ TIME_BASE = Fraction(1, 1_000_000)
 COLOR = Color(matrix=6, primaries=1, transfer=1, full_range=False, chroma_location=3)
 PAUSE_S = 0.01  # between attempts when the camera gives nothing
 STALL_S = 2.0  # without a picture after the first: the camera has stalled
-CLOSE_S = 2.0  # how long a camera that hangs is waited for when it is closed
+CLOSE_S = 1.0  # how long a camera that hangs is waited for when it is closed
 
 
 class Camera(Closing):
@@ -100,7 +100,7 @@ class Camera(Closing):
                 yield self._to_frame(*taken)
 
     def close(self) -> None:
-        """Give the camera back; one that hangs is left to the system after two seconds."""
+        """Give the camera back; one that hangs is left to the system after a second."""
         self._stop.set()
         self._thread.join(CLOSE_S)
         if not self._thread.is_alive():
