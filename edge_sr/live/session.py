@@ -148,6 +148,7 @@ def _open(job: Job) -> Source:
         address,
         size=job.camera_size,
         fps=job.camera_fps,
+        pixels=job.camera_format,
         max_reconnect=job.max_reconnect,
         say=say,
     )
