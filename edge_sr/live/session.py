@@ -99,6 +99,7 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) ->
                 stats=desk.stats,
                 on_frame=on_frame,
                 on_idle=on_idle,
+                release=source.close if info.live else None,
             )
         notifier.stopping()
         if stats.written:
@@ -147,6 +148,7 @@ def _open(job: Job) -> Source:
         address,
         size=job.camera_size,
         fps=job.camera_fps,
+        pixels=job.camera_format,
         max_reconnect=job.max_reconnect,
         say=say,
     )
