@@ -14,8 +14,12 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.dev
+types: .venv/.dev build/stubs
 	$(BIN)/mypy
+
+# TensorRT's types: its own requirements cannot be had from PyPI, so pip fetches them without
+build/stubs: .venv/.dev tests/tools/tensorrt_stubs.py
+	$(BIN)/python tests/tools/tensorrt_stubs.py
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
