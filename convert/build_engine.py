@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -291,4 +292,5 @@ def _finish(args: argparse.Namespace, engine: Engine, path: Path, steps: Steps) 
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # cleaning up
     sys.exit(main())

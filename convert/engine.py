@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -117,10 +117,11 @@ def _build(request: Request, path: Path, digest: str, tell: Tell) -> Engine:
     from .try_engine import try_engine
 
     model = _model(request)
-    parts = f".{path.stem}.*.part.engine*"
-    for left in path.parent.glob(parts):  # of a build that was killed
-        left.unlink(missing_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part.engine")
+    for left in path.parent.glob(f".{path.stem}.*.part"):  # of a build that was killed
+        shutil.rmtree(left)
+    work = path.with_name(f".{path.stem}.{os.getpid()}.part")
+    work.mkdir()
+    part = work / path.name
     try:
         reply = _run(request, model, part, tell)
         found = census.Census(reply["layers"], reply["convolutions"], reply["source"])
@@ -137,8 +138,7 @@ def _build(request: Request, path: Path, digest: str, tell: Tell) -> Engine:
         os.replace(sidecar_path(part), sidecar_path(path))
         _sync(path.parent)
     finally:
-        for left in path.parent.glob(parts):
-            left.unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
     return Engine(path, sidecar, facts, False)
 
 
@@ -167,21 +167,20 @@ def _run(request: Request, model: ModelProto, part: Path, tell: Tell) -> dict[st
     from .build_child import Job
     from .run_child import build
 
-    with tempfile.TemporaryDirectory(prefix="edge-sr-onnx-") as folder:
-        fixed = Path(folder) / request.onnx.name
-        fixed.write_bytes(model.SerializeToString())
-        timing = timing_path(request.machine, cache_dir())
-        job = Job(
-            onnx=str(fixed),
-            engine=str(part),
-            flavour=request.machine.flavour,
-            options=asdict(request.options),
-            sizes=[list(size) for size in request.sizes or ()],
-            timing_cache=str(timing) if timing.name else "",
-            inspect=find_gpu()[0] is not None,
-            log=str(request.log or ""),
-        )
-        return build(job, tell)
+    fixed = part.with_suffix(".onnx")
+    fixed.write_bytes(model.SerializeToString())
+    timing = timing_path(request.machine, cache_dir())
+    job = Job(
+        onnx=str(fixed),
+        engine=str(part),
+        flavour=request.machine.flavour,
+        options=asdict(request.options),
+        sizes=[list(size) for size in request.sizes or ()],
+        timing_cache=str(timing) if timing.name else "",
+        inspect=find_gpu()[0] is not None,
+        log=str(request.log.resolve()) if request.log else "",
+    )
+    return build(job, tell)
 
 
 def _facts(request: Request, reply: Mapping[str, Any], digest: str) -> EngineFacts:

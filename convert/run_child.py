@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -66,15 +65,14 @@ def ladder(options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _once(job: Job) -> Reply:
-    """One try: the child's last word, or what became of it."""
-    with tempfile.TemporaryDirectory(prefix="edge-sr-build-") as folder:
-        order, words = Path(folder) / "job.json", Path(folder) / "stderr"
-        order.write_text(json.dumps(asdict(job)))
-        command = [sys.executable, "-m", "convert.build_child", str(order)]
-        with words.open("w") as stderr, _child(command, stderr) as child:
-            reply = _listen(child)
-            code = child.wait()
-        return reply or _post_mortem(code, words.read_text(errors="replace"))
+    """One try: the child's last word, or what became of it. Its papers lie beside the engine."""
+    order, words = (Path(job.engine).with_name(name) for name in ("job.json", "stderr"))
+    order.write_text(json.dumps(asdict(job)))
+    command = [sys.executable, "-m", "convert.build_child", str(order)]
+    with words.open("w") as stderr, _child(command, stderr) as child:
+        reply = _listen(child)
+        code = child.wait()
+    return reply or _post_mortem(code, words.read_text(errors="replace"))
 
 
 @contextlib.contextmanager
