@@ -17,7 +17,8 @@ from tqdm import tqdm
 from edge_sr.errors import BackendError
 
 from .build_child import Job
-from .flavour import LEVEL, free_mib
+from .flavour import LEVEL
+from .memory import free_mib
 
 WAIT_S = 10.0  # for a child that was told to end
 Reply = dict[str, Any]
