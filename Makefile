@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types format test-runtime check-aarch64 soak clean
+.PHONY: demo test lint types format test-runtime check-aarch64 soak pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench.demo
@@ -14,8 +14,8 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.dev
-	$(BIN)/mypy
+types: .venv/.dev .venv/stubs
+	MYPYPATH=.venv/stubs $(BIN)/mypy
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
@@ -33,6 +33,10 @@ soak: .venv/.dev
 	$(BIN)/python tests/tools/soak.py signals
 	$(BIN)/python tests/tools/soak.py frames
 
+# pycuda against the CUDA double, where the tests then find it: 2 minutes
+pycuda-double: .venv/.dev
+	$(BIN)/python tests/tools/build_pycuda.py build/pycuda
+
 # whether a Jetson finds wheels for all that the runtime needs; asks the package index
 check-aarch64: .venv/bin/python
 	$(BIN)/python tests/tools/check_aarch64.py
@@ -41,6 +45,11 @@ check-aarch64: .venv/bin/python
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python is $$($(PYTHON) --version); 3.10 or later is needed: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
+
+# TensorRT's types, beside the environment: it stays uninstalled
+.venv/stubs: .venv/bin/python tests/tools/type_stubs.py
+	$(BIN)/python tests/tools/type_stubs.py $@
+	@touch $@
 
 .venv/.cpu: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[cpu]'
