@@ -14,8 +14,12 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.dev .venv/stubs
-	MYPYPATH=.venv/stubs $(BIN)/mypy
+types: .venv/.dev build/stubs
+	$(BIN)/mypy
+
+# TensorRT's types: its own requirements cannot be had from PyPI, so pip fetches them without
+build/stubs: .venv/.dev tests/tools/tensorrt_stubs.py
+	$(BIN)/python tests/tools/tensorrt_stubs.py
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
@@ -45,11 +49,6 @@ check-aarch64: .venv/bin/python
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python is $$($(PYTHON) --version); 3.10 or later is needed: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-
-# TensorRT's types, beside the environment: it stays uninstalled
-.venv/stubs: .venv/bin/python tests/tools/type_stubs.py
-	$(BIN)/python tests/tools/type_stubs.py $@
-	@touch $@
 
 .venv/.cpu: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[cpu]'

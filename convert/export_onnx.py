@@ -21,6 +21,7 @@ from edge_sr.sidecar import Sidecar, sha256_of, write_sidecar
 from .ends import attach_ends
 from .graph import count_macs, set_size
 from .parity import check_parity
+from .sizes import parse_size
 
 EXAMPLES = """\
 examples:
@@ -125,16 +126,6 @@ def _training_record(source: Path) -> dict[str, Any]:
 
 def _side(model: onnx.ModelProto, axis: int) -> int:
     return int(model.graph.output[0].type.tensor_type.shape.dim[axis].dim_value)
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """ "1280x720" -> (720, 1280), rows first."""
-    columns, separator, rows = text.lower().partition("x")
-    if not (separator and rows.isdigit() and columns.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r}; expected WIDTHxHEIGHT, as 1280x720")
-    if not (4 <= int(rows) <= 8192 and 4 <= int(columns) <= 8192):
-        raise argparse.ArgumentTypeError(f"{text}: sides must lie in 4..8192")
-    return int(rows), int(columns)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .engine_facts import EngineFacts, facts_of
+from . import __version__
+from .engine_facts import PORTABLE, EngineFacts, Machine, facts_of
 from .errors import ModelFileError
 from .sidecar import Sidecar, load_sidecar
 
@@ -50,6 +51,51 @@ class EngineKey:
         """16 hex digits."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def key_of(
+    *,
+    onnx_sha256: str,
+    size: str,
+    machine: Machine,
+    target: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> EngineKey:
+    """The key of an engine that ``machine`` builds from this file.
+
+    Args:
+        options: of the builder, those that differ from its defaults.
+    """
+    options = options or {}
+    rtx = machine.flavour == "tensorrt-rtx"
+    bound = not rtx and options.get("hardware", "none") == "none"
+    aimed = ",".join(options.get("compute_capabilities", PORTABLE))
+    return EngineKey(
+        onnx_sha256=onnx_sha256,
+        size=size,
+        target=target,
+        flavour=machine.flavour,
+        version=machine.version,
+        gpu=machine.gpu if bound else "",
+        compute_capability=aimed if rtx else machine.compute_capability,
+        cuda_major="" if rtx else machine.cuda.partition(".")[0],
+        options=options,
+    )
+
+
+def converted_path(
+    name: str, source_sha256: str, *, precision: str, calibration_sha256: str = ""
+) -> Path:
+    """Where the ``precision`` form of a float32 ONNX file is, or will be, kept.
+
+    Args:
+        name: of the float32 model.
+        calibration_sha256: of the frames that int8 was calibrated on; "" for the shipped
+            calibration of a shipped model.
+    """
+    facts = [__version__, source_sha256, precision, calibration_sha256]
+    folder = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return cache_dir() / "onnx" / folder / f"{name}.{precision}.onnx"
 
 
 def engine_path(name: str, key: EngineKey, *, folder: Path | None = None) -> Path:

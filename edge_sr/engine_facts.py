@@ -15,6 +15,7 @@ from .sidecar import Sidecar
 FLAVOURS = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 CENSUS_SOURCES = ("inspector", "network")  # read back from the engine, or counted before building
 SIZE_NAMES = ("min", "opt", "max")
+PORTABLE = ("8.0", "8.6", "8.9", "12.0")  # what TensorRT-RTX builds for when not told
 SEAL = "seal"  # of a sidecar: the digest of all else in it
 
 
@@ -52,6 +53,7 @@ class EngineFacts:
     cache_key: str = ""  # that it is cached under; "" for an engine built elsewhere
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """min, opt and max (rows, columns) of an engine that takes several; else empty."""
+    build_seconds: float = 0.0  # that the builder took
     verified: Mapping[str, Any] | str = "skipped: not asked for"
     """What running it showed (frames, psnr_db, max_difference), or why it was not run."""
 
@@ -186,6 +188,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("census_source", "onnx_sha256", "cache_key"), (str,)),
     **dict.fromkeys(("options", "census", "sizes"), (dict,)),
     "compute_capabilities": (list, tuple),
+    "build_seconds": (int, float),
     "verified": (dict, str),
 }
 

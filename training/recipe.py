@@ -28,7 +28,7 @@ class Recipe:
     architecture: str = "edge_unet"
     options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the architecture
     scale: str = "2"
-    start_from: str = ""  # a .keras file whose equally named and shaped weights are copied first
+    start_from: str = ""  # a .keras file whose weights are copied first, see start.py
     steps: int = 60_000
     batch: int = 16
     patch: int = 48

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import keras
 
+from .grow import grow
 from .models import ARCHITECTURES
 from .recipe import Recipe, RecipeError
 
@@ -62,7 +63,9 @@ def copy_matching(source: keras.Model, target: keras.Model) -> list[str]:
 
 
 def copy_weights(path: str, model: keras.Model) -> list[str]:
-    """Copy what fits from a ``.keras`` file into the model; returns the layers copied.
+    """Copy what fits from a ``.keras`` file into the model; returns the layers that got weights.
+
+    A wider or deeper network of the same layer names begins as the same function: see grow.py.
 
     Raises:
         RecipeError: the file cannot be read, or nothing in it fits.
@@ -72,7 +75,7 @@ def copy_weights(path: str, model: keras.Model) -> list[str]:
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise RecipeError(f"start_from: {path} cannot be loaded ({reason})") from error
-    copied = copy_matching(source, model)
+    copied = copy_matching(source, model) + grow(source, model)
     if not copied:
         raise RecipeError(
             f"start_from: no layer of {path} fits this network by name and shape; "

@@ -14,7 +14,7 @@ FRAMES = 20
 UNKNOWN, OUT_OF_MEMORY, ILLEGAL_ADDRESS, LAUNCH_FAILED = 999, 2, 700, 719
 # pycuda keeps a stack of contexts of its own. A failing pop leaves it wrong for good, and
 # pycuda ends the process with the thread: it is tested with pops that do not fail. What the driver
-# reports while something is given back it prints and does not raise; short of memory, it asks twice.
+# reports while something is given back it prints and does not raise; for memory it asks twice.
 UNSURVIVABLE = "" if GRAPHS else "cuCtxPopCurrent"
 GIVE_BACK = {"cuStreamDestroy", "cuEventDestroy", "cuMemFree", "cuMemFreeHost"}
 SILENT = (
