@@ -29,6 +29,11 @@ PLACES = {
     "av": ("edge_sr/video/", "edge_sr/live/"),
     "matplotlib": ("bench/", "calibration/charts.py", "training/"),
     "PIL": ("edge_sr/video/", "bench/", "training/"),
+    "starlette": ("edge_sr/live/page/",),
+    "uvicorn": ("edge_sr/live/page/",),
+    "pyvirtualcam": ("edge_sr/video/virtual_camera.py",),
+    "psutil": ("edge_sr/live/device.py",),
+    "pynvml": ("edge_sr/live/device.py", "bench/power.py"),
     "tqdm": ("edge_sr/progress.py", "training/", "convert/", "calibration/", "bench/"),
 }
 # a room -> the rooms it may import besides itself: arrows point from the workshop to the runtime

@@ -24,6 +24,7 @@ TIME_BASE = Fraction(1, 1_000_000)
 # what OpenCV's conversion makes: BT.601, limited range, chroma taken at the top left pixel
 COLOR = Color(matrix=6, primaries=1, transfer=1, full_range=False, chroma_location=3)
 PAUSE_S = 0.01  # between attempts when the camera gives nothing
+STALL_S = 2.0  # without a picture after the first: the camera has stalled
 CLOSE_S = 2.0  # how long a camera that hangs is waited for when it is closed
 
 
@@ -50,7 +51,8 @@ class Camera(Closing):
         Args:
             device: a number, or a path such as /dev/video0.
             width, height, fps: asked of the driver.
-            stall_s: no frame for so long is an error.
+            stall_s: no first frame for so long is an error; later ones may take two frame times,
+                at least 2 s, and never longer than this.
             opener: opens the device; tests bring their own.
 
         Raises:
@@ -82,6 +84,8 @@ class Camera(Closing):
             frames=None,
             live=True,
         )
+        patience = max(2 / float(self.info.frame_rate or 30), STALL_S)
+        self._stall_s = min(stall_s, patience)
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames until `close`.
@@ -151,7 +155,7 @@ class Camera(Closing):
             raise MediaError(f"{self.info.name}: frame is {columns}x{rows}; the first was {first}")
         y, u, v = _to_yuv(image[:rows, :columns])
         self._last = max(self._last + 1, (taken_ns - self._start) // 1000)
-        return Frame(y, u, v, self._last, TIME_BASE, COLOR)
+        return Frame(y, u, v, self._last, TIME_BASE, COLOR, taken_s=taken_ns / 1e9)
 
 
 def _to_yuv(image: Bgr) -> tuple[Plane, Plane, Plane]:

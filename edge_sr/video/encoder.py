@@ -51,16 +51,20 @@ def add_video_stream(
     return stream
 
 
-def container_options(kind: str, time_base: Fraction) -> dict[str, str]:
-    """What keeps timestamps as they are; mp4 and mov get their index at the front, too."""
-    if kind == "matroska":
-        return {"avoid_negative_ts": "disabled"}  # it would move everything by the B-frames' delay
+def container_options(kind: str, time_base: Fraction, *, live: bool = False) -> dict[str, str]:
+    """What keeps timestamps as they are; mp4 and mov get their index at the front, too.
+
+    Args:
+        live: what was written stays playable when the power fails: fragments, which become a
+            plain mp4 when the file is finished.
+    """
+    if kind == "matroska":  # FFmpeg would move everything by the B-frames' delay
+        return {"avoid_negative_ts": "disabled"} | ({"flush_packets": "1"} if live else {})
     ticks = str(time_base.denominator)
-    return {
-        "movflags": "+faststart",
-        "video_track_timescale": ticks,
-        "movie_timescale": ticks,
-    }
+    times = {"video_track_timescale": ticks, "movie_timescale": ticks}
+    if live:
+        return {"movflags": "+hybrid_fragmented+frag_keyframe", "flush_packets": "1"} | times
+    return {"movflags": "+faststart"} | times
 
 
 def encoder_frame(av: Any, frame: Frame, stream: Any, pts: int) -> Any:

@@ -162,7 +162,7 @@ class VideoWriter:
                 str(part_path(self.path)),
                 "w",
                 format=kind,
-                container_options=container_options(kind, frame.time_base),
+                container_options=container_options(kind, frame.time_base, live=self._source.live),
             )
             self._stream = add_video_stream(
                 self._container,
@@ -171,11 +171,17 @@ class VideoWriter:
                 source=self._source,
                 size=self._stream_size,
                 codec=self._codec,
-                options={"crf": str(self._crf), "preset": self._preset},
+                options={"crf": str(self._crf), "preset": self._preset} | self._key_frames(),
             )
             if self._copy_from is not None:
                 self._copier = StreamCopier(self._copy_from, self._container)
             self._container.start_encoding()
+
+    def _key_frames(self) -> dict[str, str]:
+        """A live recording can be cut off at any time: one key frame, so one fragment, a second."""
+        if not self._source.live:
+            return {}
+        return {"g": str(max(1, round(self._source.frame_rate or 30)))}
 
     def _stream_write(self, picture: Any) -> None:
         for packet in self._stream.encode(picture):
