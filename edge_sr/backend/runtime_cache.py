@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -50,7 +51,8 @@ class RuntimeCacheFile:
             part.write_bytes(kernels)
             os.replace(part, self.path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
             return f"compiled kernels were not kept ({self.path}: {error.strerror})"
         self._known = kernels
         return ""

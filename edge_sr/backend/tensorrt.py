@@ -58,6 +58,25 @@ def load_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
     return found
 
 
+def installed_flavour() -> tuple[str, str]:
+    """(flavour, version) of the TensorRT that is here; the full one before RTX.
+
+    Raises:
+        MissingDependencyError: none is installed.
+        BackendError: it cannot be loaded, or is too old.
+    """
+    missing: MissingDependencyError | None = None
+    for flavour in FLAVOURS:
+        try:
+            return flavour, str(load_tensorrt(flavour).__version__)
+        except MissingDependencyError as error:
+            missing = error
+    raise MissingDependencyError(
+        f"no TensorRT is installed: {INSTALL['tensorrt-rtx']} on a desktop with an RTX GPU; "
+        f"{INSTALL['tensorrt']}"
+    ) from missing
+
+
 def _import(flavour: str, lean: bool) -> ModuleType:
     if flavour == "tensorrt-rtx":
         import tensorrt_rtx
@@ -157,23 +176,29 @@ class Engine:
             raise self._refusal("refuses it", f": {BUILD}")
 
     def _check_ends(self, sidecar: Sidecar) -> None:
+        found = self._wrong_ends(sidecar.channels)
+        if found:
+            raise BackendError(
+                f"{self._path}: its ends are {found}; expected uint8 'frame' and 'upscaled' of "
+                f"{sidecar.channels} channels: {BUILD}"
+            )
+
+    def _wrong_ends(self, channels: int) -> str:
+        """What the engine has instead of our two tensors; "" if they are there."""
         engine, known = self._engine, self._module
         if engine is None:
-            raise BackendError(f"{self._path}: the engine is closed")
-        names = tuple(engine.get_tensor_name(index) for index in range(engine.num_io_tensors))
-        kinds = {engine.get_tensor_dtype(name) for name in names}
-        modes = [engine.get_tensor_mode(name) for name in names]
-        wanted = [known.TensorIOMode.INPUT, known.TensorIOMode.OUTPUT]
-        if (
-            sorted(names) != sorted(ENDS)
-            or kinds != {known.DataType.UINT8}
-            or modes != [wanted[ENDS.index(name)] for name in names]
-            or engine.get_tensor_shape("frame")[3] != sidecar.channels
-        ):
-            raise BackendError(
-                f"{self._path}: its ends are {', '.join(names)}; expected uint8 'frame' and "
-                f"'upscaled' of {sidecar.channels} channels: {BUILD}"
-            )
+            return "gone"
+        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        inputs = [
+            name for name in names if engine.get_tensor_mode(name) == known.TensorIOMode.INPUT
+        ]
+        if sorted(names) != sorted(ENDS) or inputs != ["frame"]:
+            return ", ".join(names)
+        kinds = [engine.get_tensor_dtype(name) for name in ENDS]
+        depths = [int(engine.get_tensor_shape(name)[3]) for name in ENDS]
+        if kinds != [known.DataType.UINT8] * 2 or depths != [channels] * 2:
+            return f"{kinds[0]} and {kinds[1]} of {depths[0]} and {depths[1]} channels"
+        return ""
 
     def _use_runtime_cache(self, sidecar: Sidecar, device: Device) -> None:
         """RTX compiles kernels when a context is made; kept on disk, that happens once."""

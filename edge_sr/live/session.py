@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,13 @@ def run_video(job: Job) -> int:
         upscaler, size = open_upscaler(job, info.width, info.height)
 
         def opener(name: str) -> Upscaler:
-            return Upscaler.open(name, backend=job.backend, threads=job.threads, tile=job.tile)
+            return Upscaler.open(
+                name,
+                size=(info.width, info.height),
+                backend=job.backend,
+                threads=job.threads,
+                tile=job.tile,
+            )
 
         deadline_s = job.deadline_ms / 1000 if job.deadline_ms else None
         switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s, say=say)
@@ -84,7 +90,7 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink]) -> int:
 
             stats = run_pipeline(
                 source,
-                desk.switch.upscale,
+                desk.switch,
                 sinks,
                 max_frames=job.max_frames,
                 newest_wins={"newest": True, "none": False}.get(job.drop_policy),
@@ -97,7 +103,7 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink]) -> int:
         if stats.written:
             complete = info.live or not caught  # a recording ends when it is told to
             lines = [sink.finish(complete=complete) for sink in sinks]
-            _report(job, stats, lines, [source, *sinks])
+            _report(job, stats, lines, [source, desk.switch, *sinks])
         elif not caught:
             raise MediaError(f"{info.name}: no frame came out of it")
     finally:
@@ -207,7 +213,7 @@ def _screens(
     return screens
 
 
-def _report(job: Job, stats: Stats, finished: list[str], parts: list[Source | Sink]) -> None:
+def _report(job: Job, stats: Stats, finished: list[str], parts: Sequence[object]) -> None:
     """What came out, on stdout, unless video went there; what to know about it, on stderr."""
     from ..run import note
 
