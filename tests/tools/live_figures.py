@@ -1,10 +1,10 @@
-"""What a run promises, measured: ``live_figures.py slow|file|rtsp|start|kill`` in tests/tools.
+"""What a run promises, measured: ``python tests/tools/live_figures.py WHAT``.
 
 ``slow``: 1280x720 at 30 fps into a consumer that is five times too slow. ``file``: the rate of a
 file job against its stages alone, in one process. ``rtsp``: a server on loopback killed and started
 again, many times. ``start``: from the command to the first frame. ``kill``: a file job killed at
-random moments, looked at and resumed. Each prints its figures and exits
-with 1 where one is worse than it must be. Linux only.
+random moments, looked at and resumed. ``ends``: SIGTERM to a stream that runs, hangs or is lost.
+Each prints its figures and exits with 1 where one is worse than it must be. Linux only.
 """
 
 from __future__ import annotations
@@ -169,21 +169,12 @@ def _rate(work: Callable[[], object], frames: int) -> float:
 
 def rtsp(cycles: int) -> int:
     """Kill and restore an RTSP server under a source that reconnects."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-
-    def serve() -> subprocess.Popen[str]:
-        command = ["/usr/bin/python3", str(SERVER), port]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert server.stdout is not None
-        assert server.stdout.readline() == "ready\n"
-        return server
+    port = _free_port()
 
     def opener() -> NetworkStream:
         return NetworkStream(f"rtsp://127.0.0.1:{port}/clip", open_s=5)
 
-    server = serve()
+    server = _serve(port)
     back: list[float] = []
     seen: list[tuple[int, int, float]] = []
     hangs = 0
@@ -197,7 +188,7 @@ def rtsp(cycles: int) -> int:
             server.wait()
             if server.stdout:
                 server.stdout.close()
-            server = serve()
+            server = _serve(port)
             begun, before = time.perf_counter(), source.reconnects
             while source.reconnects == before:
                 next(frames)
@@ -220,6 +211,51 @@ def rtsp(cycles: int) -> int:
     print(json.dumps(figures))
     flat = abs(descriptors[-1] - descriptors[1]) <= 2 and threads[-1] == threads[1]
     return 0 if flat and not hangs else 1
+
+
+def _free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def _serve(port: str) -> subprocess.Popen[str]:
+    command = ["/usr/bin/python3", str(SERVER), port]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+    return server
+
+
+def ends(folder: Path) -> int:
+    """How long a run takes to end after SIGTERM, and whether its recording is whole."""
+    figures: dict[str, object] = {}
+    bad = 0
+    for name, harm in (("running", None), ("hanging", signal.SIGSTOP), ("lost", signal.SIGKILL)):
+        port = _free_port()
+        server = _serve(port)
+        output = folder / f"{name}.mp4"
+        command = [sys.executable, "-m", "edge_sr.cli", "run", "--backend", "nearest"]
+        command += ["--input", f"rtsp://127.0.0.1:{port}/clip", "--output", str(output)]
+        command += ["--serve", "0"]
+        part = folder / f".{name}.mp4.part"
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as job:
+            while not (part.exists() and part.stat().st_size > 5000):
+                time.sleep(0.05)
+            if harm:
+                server.send_signal(harm)
+                time.sleep(4)  # it is noticed after two
+            begun = time.perf_counter()
+            job.send_signal(signal.SIGTERM)
+            code = job.wait(60)
+            took = time.perf_counter() - begun
+        server.kill()
+        server.wait()
+        frames = len(_frames(output)) if output.exists() else 0
+        figures[name] = {"seconds": round(took, 2), "exit": code, "frames": frames}
+        bad += code != 143 or took > 10 or not frames
+    print(json.dumps(figures))
+    return 1 if bad else 0
 
 
 def start(runs: int) -> int:
@@ -300,7 +336,7 @@ def _same(one: list[bytes], other: list[bytes]) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when what was promised was reached."""
     parser = argparse.ArgumentParser(description="Measure what a live run promises.")
-    parser.add_argument("what", choices=("slow", "file", "rtsp", "start", "kill"))
+    parser.add_argument("what", choices=("slow", "file", "rtsp", "start", "kill", "ends"))
     parser.add_argument("--seconds", type=float, default=600, help="of slow (600)")
     parser.add_argument("--frames", type=int, default=300, help="of file (300)")
     parser.add_argument("--infer-ms", type=float, default=40, help="a frame, of file (40)")
@@ -318,6 +354,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="edge-sr-file-") as name:
         if args.what == "kill":
             return kill(args.times, args.seed, Path(name))
+        if args.what == "ends":
+            return ends(Path(name))
         return file_job(args.frames, args.infer_ms, Path(name))
 
 
