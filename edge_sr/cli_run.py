@@ -172,9 +172,15 @@ def _add_model(group: Any) -> None:
         "--precision",
         choices=CHOICES,
         default="fp32",
-        help="of a shipped model: fp32 (default), int8, or auto for the faster one here",
+        help="of a shipped model: fp32 (default), int8, fp16 with TensorRT, or auto for the "
+        "faster one here",
     )
-    group.add_argument("--backend", choices=BACKENDS, default="auto")
+    group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="auto",
+        help="tensorrt builds the engine it needs, once; auto uses one that is built",
+    )
     group.add_argument(
         "--threads", type=options.at_least_one, metavar="N", help="default: all cores"
     )
