@@ -12,6 +12,7 @@ from calibration.session import open_session, run
 from edge_sr.backend import open_backend
 from edge_sr.closing import Closing
 from edge_sr.errors import ModelFileError
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.sidecar import Sidecar, load_sidecar
 
 
@@ -31,8 +32,9 @@ class OnnxRunner(Runner):
     def __init__(self, path: Path, value_range: str = "auto") -> None:
         if not path.is_file():
             raise ModelFileError(f"{path}: no such file; expected an .onnx or .engine file")
+        refuse_external_data(path)
         try:
-            model = onnx.load(path)
+            model = onnx.load(path, load_external_data=False)
         except Exception as error:
             raise ModelFileError(f"{path}: not an ONNX file") from error
         self.ends = read_ends(path, model, value_range=value_range)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +14,7 @@ from .closing import Closing
 from .errors import FrameError
 from .sidecar import Sidecar
 from .tiles import find_reach, run_tiled, tile_side
-from .video.frame import Frame
+from .video.frame import Frame, Source
 
 Image = NDArray[np.uint8]
 
@@ -115,6 +116,25 @@ class Upscaler(Closing):
             y, u, v = rgb_to_yuv(rgb, frame.color, height=height)
         color = settle(frame.color, height, y.shape[0])
         return Frame(y, u, v, frame.pts, frame.time_base, color)
+
+    def stream(self, source: str | Source) -> Generator[Frame, None, None]:
+        """Upscale every frame of a video, camera, stream or ``test://`` picture, as they come.
+
+        Reading and upscaling go on beside the loop that takes the frames. A camera or a network
+        stream gives its newest frame and is opened again when it breaks; of a file, none is lost.
+
+        >>> for frame in upscaler.stream("film.mp4"):
+        ...     print(frame.y.shape)
+
+        Args:
+            source: what ``edge-sr run --input`` takes, or a source that is open already.
+
+        Raises:
+            MediaError: it cannot be read.
+        """
+        from .live.stream_frames import stream_frames
+
+        return stream_frames(self, source)
 
     def _run(self, image: Image) -> Image:
         """uint8 (H, W, C) -> uint8 (H*scale, W*scale, C) through the backend."""

@@ -24,15 +24,20 @@ PLACES = {
     "tensorrt_lean": ("edge_sr/backend/tensorrt.py",),
     "tensorrt_rtx": ("edge_sr/backend/tensorrt.py", "convert/trt.py"),
     "cv2": ("edge_sr/video/", "edge_sr/live/"),
-    "av": ("edge_sr/video/", "edge_sr/live/"),
+    "av": ("edge_sr/video/", "edge_sr/live/", "training/video_codec.py", "training/video_file.py"),
     "matplotlib": ("bench/", "calibration/charts.py", "training/"),
     "PIL": ("edge_sr/video/", "bench/", "training/"),
+    "starlette": ("edge_sr/live/page/",),
+    "uvicorn": ("edge_sr/live/page/",),
+    "pyvirtualcam": ("edge_sr/video/virtual_camera.py",),
+    "psutil": ("edge_sr/live/device.py",),
+    "pynvml": ("edge_sr/live/device.py", "bench/power.py"),
     "tqdm": ("edge_sr/progress.py", "training/", "convert/", "calibration/", "bench/"),
 }
 # a room -> the rooms it may import besides itself: arrows point from the workshop to the runtime
 ARROWS = {
     "edge_sr": (),
-    "training": ("edge_sr",),
+    "training": ("edge_sr", "bench"),
     "calibration": ("edge_sr",),
     "convert": ("edge_sr", "calibration", "training"),
     "bench": ("edge_sr",),
