@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from edge_sr import zoo
 from edge_sr.engine_cache import converted_path
-from edge_sr.errors import ModelFileError
+from edge_sr.errors import MissingDependencyError, ModelFileError
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
 
-from .export_onnx import export
 from .steps import Steps
 
 
@@ -53,9 +53,18 @@ def says_int8(model: str) -> bool:
 def _exported(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
     if not source.is_file():
         raise ModelFileError(f"{source}: no such file; expected a .keras file")
+    for package in ("keras", "tensorflow", "tf2onnx"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(
+                f"{source}: exporting a Keras file needs {package}: pip install "
+                "'edge-sr[convert]', or run python -m convert.export_onnx on another machine and "
+                "bring the .onnx file with its .json"
+            )
     path = _kept(source, f"export {value_range}")
 
     def make(output: Path) -> None:
+        from .export_onnx import export
+
         export(source, output, value_range=value_range, force=True)
 
     return path, steps.file(
