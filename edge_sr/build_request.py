@@ -42,7 +42,7 @@ def cached_engine(
         MissingDependencyError: the builder is not installed.
         BackendError: it failed; what it said is on stderr.
     """
-    found = _look_up(model, sidecar, size=size, precision=precision, machine=machine, tell=tell)
+    found = look_up(model, sidecar, size=size, precision=precision, machine=machine, tell=tell)
     if found:
         return found
     if importlib.util.find_spec("convert") is None or importlib.util.find_spec("onnx") is None:
@@ -72,7 +72,7 @@ def _stem(model: Path, sidecar: Sidecar, precision: str) -> str:
     return model.stem if sidecar.precision == precision else f"{model.stem}.{precision}"
 
 
-def _look_up(
+def look_up(
     model: Path,
     sidecar: Sidecar,
     *,
@@ -81,7 +81,7 @@ def _look_up(
     machine: Machine,
     tell: Callable[[str], None],
 ) -> Path | None:
-    """The cached engine, found without the builder: by the digests of what it is made from."""
+    """The cached engine of a model, or None; found by the digests of what it is made from."""
     path = model
     if sidecar.precision != precision:
         path = converted_path(model.name.removesuffix(".onnx"), sidecar.sha256, precision=precision)

@@ -11,6 +11,7 @@ from .errors import UsageError
 from .precision import CHOICES
 from .target import parse_scale, parse_target
 from .tiles import parse_tile
+from .video.capture import FORMATS
 from .video.encoder import CODECS
 
 EXAMPLES = """\
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
             max_frames=args.max_frames,
             camera_size=args.camera_size,
             camera_fps=args.camera_fps,
+            camera_format=args.camera_format,
             crf=args.crf,
             preset=args.preset,
             codec=args.codec,
@@ -99,6 +101,13 @@ def _add_source(group: Any) -> None:
         help="default: 1280x720",
     )
     group.add_argument("--camera-fps", type=options.at_least_one, default=30, metavar="N")
+    group.add_argument(
+        "--camera-format",
+        type=str.upper,
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="what is asked of the camera; it may decide otherwise (default: MJPG)",
+    )
     group.add_argument("--max-frames", type=options.at_least_one, metavar="N", help="stop after N")
 
 
@@ -163,9 +172,15 @@ def _add_model(group: Any) -> None:
         "--precision",
         choices=CHOICES,
         default="fp32",
-        help="of a shipped model: fp32 (default), int8, or auto for the faster one here",
+        help="of a shipped model: fp32 (default), int8, fp16 with TensorRT, or auto for the "
+        "faster one here",
     )
-    group.add_argument("--backend", choices=BACKENDS, default="auto")
+    group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="auto",
+        help="tensorrt builds the engine it needs, once; auto uses one that is built",
+    )
     group.add_argument(
         "--threads", type=options.at_least_one, metavar="N", help="default: all cores"
     )

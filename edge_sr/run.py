@@ -30,6 +30,7 @@ class Job:
     max_frames: int | None = None
     camera_size: tuple[int, int] = (1280, 720)  # columns, rows asked of the camera
     camera_fps: int = 30
+    camera_format: str = "MJPG"  # or YUYV, NV12
     crf: int = 18
     preset: str = "veryfast"
     codec: str = "h264"

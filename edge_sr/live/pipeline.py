@@ -8,17 +8,18 @@ import time
 from collections.abc import Callable, Generator, Sequence
 
 from ..video.frame import Frame, Sink, Source
+from .ahead import Ahead, OneByOne, run_ahead
 from .link import End, Link
 from .shot import Shot, ShotSink
 from .stats import Stats as Stats
 
 QUEUE = 3  # frames that may wait between two stages of a file job
-JOIN_S = 2.0  # how long stopped stages are waited for
+JOIN_S = 2.0  # how long stopped stages, and a source that lets go, are waited for
 
 
 def run_pipeline(
     source: Source,
-    upscale: Callable[[Frame], Frame],
+    upscale: Callable[[Frame], Frame] | Ahead,
     sinks: Sequence[Sink],
     *,
     max_frames: int | None = None,
@@ -27,6 +28,7 @@ def run_pipeline(
     stats: Stats | None = None,
     on_frame: Callable[[Stats], None] | None = None,
     on_idle: Callable[[], None] | None = None,
+    release: Callable[[], None] | None = None,
 ) -> Stats:
     """Run frames from the source through ``upscale`` into every sink, in order.
 
@@ -35,12 +37,14 @@ def run_pipeline(
     The sinks are neither finished nor aborted here: the caller knows what the end means.
 
     Args:
+        upscale: a function, or what takes several frames at once.
         max_frames: stop after writing so many.
         newest_wins: drop older frames, or lose none; None for what fits the source.
         stop: set it, from a signal handler or another thread, to end the run early.
         stats: filled while the run goes on, and returned; others may read it meanwhile.
         on_frame: called after each frame was written, from the caller's thread.
         on_idle: called from the caller's thread, about ten times a second, while no frame comes.
+        release: called first at the end: frees a reader that waits for a camera or a stream.
 
     Raises:
         EdgeSRError: whatever the source, the model or a sink raised; nothing is swallowed.
@@ -55,6 +59,7 @@ def run_pipeline(
         read_limit=max_frames,
         stop=stop,
         on_idle=on_idle,
+        release=release,
     )
     with contextlib.closing(found):
         try:
@@ -79,13 +84,14 @@ def run_pipeline(
 
 def shots(
     source: Source,
-    upscale: Callable[[Frame], Frame],
+    upscale: Callable[[Frame], Frame] | Ahead,
     stats: Stats,
     *,
     newest_wins: bool | None = None,
     read_limit: int | None = None,
     stop: threading.Event | None = None,
     on_idle: Callable[[], None] | None = None,
+    release: Callable[[], None] | None = None,
 ) -> Generator[Shot, None, None]:
     """Frames before and after, as they are ready; ends the stages when it is closed.
 
@@ -112,13 +118,11 @@ def shots(
                 return
 
     def infer() -> None:
-        for frame, taken_s in raw.items():
-            begun = time.perf_counter()
-            result = upscale(frame)
-            took = time.perf_counter() - begun
-            stats.infer_s += took
-            stats.infer.add(took)
-            done.put(Shot(frame, result, taken_s, took))
+        ahead = upscale if isinstance(upscale, Ahead) else OneByOne(upscale)
+        for shot in run_ahead(raw.items(), ahead, lambda: len(raw)):
+            stats.infer_s += shot.infer_s
+            stats.infer.add(shot.infer_s)
+            done.put(shot)
             if live and not done.wait_room():
                 return
 
@@ -131,8 +135,11 @@ def shots(
             yield shot
     finally:
         over.set()
+        deadline = time.monotonic() + JOIN_S
+        if release:
+            release()
         for thread in threads:
-            thread.join(JOIN_S)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _stage(

@@ -88,7 +88,9 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_backend_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match="backend is 'cuda'; expected auto, onnxruntime, nearest"):
+    with pytest.raises(
+        UsageError, match="backend is 'cuda'; expected auto, onnxruntime, tensorrt, nearest"
+    ):
         open_backend(PATH, SIDECAR, backend="cuda")
 
 
