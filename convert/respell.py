@@ -10,6 +10,7 @@ import onnx
 from calibration.frames import open_frames, sample
 from calibration.network import load_network
 from edge_sr.errors import ModelFileError
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.sidecar import Sidecar, load_sidecar
 
 from .check_placement import broken_rules
@@ -38,7 +39,9 @@ def respell(single: Path, quantised: Path, output: Path) -> Sidecar:
         )
     images = sample(open_frames(None), network.ends, count=PICTURES, side=SIDE)
     kept = make_half(network, images).kept
-    newer = raise_opset(replace(network, model=onnx.load(quantised)))
+    refuse_external_data(quantised)
+    model = onnx.load(quantised, load_external_data=False)
+    newer = raise_opset(replace(network, model=model))
     half = to_half(newer, keep=kept)
     if lines := broken_rules(half):
         raise ModelFileError(f"{quantised}: placement is wrong ({lines[0]}); please report")

@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_sr import zoo
 from edge_sr.engine_cache import converted_path
 from edge_sr.errors import MissingDependencyError, ModelFileError
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
 
 from .steps import Steps
@@ -95,6 +96,7 @@ def _onnx(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
 def _takes_frames(path: Path) -> bool:
     import onnx
 
+    refuse_external_data(path)
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's DecodeError is not public
