@@ -28,6 +28,11 @@ def open_backend(
         MissingDependencyError, BackendError: as the backend's own.
     """
     if backend == "tensorrt" or (backend == "auto" and path.suffix == ".engine"):
+        if path.suffix != ".engine":
+            raise UsageError(
+                f"{path} is no engine: build one with python -m convert.build_engine --model "
+                f"{path}, or let edge-sr run --backend tensorrt do it"
+            )
         from .trt_backend import TensorRTBackend
 
         return TensorRTBackend(path, sidecar)
