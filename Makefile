@@ -31,10 +31,11 @@ test-runtime:
 	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest
 	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu"
 
-# damaged inputs, signals at random moments, thousands of frames: about 20 minutes
+# damaged inputs, signals, full disks, little memory, thousands of frames: about 40 minutes
 soak: .venv/.dev
 	$(BIN)/python tests/tools/soak.py mutate
 	$(BIN)/python tests/tools/soak.py signals
+	$(BIN)/python tests/tools/soak.py limits
 	$(BIN)/python tests/tools/soak.py frames
 
 # pycuda against the CUDA double, where the tests then find it: 2 minutes

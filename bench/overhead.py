@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge_sr import EdgeSRError, Upscaler, zoo
 from edge_sr.backend.onnx_runtime import PROVIDER, usable_cores
 from edge_sr.live.pipeline import run_pipeline
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.video.file import VideoFile
 from edge_sr.video.null import NullSink
 
@@ -43,6 +44,7 @@ def bare_rate(model: Path, frames: Sequence[NDArray[np.uint8]], threads: int) ->
     """Frames per second of ``session.run`` alone."""
     import onnxruntime
 
+    refuse_external_data(model)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(model), options, providers=[PROVIDER])

@@ -13,15 +13,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from edge_sr.errors import BackendError, EdgeSRError
 
 from . import trt
 from .census import Census, of_inspector, of_network
-from .flavour import configure, free_mib, remember_timing, typed_flags
+from .flavour import configure, remember_timing, typed_flags
+from .listeners import make_logger, make_monitor
 from .options import BuildOptions
-from .progress import Tracker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,6 @@ def describe(found: Census, used: dict[str, Any], seconds: float) -> dict[str, A
         "source": found.source,
         "options": used,
         "seconds": round(seconds, 2),
-        "free_mib": free_mib(),
     }
 
 
@@ -150,49 +149,6 @@ def write(path: Path, data: memoryview) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def make_logger(log: TextIO) -> Any:
-    """TensorRT's words: all into ``log``, errors remembered."""
-
-    class Logger(trt.ILogger):
-        def __init__(self) -> None:
-            super().__init__()
-            self.errors: list[str] = []
-
-        def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
-            name = str(severity).rpartition(".")[2]
-            log.write(f"[{name}] {msg}\n")
-            if name in ("ERROR", "INTERNAL_ERROR"):
-                self.errors.append(" ".join(msg.split()))
-
-        def last(self) -> str:
-            """Its last two errors in one line."""
-            return "; ".join(dict.fromkeys(self.errors[-2:])) or "it does not say why"
-
-    return Logger()
-
-
-def make_monitor(tell: Callable[[dict[str, Any]], None]) -> Any:
-    """Progress as lines; the build ends when the parent process is gone."""
-    parent = os.getppid()
-    tracker = Tracker(lambda share, name: tell({"share": round(share, 4), "phase": name}))
-
-    class Monitor(trt.IProgressMonitor):
-        def __init__(self) -> None:
-            super().__init__()
-
-        def phase_start(self, phase_name: str, parent_phase: str, num_steps: int) -> None:
-            tracker.start(phase_name, parent_phase, num_steps)
-
-        def step_complete(self, phase_name: str, step: int) -> bool:
-            tracker.step(phase_name, step)
-            return os.getppid() == parent
-
-        def phase_finish(self, phase_name: str) -> None:
-            tracker.finish(phase_name)
-
-    return Monitor()
 
 
 def main() -> int:

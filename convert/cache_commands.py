@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_sr.engine_cache import cache_dir
+from edge_sr.engine_cache import cache_dir, locked
 from edge_sr.engine_facts import FLAVOURS, EngineFacts, facts_of
 from edge_sr.errors import MissingDependencyError, ModelFileError
 from edge_sr.machine import find_gpu, this_machine
@@ -29,33 +30,52 @@ def list_cache() -> str:
 
 
 def prune(*, everything: bool) -> str:
-    """Remove engines that this machine cannot open, and leftovers of killed builds; or all."""
+    """Remove engines that this machine cannot open, and leftovers of killed builds; or all.
+
+    What another process is building is left alone.
+    """
     home, folder = cache_dir(), cache_dir() / "engines"
-    before = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
-    if everything:
-        shutil.rmtree(home, ignore_errors=True)
-        return f"{home}: removed, {before / 2**20:.1f} MiB"
+    before = _bytes(home)
     lines = []
     for path, _, facts, why in _engines(folder):
-        why = why or _stale(facts)
+        why = "all were to go" if everything else why or _stale(facts)
         if why:
-            for gone in (path, sidecar_path(path), path.with_name(f"{path.name}.lock")):
-                gone.unlink(missing_ok=True)
-            lines.append(f"removed {path.name}: {why}")
-    leftovers = [*home.rglob("*.part"), *folder.glob("*.part.engine*"), *folder.glob("*.lock")]
-    for path in leftovers:
-        path.unlink(missing_ok=True)
-    after = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+            lines.append(f"removed {path.name}: {why}" if _remove(path) else _busy(path))
+    for left in folder.glob(".*.part"):
+        path = folder / f"{left.name[1:].rsplit('.', 2)[0]}.engine"
+        with contextlib.suppress(ModelFileError), locked(path, timeout_s=0):
+            shutil.rmtree(left)
+    if everything:
+        for name in ("onnx", "frames", "timing"):
+            shutil.rmtree(home / name, ignore_errors=True)
+    after = _bytes(home)
     lines.append(f"{home}: {(before - after) / 2**20:.1f} MiB freed, {after / 2**20:.1f} MiB kept")
     return "\n".join(lines)
+
+
+def _remove(path: Path) -> bool:
+    """Whether an engine could be removed; it cannot while it is being built."""
+    try:
+        with locked(path, timeout_s=0):
+            path.unlink(missing_ok=True)
+            sidecar_path(path).unlink(missing_ok=True)
+    except ModelFileError:
+        return False
+    return True
+
+
+def _busy(path: Path) -> str:
+    return f"left {path.name}: it is being built"
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _engines(
     folder: Path,
 ) -> Iterator[tuple[Path, Sidecar | None, EngineFacts | None, str]]:
     for path in sorted(folder.glob("*.engine")):
-        if path.name.startswith("."):
-            continue  # being built
         try:
             card = load_sidecar(path)
             yield path, card, facts_of(card), ""

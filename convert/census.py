@@ -55,14 +55,14 @@ def of_inspector(text: str) -> Census:
     """Count in the JSON that the engine inspector gives of a built engine."""
     layers: Counter[str] = Counter()
     convolutions: Counter[str] = Counter()
-    for layer in json.loads(text).get("Layers", []):
-        if not isinstance(layer, dict):
+    for entry in json.loads(text).get("Layers", []):
+        if not isinstance(entry, dict):
             continue  # names alone: the engine was built without detail
-        kind = _kind(layer.get("Inputs", []))
+        kind = _kind(entry.get("Inputs", []))
         if kind is None:
             continue
         layers[kind] += 1
-        if "conv" in str(layer.get("LayerType", "")).lower():
+        if "conv" in str(entry.get("LayerType", "")).lower():
             convolutions[kind] += 1
     return Census(dict(layers), dict(convolutions), "inspector")
 

@@ -3,50 +3,28 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from fractions import Fraction
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_sr import __version__
 from edge_sr.engine_cache import cache_dir, engine_path, find_engine, key_of, locked
-from edge_sr.engine_facts import EngineFacts, Machine, seal
+from edge_sr.engine_facts import EngineFacts, seal
 from edge_sr.errors import ModelFileError
 from edge_sr.machine import find_gpu
-from edge_sr.sidecar import Sidecar, sha256_of, sidecar_path, write_sidecar
+from edge_sr.onnx_file import refuse_external_data
+from edge_sr.sidecar import Sidecar, sidecar_path, write_sidecar
 
 from . import census
-from .flavour import engine_home, timing_path
-from .options import BuildOptions
-from .sizes import Size, words
+from .engine_card import Request, make_facts, make_sidecar, warn
+from .flavour import timing_path
+from .sizes import words
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """One engine that is wanted."""
-
-    onnx: Path  # with uint8 frames at its ends, already of the precision wanted
-    sidecar: Sidecar
-    machine: Machine
-    size: Size | None  # (rows, columns); None with ``sizes``
-    sizes: tuple[Size, Size, Size] | None = None  # min, opt, max
-    target: Size | None = None  # of the result, where it is resized
-    options: BuildOptions = field(default_factory=BuildOptions)
-    frames: Path | None = None  # to try it on; None for the set that edge-sr brings
-    log: Path | None = None  # for all that the builder says
-
-    @property
-    def size_text(self) -> str:
-        """ "1280x720", or three of them."""
-        some = [self.size] if self.size else list(self.sizes or ())
-        return ",".join(words(size) for size in some)
 
 
 @dataclass(frozen=True)
@@ -70,6 +48,12 @@ def get_engine(request: Request, *, tell: Tell) -> Engine:
         ModelFileError: a file cannot be read or written, or the lock is not free in time.
     """
     request.options.check(request.machine)
+    taken = (request.sidecar.height, request.sidecar.width)
+    if None not in taken and request.size != taken:
+        raise ModelFileError(
+            f"{request.onnx.name}: takes {taken[1]}x{taken[0]} only; {request.size_text} was asked "
+            "for: leave the size out"
+        )
     key = key_of(
         onnx_sha256=request.sidecar.sha256,
         size=request.size_text,
@@ -105,7 +89,7 @@ def _tried(request: Request, engine: Engine, tell: Tell) -> Engine:
 
     tell("the cached engine was not tried on a GPU yet; trying it")
     model = _model(request)
-    verified = try_engine(engine.path, engine.sidecar, model, request.frames)
+    verified = try_engine(engine.path, engine.sidecar, model, request.frames, request.usual)
     facts = replace(engine.facts, verified=verified)
     sidecar = seal(engine.sidecar, facts)
     write_sidecar(engine.path, sidecar)
@@ -117,19 +101,20 @@ def _build(request: Request, path: Path, digest: str, tell: Tell) -> Engine:
     from .try_engine import try_engine
 
     model = _model(request)
-    parts = f".{path.stem}.*.part.engine*"
-    for left in path.parent.glob(parts):  # of a build that was killed
-        left.unlink(missing_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part.engine")
+    for left in path.parent.glob(f".{path.stem}.*.part"):  # of a build that was killed
+        shutil.rmtree(left)
+    work = path.with_name(f".{path.stem}.{os.getpid()}.part")
+    work.mkdir()
+    part = work / path.name
     try:
         reply = _run(request, model, part, tell)
         found = census.Census(reply["layers"], reply["convolutions"], reply["source"])
         wanted = convolutions(model)
         census.check(found, wanted, precision=request.sidecar.precision)
-        _warn(request, found, tell)
-        facts = _facts(request, reply, digest)
-        sidecar = _sidecar(request, reply["result"], part, path)
-        verified = try_engine(part, seal(sidecar, facts), model, request.frames)
+        warn(request, found, tell)
+        facts = make_facts(request, reply, digest)
+        sidecar = make_sidecar(request, reply["result"], part, path)
+        verified = try_engine(part, seal(sidecar, facts), model, request.frames, request.usual)
         facts = replace(facts, verified=verified)
         sidecar = seal(sidecar, facts)
         write_sidecar(part, sidecar)
@@ -137,21 +122,8 @@ def _build(request: Request, path: Path, digest: str, tell: Tell) -> Engine:
         os.replace(sidecar_path(part), sidecar_path(path))
         _sync(path.parent)
     finally:
-        for left in path.parent.glob(parts):
-            left.unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
     return Engine(path, sidecar, facts, False)
-
-
-def _warn(request: Request, found: census.Census, tell: Tell) -> None:
-    """Say so where the file's own exceptions outweigh its precision."""
-    total = sum(found.convolutions.values())
-    have = found.convolutions.get(request.sidecar.precision, 0)
-    if 2 * have < total:
-        tell(
-            f"warning: only {have} of {total} convolutions are {request.sidecar.precision}, the "
-            f"others are {census.tell(found.convolutions)}: the conversion kept them out because "
-            "they lose too much; do not expect the speed of a network that is whole"
-        )
 
 
 def _model(request: Request) -> ModelProto:
@@ -160,76 +132,29 @@ def _model(request: Request) -> ModelProto:
 
     from .specialise import specialise
 
-    return specialise(onnx.load(request.onnx), request.size, request.target)
+    refuse_external_data(request.onnx)
+    model = onnx.load(request.onnx, load_external_data=False)
+    return specialise(model, request.size, request.target)
 
 
 def _run(request: Request, model: ModelProto, part: Path, tell: Tell) -> dict[str, Any]:
     from .build_child import Job
     from .run_child import build
 
-    with tempfile.TemporaryDirectory(prefix="edge-sr-onnx-") as folder:
-        fixed = Path(folder) / request.onnx.name
-        fixed.write_bytes(model.SerializeToString())
-        timing = timing_path(request.machine, cache_dir())
-        job = Job(
-            onnx=str(fixed),
-            engine=str(part),
-            flavour=request.machine.flavour,
-            options=asdict(request.options),
-            sizes=[list(size) for size in request.sizes or ()],
-            timing_cache=str(timing) if timing.name else "",
-            inspect=find_gpu()[0] is not None,
-            log=str(request.log or ""),
-        )
-        return build(job, tell)
-
-
-def _facts(request: Request, reply: Mapping[str, Any], digest: str) -> EngineFacts:
-    gpu, capabilities = engine_home(request.machine, request.options)
-    rtx = request.machine.flavour == "tensorrt-rtx"
-    names = ("min", "opt", "max")
-    return EngineFacts(
+    fixed = part.with_suffix(".onnx")
+    fixed.write_bytes(model.SerializeToString())
+    timing = timing_path(request.machine, cache_dir())
+    job = Job(
+        onnx=str(fixed),
+        engine=str(part),
         flavour=request.machine.flavour,
-        version=request.machine.version,
-        gpu=gpu,
-        compute_capabilities=capabilities,
-        cuda="" if rtx else request.machine.cuda,
-        l4t=request.machine.l4t,
-        options=reply["options"],
-        census=reply["layers"],
-        census_source=reply["source"],
-        onnx_sha256=request.sidecar.sha256,
-        cache_key=digest,
-        sizes=dict(zip(names, request.sizes, strict=True)) if request.sizes else {},
-        build_seconds=reply["seconds"],
+        options=asdict(request.options),
+        sizes=[list(size) for size in request.sizes or ()],
+        timing_cache=str(timing) if timing.name else "",
+        inspect=find_gpu()[0] is not None,
+        log=str(request.log.resolve()) if request.log else "",
     )
-
-
-def _sidecar(request: Request, result: list[int], part: Path, path: Path) -> Sidecar:
-    """The engine's own facts; what was measured of the ONNX file stays with the ONNX file."""
-    source = request.sidecar
-    rows, columns = request.size or (None, None)
-    out: tuple[int | None, int | None] = (None, None)
-    scale = source.scale
-    if request.size:
-        out = (result[1], result[2])
-        ratios = {Fraction(a, b) for a, b in zip(out, request.size, strict=True)}
-        scale = str(ratios.pop()) if len(ratios) == 1 else scale
-    return replace(
-        source,
-        name=path.stem,
-        scale=scale,
-        width=columns,
-        height=rows,
-        output_width=out[1],
-        output_height=out[0],
-        sha256=sha256_of(part),
-        made_from=request.onnx.name,
-        made_from_sha256=source.sha256,
-        quality={},
-        tools=source.tools
-        | {"edge_sr": __version__, request.machine.flavour: request.machine.version},
-    )
+    return build(job, tell)
 
 
 def _sync(folder: Path) -> None:

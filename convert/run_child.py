@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,7 +17,8 @@ from tqdm import tqdm
 from edge_sr.errors import BackendError
 
 from .build_child import Job
-from .flavour import LEVEL, free_mib
+from .flavour import LEVEL
+from .memory import free_mib
 
 WAIT_S = 10.0  # for a child that was told to end
 Reply = dict[str, Any]
@@ -66,15 +66,14 @@ def ladder(options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _once(job: Job) -> Reply:
-    """One try: the child's last word, or what became of it."""
-    with tempfile.TemporaryDirectory(prefix="edge-sr-build-") as folder:
-        order, words = Path(folder) / "job.json", Path(folder) / "stderr"
-        order.write_text(json.dumps(asdict(job)))
-        command = [sys.executable, "-m", "convert.build_child", str(order)]
-        with words.open("w") as stderr, _child(command, stderr) as child:
-            reply = _listen(child)
-            code = child.wait()
-        return reply or _post_mortem(code, words.read_text(errors="replace"))
+    """One try: the child's last word, or what became of it. Its papers lie beside the engine."""
+    order, words = (Path(job.engine).with_name(name) for name in ("job.json", "stderr"))
+    order.write_text(json.dumps(asdict(job)))
+    command = [sys.executable, "-m", "convert.build_child", str(order)]
+    with words.open("w") as stderr, _child(command, stderr) as child:
+        reply = _listen(child)
+        code = child.wait()
+    return reply or _post_mortem(code, words.read_text(errors="replace"))
 
 
 @contextlib.contextmanager

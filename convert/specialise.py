@@ -26,7 +26,7 @@ def specialise(model: onnx.ModelProto, size: Size | None, target: Size | None) -
             rounded; None for the network's own.
 
     Raises:
-        ModelFileError: the file takes another size only, or its end is not one that can be resized.
+        ModelFileError: its end is not one that can be resized.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -40,12 +40,6 @@ def specialise(model: onnx.ModelProto, size: Size | None, target: Size | None) -
 def _fix(model: onnx.ModelProto, size: Size) -> None:
     graph = model.graph
     for dim, value in zip(graph.input[0].type.tensor_type.shape.dim[1:3], size, strict=True):
-        if dim.dim_value not in (0, value):
-            taken = [int(item.dim_value) for item in graph.input[0].type.tensor_type.shape.dim[1:3]]
-            raise ModelFileError(
-                f"the network takes {taken[1]}x{taken[0]} only; {size[1]}x{size[0]} was asked for: "
-                "leave --size out"
-            )
         dim.dim_value = value
     for dim in graph.output[0].type.tensor_type.shape.dim[1:3]:
         dim.Clear()

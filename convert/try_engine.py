@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 
 from calibration.ends import Ends, Image, read_ends
 from calibration.frames import open_frames, spread
 from calibration.session import open_session, run
-from edge_sr.backend import open_backend
 from edge_sr.errors import BackendError
 from edge_sr.machine import find_gpu
 from edge_sr.quality import standard_border
 from edge_sr.sidecar import Sidecar
 
 from .difference import Bounds, Tally
+from .runners import EngineRunner, fit
+from .sizes import Size
 
 BOUNDS = {"fp32": Bounds(55.0, 2), "fp16": Bounds(48.0, None), "int8": Bounds(40.0, None)}
 COUNT = 8  # frames
@@ -25,13 +26,14 @@ AGAIN = "run the same command on the device to have it tried there"
 
 
 def try_engine(
-    path: Path, sidecar: Sidecar, model: onnx.ModelProto, frames: Path | None
+    path: Path, sidecar: Sidecar, model: onnx.ModelProto, frames: Path | None, size: Size
 ) -> dict[str, Any] | str:
     """What running it showed, or "skipped: why".
 
     Args:
         model: the network that the engine was built from, its sizes fixed.
         frames: a folder of pictures; None for the set that edge-sr brings.
+        size: (rows, columns) that they are cut or mirrored to.
 
     Raises:
         BackendError: the results differ by more than the precision explains.
@@ -42,13 +44,9 @@ def try_engine(
     ends = read_ends(path, model)
     session = open_session(model)
     tally = Tally(standard_border(float(ends.scale)))
-    backend = open_backend(path, sidecar, backend="tensorrt")
-    try:
-        for image in pictures(frames, ends):
-            expected = ends.fetch(run(session, ends.feed(image))[0])
-            tally.add(expected, backend.infer(np.ascontiguousarray(image[None]))[0])
-    finally:
-        backend.close()
+    with EngineRunner(path, sidecar) as engine:
+        for image in pictures(frames, ends, size):
+            tally.add(ends.fetch(run(session, ends.feed(image))[0]), engine.run(image))
     found = tally.result()
     if broken := BOUNDS[sidecar.precision].broken(found):
         raise BackendError(
@@ -63,18 +61,9 @@ def try_engine(
     }
 
 
-def pictures(frames: Path | None, ends: Ends) -> list[Image]:
-    """Up to 8 frames spread over the set, mirrored or cut to the one size that is taken."""
+def pictures(frames: Path | None, ends: Ends, size: Size) -> list[Image]:
+    """Up to 8 frames spread over the set, mirrored or cut to one size."""
     opened = open_frames(frames)
     opened.paths = [opened.paths[place] for place in spread(len(opened.paths), COUNT)]
-    free = Ends(ends.input, ends.output, True, ends.channels, ends.white, ends.scale, None)
-    images = [image for _, image in opened.read(free)]
-    if ends.size is None:
-        return images
-    return [_fit(image, *ends.size) for image in images]
-
-
-def _fit(image: Image, rows: int, columns: int) -> Image:
-    image = image[:rows, :columns]
-    missing = [(0, rows - image.shape[0]), (0, columns - image.shape[1]), (0, 0)]
-    return np.ascontiguousarray(np.pad(image, missing, mode="symmetric"))
+    whole = replace(ends, size=None)
+    return [fit(image, size) for _, image in opened.read(whole)]

@@ -16,6 +16,7 @@ DOCTOR_EXAMPLES = """\
 examples:
   edge-sr doctor
   edge-sr doctor --json
+  edge-sr doctor --gpu
 """
 SERVICE_EXAMPLES = """\
 examples:
@@ -40,11 +41,20 @@ def add_doctor(commands: Any) -> None:
         formatter_class=RAW,
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument(
+        "--gpu",
+        nargs=argparse.REMAINDER,
+        help="check the GPU path instead: python -m bench device-check, with its options",
+    )
     command.set_defaults(command=doctor)
 
 
 def doctor(args: argparse.Namespace) -> int:
     """Examine this machine. 0: the default path works; 1: it does not."""
+    if args.gpu is not None:
+        from .cli import bench
+
+        return bench(argparse.Namespace(words=["device-check", *args.gpu]))
     from .doctor import as_json, as_table, examine, is_broken
 
     lines = examine()

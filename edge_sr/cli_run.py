@@ -11,17 +11,19 @@ from .errors import UsageError
 from .precision import CHOICES
 from .target import parse_scale, parse_target
 from .tiles import parse_tile
+from .video.capture import FORMATS
+from .video.encoder import CODECS
 
 EXAMPLES = """\
 examples:
   edge-sr run --input film.mp4 --output film-1440p.mp4
   edge-sr run --input film.mp4 --output film-1080p.mkv --target 1080p --model edge-unet-s
+  edge-sr run --input film.mp4 --output film-1440p.mp4 --resume
   edge-sr run --input photos/ --output bigger/
   edge-sr run --camera 0 --show --compare split
   edge-sr run --camera 0 --serve 8080 --output recording.mp4
   edge-sr run --input rtsp://camera.local/1 --serve 0.0.0.0:8080 --deadline-ms 30
 """
-CODECS = ("libx264", "libx265")
 
 
 def add_run(commands: Any) -> None:
@@ -62,10 +64,12 @@ def run(args: argparse.Namespace) -> int:
             max_frames=args.max_frames,
             camera_size=args.camera_size,
             camera_fps=args.camera_fps,
+            camera_format=args.camera_format,
             crf=args.crf,
             preset=args.preset,
             codec=args.codec,
             force=args.force,
+            resume=args.resume,
             serve=args.serve,
             virtual_camera=args.virtual_camera,
             compare=args.compare,
@@ -97,6 +101,13 @@ def _add_source(group: Any) -> None:
         help="default: 1280x720",
     )
     group.add_argument("--camera-fps", type=options.at_least_one, default=30, metavar="N")
+    group.add_argument(
+        "--camera-format",
+        type=str.upper,
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="what is asked of the camera; it may decide otherwise (default: MJPG)",
+    )
     group.add_argument("--max-frames", type=options.at_least_one, metavar="N", help="stop after N")
 
 
@@ -127,9 +138,22 @@ def _add_sinks(group: Any) -> None:
         metavar="0-51",
         help="quality of a file, lower is better (18)",
     )
-    group.add_argument("--preset", default="veryfast", help="x264 preset (default: veryfast)")
-    group.add_argument("--codec", choices=CODECS, default="libx264", help="default: libx264")
+    group.add_argument(
+        "--preset",
+        default="veryfast",
+        help="speed of the encoder, ultrafast to veryslow (veryfast)",
+    )
+    group.add_argument(
+        "--codec",
+        choices=CODECS,
+        default="h264",
+        help="h264 (default) or h265 by the device's encoder where there is one, else libx264 or "
+        "libx265; or one by its name",
+    )
     group.add_argument("--force", action="store_true", help="replace an existing output")
+    group.add_argument(
+        "--resume", action="store_true", help="go on with a file that was not finished"
+    )
 
 
 def _add_model(group: Any) -> None:

@@ -17,14 +17,22 @@ LIVE_FORMAT = "{desc}: {n_fmt} frames in {elapsed}{postfix}"
 
 
 @contextlib.contextmanager
-def frame_progress(info: StreamInfo, max_frames: int | None) -> Iterator[Callable[[Stats], None]]:
-    """A bar over frames, or a status line for a live source; call what it yields after each one."""
+def frame_progress(
+    info: StreamInfo, max_frames: int | None, kept: int = 0
+) -> Iterator[Callable[[Stats], None]]:
+    """A bar over frames, or a status line for a live source; call what it yields after each one.
+
+    Args:
+        kept: frames of an earlier job, which are not counted by `Stats`.
+    """
     counts = [count for count in (info.frames, max_frames) if count is not None]
     total = min(counts) if counts else None
     look = {"bar_format": LIVE_FORMAT} if info.live and total is None else {}
     name = info.name if len(info.name) <= NAME_LIMIT else f"…{info.name[1 - NAME_LIMIT :]}"
     options = {"total": total, "unit": "frame", "desc": name, "dynamic_ncols": True}
-    with _tqdm()(**options, **look, disable=None) as bar:
+    if kept:
+        say(f"{kept} frames are there from before; going on after them")
+    with _tqdm()(**options, **look, initial=kept, disable=None) as bar:
 
         def on_frame(stats: Stats) -> None:
             dropped = f"{stats.dropped} dropped" if stats.dropped else ""
@@ -35,7 +43,7 @@ def frame_progress(info: StreamInfo, max_frames: int | None) -> Iterator[Callabl
                 bar.set_postfix_str(", ".join(filter(None, parts)), refresh=False)
             elif dropped:
                 bar.set_postfix_str(dropped, refresh=False)
-            bar.update(stats.written - bar.n)
+            bar.update(kept + stats.written - bar.n)
 
         yield on_frame
 

@@ -30,10 +30,12 @@ class Job:
     max_frames: int | None = None
     camera_size: tuple[int, int] = (1280, 720)  # columns, rows asked of the camera
     camera_fps: int = 30
+    camera_format: str = "MJPG"  # or YUYV, NV12
     crf: int = 18
     preset: str = "veryfast"
-    codec: str = "libx264"
+    codec: str = "h264"
     force: bool = False
+    resume: bool = False  # go on with a file job that was killed
     serve: tuple[str, int] | None = None  # address and port of the browser page
     virtual_camera: str | None = None  # device; "" for the first one that is free
     compare: str | None = None  # "split", "side" or "diff": what screens show

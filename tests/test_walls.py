@@ -26,7 +26,7 @@ PLACES = {
     "cuda": ("edge_sr/cuda/",),
     "pycuda": ("edge_sr/cuda/",),
     "cv2": ("edge_sr/video/", "edge_sr/live/"),
-    "av": ("edge_sr/video/", "edge_sr/live/"),
+    "av": ("edge_sr/video/", "edge_sr/live/", "training/video_codec.py", "training/video_file.py"),
     "matplotlib": ("bench/", "calibration/charts.py", "training/"),
     "PIL": ("edge_sr/video/", "bench/", "training/"),
     "starlette": ("edge_sr/live/page/",),
@@ -39,7 +39,7 @@ PLACES = {
 # a room -> the rooms it may import besides itself: arrows point from the workshop to the runtime
 ARROWS = {
     "edge_sr": (),
-    "training": ("edge_sr",),
+    "training": ("edge_sr", "bench"),
     "calibration": ("edge_sr",),
     "convert": ("edge_sr", "calibration", "training"),
     "bench": ("edge_sr",),

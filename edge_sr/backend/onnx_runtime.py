@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BackendError, MissingDependencyError
+from ..onnx_file import refuse_external_data
 from ..sidecar import Sidecar
 from .check import check_frame
 from .protocol import Batch
@@ -30,6 +31,7 @@ class OnnxRuntimeBackend:
 
     Raises:
         MissingDependencyError: onnxruntime is not installed.
+        ModelFileError: the file is damaged, or keeps weights in other files.
         BackendError: ONNX Runtime refuses the file, or runs it on another provider.
     """
 
@@ -42,6 +44,7 @@ class OnnxRuntimeBackend:
             raise MissingDependencyError(
                 "ONNX Runtime is not installed: pip install 'edge-sr[cpu]'"
             ) from error
+        refuse_external_data(path)
         self.sidecar = sidecar
         self.precision = sidecar.precision
         self.threads = threads or usable_cores()

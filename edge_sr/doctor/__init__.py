@@ -13,6 +13,7 @@ def examine() -> list[Line]:
 
     Nothing is installed or changed.
     """
-    from . import backends, machine, media, packages
+    from . import backends, cuda, machine, media, packages
 
-    return [*machine.lines(), *packages.lines(), *media.lines(), *backends.lines()]
+    found = [*machine.lines(), *cuda.lines(), *packages.lines(), *media.lines()]
+    return [*found, *backends.lines()]

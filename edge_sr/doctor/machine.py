@@ -13,6 +13,12 @@ from pathlib import Path
 from .line import Line
 
 LOW_DISK_GB = 1.0
+# L4T releases from this on -> the JetPack they belong to; from 36.4 on TensorRT is 10 or later
+JETPACKS = (
+    ((39, 2), "7.2"), ((38, 4), "7.1"), ((38, 2), "7.0"), ((36, 4, 3), "6.2"), ((36, 4), "6.1"),
+    ((36, 3), "6.0"), ((35,), "5"), ((32,), "4"),
+)  # fmt: skip
+OLDEST = (36, 4)
 
 
 def lines(root: Path = Path("/")) -> list[Line]:
@@ -41,11 +47,16 @@ def _jetson(root: Path) -> list[Line]:
         return []
     name = board.read_text().rstrip("\0\n") if board.is_file() else "Jetson"
     match = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", release.read_text())
-    l4t = f"{match[1]}.{match[2]}" if match else "unknown"
-    if match and int(match[1]) < 36:
-        advice = "flash JetPack 6.1 or later: its TensorRT is below 10"
-        return [Line("machine", "Jetson", "gap", f"{name}, L4T {l4t}", advice)]
-    return [Line("machine", "Jetson", "ok", f"{name}, L4T {l4t}")]
+    if not match:
+        return [Line("machine", "Jetson", "note", f"{name}, of an unknown L4T release")]
+    numbers = tuple(int(part) for part in f"{match[1]}.{match[2]}".split(".") if part)
+    jetpack = next((pack for first, pack in JETPACKS if numbers >= first), "")
+    found = f"{name}, L4T {'.'.join(map(str, numbers))}"
+    found += f", JetPack {jetpack}" if jetpack else ""
+    if numbers < OLDEST:
+        advice = "sudo sdkmanager  # JetPack 6.1 or later; this one's TensorRT is below 10"
+        return [Line("machine", "Jetson", "gap", found, advice)]
+    return [Line("machine", "Jetson", "ok", found)]
 
 
 def _driver(root: Path) -> Line:

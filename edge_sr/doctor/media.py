@@ -6,12 +6,15 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ..errors import EdgeSRError
 from ..video.capture import diagnose
+from ..video.encoder import EncoderPlan, try_encoder
+from ..video.frame import Color
 from ..video.libraries import load_av, load_cv2
 from ..video.virtual_camera import LOOPBACK
 from .line import Line, install_command
@@ -25,6 +28,16 @@ ENCODERS = {
     "hevc_nvenc": False,
     "h264_v4l2m2m": False,
 }
+PLAN = EncoderPlan(
+    encoder="",
+    size=(256, 256),
+    time_base=Fraction(1, 30),
+    rate=Fraction(30),
+    aspect=Fraction(1),
+    color=Color(),
+    crf=18,
+    preset="veryfast",
+)
 
 
 def lines() -> list[Line]:
@@ -81,7 +94,7 @@ def _ffmpeg(av: Any) -> list[Line]:
     advice = install_command("cpu") if state == "broken" else ""
     found = [Line("video", "decoders", state, told, advice)]
     for name, needed in ENCODERS.items():
-        why = _try_encoder(av, name) if name in names else "not in this FFmpeg"
+        why = try_encoder(av, replace(PLAN, encoder=name))
         if not why:
             found.append(Line("video", name, "ok", "encodes"))
         elif needed:
@@ -89,21 +102,6 @@ def _ffmpeg(av: Any) -> list[Line]:
         else:
             found.append(Line("video", name, "note", why))
     return found
-
-
-def _try_encoder(av: Any, name: str) -> str:
-    """Encode one small grey frame; returns why it cannot be done, "" if it can."""
-    try:
-        context = av.CodecContext.create(name, "w")
-        context.width, context.height, context.pix_fmt = 256, 256, "yuv420p"
-        context.options = {"x265-params": "log-level=none"} if name == "libx265" else {}
-        context.time_base, context.framerate = Fraction(1, 30), Fraction(30)
-        frame = av.VideoFrame(256, 256, "yuv420p")
-        frame.pts = 0
-        packets = [*context.encode(frame), *context.encode(None)]
-    except (av.FFmpegError, OSError, ValueError) as error:
-        return f"in FFmpeg, not usable here ({getattr(error, 'strerror', None) or error})"
-    return "" if packets else "gave no data"
 
 
 def camera_lines(devices: Path) -> list[Line]:

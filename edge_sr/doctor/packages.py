@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 from .line import Line, install_command, version_of
 
+IMPORT_S = 60.0
 # module, distributions that may bring it, extra, what it is for
 NEEDED: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("numpy", ("numpy",), "cpu", "everything"),
@@ -21,6 +24,7 @@ OPTIONAL: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("starlette", ("starlette",), "serve", "the browser page, --serve"),
     ("uvicorn", ("uvicorn",), "serve", "the browser page, --serve"),
     ("psutil", ("psutil",), "serve", "load and temperatures on the page"),
+    ("pynvml", ("nvidia-ml-py",), "serve", "a GPU's load and power on the page"),
     ("pyvirtualcam", ("pyvirtualcam",), "virtual-camera", "--virtual-camera"),
 )
 TENSORRT: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -79,10 +83,31 @@ def _gpu_package(module: str, names: tuple[str, ...], what: str, advice: str, gp
     """Found, or missing: a gap only where there is a GPU that could use it."""
     if _is_installed(module):
         version = version_of(*names) or "installed"
-        return Line("packages", module, "ok" if gpu else "note", f"{version} ({what})")
+        why = _import_in_child(module)
+        if why and gpu:
+            return Line("packages", module, "gap", f"{version}, does not load: {why}", advice)
+        state = "note" if why or not gpu else "ok"
+        loads = f"does not load here: {why}" if why else what
+        return Line("packages", module, state, f"{version}; {loads}")
     if gpu and advice:
         return Line("packages", module, "gap", f"missing; for {what}", advice)
     return Line("packages", module, "note", "not installed" if gpu else "not installed; no GPU")
+
+
+def _import_in_child(module: str) -> str:
+    """Why a package cannot be imported, "" if it can; in a process of its own, as it may crash."""
+    name = "cuda.bindings.runtime" if module == "cuda" else module
+    command = [sys.executable, "-c", f"import importlib; importlib.import_module({name!r})"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=IMPORT_S
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {IMPORT_S:g} s"
+    if done.returncode < 0:
+        return f"the process died of signal {-done.returncode}"
+    words = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return words[-1][:200] if done.returncode else ""
 
 
 def _is_installed(module: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..errors import MediaError
 from ..video.frame import Frame, Source
@@ -59,7 +59,7 @@ class Desk:
         info, stats = self._source.info, self.stats
         recording = self.recorder.path
         return {
-            "source": info.name,
+            "source": _shown(info.name),
             "live": info.live,
             "state": getattr(self._source, "state", "running") if stats.written else "starting",
             "reconnects": getattr(self._source, "reconnects", 0),
@@ -87,6 +87,11 @@ class Desk:
         if self._latest is None:
             raise MediaError("no frame has come yet; try again in a moment")
         return [path.name for path in save_snapshot(self._latest, self._folder)]
+
+
+def _shown(name: str) -> str:
+    """What a page may know of a source: of a file, the name without its folders."""
+    return name if "://" in name else PurePath(name).name
 
 
 def _percentiles(name: str, values: Recent) -> dict[str, float | None]:

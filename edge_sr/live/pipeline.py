@@ -14,7 +14,7 @@ from .shot import Shot, ShotSink
 from .stats import Stats as Stats
 
 QUEUE = 3  # frames that may wait between two stages of a file job
-JOIN_S = 2.0  # how long stopped stages are waited for
+JOIN_S = 2.0  # how long stopped stages, and a source that lets go, are waited for
 
 
 def run_pipeline(
@@ -28,6 +28,7 @@ def run_pipeline(
     stats: Stats | None = None,
     on_frame: Callable[[Stats], None] | None = None,
     on_idle: Callable[[], None] | None = None,
+    release: Callable[[], None] | None = None,
 ) -> Stats:
     """Run frames from the source through ``upscale`` into every sink, in order.
 
@@ -43,6 +44,7 @@ def run_pipeline(
         stats: filled while the run goes on, and returned; others may read it meanwhile.
         on_frame: called after each frame was written, from the caller's thread.
         on_idle: called from the caller's thread, about ten times a second, while no frame comes.
+        release: called first at the end: frees a reader that waits for a camera or a stream.
 
     Raises:
         EdgeSRError: whatever the source, the model or a sink raised; nothing is swallowed.
@@ -57,6 +59,7 @@ def run_pipeline(
         read_limit=max_frames,
         stop=stop,
         on_idle=on_idle,
+        release=release,
     )
     with contextlib.closing(found):
         try:
@@ -88,6 +91,7 @@ def shots(
     read_limit: int | None = None,
     stop: threading.Event | None = None,
     on_idle: Callable[[], None] | None = None,
+    release: Callable[[], None] | None = None,
 ) -> Generator[Shot, None, None]:
     """Frames before and after, as they are ready; ends the stages when it is closed.
 
@@ -131,8 +135,11 @@ def shots(
             yield shot
     finally:
         over.set()
+        deadline = time.monotonic() + JOIN_S
+        if release:
+            release()
         for thread in threads:
-            thread.join(JOIN_S)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _stage(

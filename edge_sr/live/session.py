@@ -14,12 +14,14 @@ from ..errors import MediaError, UsageError
 from ..progress import frame_progress, say
 from ..upscaler import Upscaler
 from ..video.frame import Sink, Source
+from ..video.writer import VideoWriter
 from .compare import View
 from .desk import Desk
 from .model_switch import ModelSwitch
 from .notify import Notifier
 from .pipeline import Stats, run_pipeline
 from .recorder import Recorder
+from .resume import Skipping, begin, check_resume
 from .signals import catch_signals
 from .sources import Paced, is_live_address, open_source
 
@@ -38,8 +40,13 @@ def run_video(job: Job) -> int:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(_open(job))
         info = source.info
+        check_resume(job, source)
         sinks = output_sinks(job, source)
         upscaler, size = open_upscaler(job, info.width, info.height)
+        kept = 0
+        if sinks and isinstance(sinks[0], VideoWriter) and not info.live and job.input != "-":
+            kept = begin(job, sinks[0], upscaler, size)
+            source = Skipping(source, kept) if kept else source
 
         def opener(name: str) -> Upscaler:
             return Upscaler.open(
@@ -64,16 +71,16 @@ def run_video(job: Job) -> int:
             view=view,
         )
         wanted = [*sinks, *_screens(job, stack, desk, info.name, anything=bool(sinks))]
-        return _run(job, source, desk, wanted)
+        return _run(job, source, desk, wanted, kept)
 
 
-def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink]) -> int:
-    """The pipeline, its progress, and the end of every sink."""
+def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) -> int:
+    """The pipeline, its progress, and the end of every sink; `kept` frames are there already."""
     sinks: list[Sink] = [*wanted, desk, desk.recorder]
     stop, notifier, info = threading.Event(), Notifier(), source.info
     said: set[str] = set()
     try:
-        with catch_signals(stop) as caught, frame_progress(info, job.max_frames) as show:
+        with catch_signals(stop) as caught, frame_progress(info, job.max_frames, kept) as show:
 
             def on_frame(stats: Stats) -> None:
                 if stats.written == 1:
@@ -92,12 +99,13 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink]) -> int:
                 source,
                 desk.switch,
                 sinks,
-                max_frames=job.max_frames,
+                max_frames=job.max_frames and job.max_frames - kept,
                 newest_wins={"newest": True, "none": False}.get(job.drop_policy),
                 stop=stop,
                 stats=desk.stats,
                 on_frame=on_frame,
                 on_idle=on_idle,
+                release=source.close if info.live else None,
             )
         notifier.stopping()
         if stats.written:
@@ -146,6 +154,7 @@ def _open(job: Job) -> Source:
         address,
         size=job.camera_size,
         fps=job.camera_fps,
+        pixels=job.camera_format,
         max_reconnect=job.max_reconnect,
         say=say,
     )
@@ -169,8 +178,6 @@ def output_sinks(job: Job, source: Source) -> list[Sink]:
         stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
         sinks.append(Y4mSink(stream, source=source.info))
     elif job.output is not None:
-        from ..video.writer import VideoWriter
-
         address = job.input or ""
         plain = job.camera is None and address != "-" and "://" not in address
         plain = plain and not address.startswith("env:") and not is_live_address(address)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from ..closing import Closing
 from ..video.address import is_network, resolve_address
+from ..video.capture import FORMATS, Capture, Device, open_capture
 from ..video.frame import Frame, Source
 
 
@@ -23,6 +25,7 @@ def open_source(
     *,
     size: tuple[int, int] = (1280, 720),
     fps: float = 30,
+    pixels: str = FORMATS[0],
     max_reconnect: int | None = None,
     say: Callable[[str], None] = lambda _text: None,
 ) -> Source:
@@ -35,8 +38,9 @@ def open_source(
             env:NAME for an address in an environment variable.
         size: columns and rows asked of a camera.
         fps: asked of a camera.
+        pixels: asked of a camera: "MJPG", "YUYV" or "NV12".
         max_reconnect: attempts in a row; None for no limit.
-        say: told when a source breaks and is tried again.
+        say: told what a camera gives, and when a source breaks and is tried again.
 
     Raises:
         MediaError: it cannot be read.
@@ -47,7 +51,7 @@ def open_source(
         from .reconnect import Reconnecting
 
         def again() -> Source:
-            return _open_live(address, size, fps)
+            return _open_live(address, size, fps, pixels, say)
 
         return Reconnecting(again, max_reconnect=max_reconnect, say=say)
     if address.startswith("test://"):
@@ -63,18 +67,23 @@ def open_source(
     return VideoFile(Path(address))
 
 
-def _open_live(address: str, size: tuple[int, int], fps: float) -> Source:
+def _open_live(
+    address: str, size: tuple[int, int], fps: float, pixels: str, say: Callable[[str], None]
+) -> Source:
     if is_network(address):
         from ..video.stream import NetworkStream
 
         return NetworkStream(address)
     from ..video.camera import Camera
 
+    opener: Callable[[Device, int, int, float], Capture] = partial(open_capture, pixels=pixels)
     if address.lower().startswith("csi://"):
         from ..video.csi import open_csi
 
-        return Camera(address, width=size[0], height=size[1], fps=fps, opener=open_csi)
-    return Camera(address, width=size[0], height=size[1], fps=fps)
+        opener = open_csi
+    camera = Camera(address, width=size[0], height=size[1], fps=fps, opener=opener)
+    say(camera.given)
+    return camera
 
 
 class Paced(Closing):

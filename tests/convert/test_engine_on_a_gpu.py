@@ -18,12 +18,15 @@ import pytest
 import convert.engine
 import convert.flavour
 import convert.run_child
+import convert.runners
 import convert.try_engine
 import edge_sr.machine
 from calibration.session import open_session, run
 from convert.build_engine import main
-from convert.prepare import Wish, prepare
+from convert.prepare import prepare
+from convert.source import Wish
 from convert.steps import Steps
+from convert.verify import main as verify
 from edge_sr import zoo
 from edge_sr.engine_cache import cache_dir
 from edge_sr.engine_facts import facts_of, seal
@@ -103,7 +106,7 @@ def device(converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PYTHONPATH", f"{FAKES}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.syspath_prepend(str(FAKES))
     made = Device(orders, monkeypatch)
-    monkeypatch.setattr(convert.try_engine, "open_backend", made.open_backend)
+    monkeypatch.setattr(convert.runners, "open_backend", made.open_backend)
     monkeypatch.setattr(convert.run_child, "free_mib", lambda: 4096)
     yield made  # type: ignore[misc]
     sys.modules.pop("tensorrt", None)
@@ -347,3 +350,14 @@ def test_tensorrt_8_is_refused_with_the_way_out(
     assert err.count("\n") == 1
     assert "TensorRT is 8.5.2.2; expected 10.0 or later" in err
     assert way in err
+
+
+def test_an_engine_is_compared_with_its_file(
+    device: Device, build: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = Path(build()[1].partition(": ")[0])
+    source = next(cache_dir().rglob("edge-unet-s-x2.fp16.onnx"))
+    assert verify([str(source), str(engine), "--count", "3"]) == 0
+    assert "largest difference   0 grey levels" in capsys.readouterr().out
+    device.noise = 9
+    assert verify([str(source), str(engine), "--count", "3"]) == 1

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_sr import doctor
+from edge_sr import cli, doctor
 from edge_sr.cli import main
-from edge_sr.doctor import backends, machine, media, packages
+from edge_sr.doctor import backends, cuda, machine, media, packages
 from edge_sr.doctor.line import STATES, Line
 from edge_sr.doctor.report import as_table
 
@@ -82,10 +82,45 @@ def test_a_jetson_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "etc/nv_tegra_release").write_text("# R36 (release), REVISION: 4.3, GCID: 1\n")
     (tmp_path / "proc/device-tree/model").write_text("NVIDIA Jetson Orin Nano\0")
     found = {line.name: line for line in machine.lines(tmp_path)}
-    assert found["Jetson"].found == "NVIDIA Jetson Orin Nano, L4T 36.4.3"
+    assert found["Jetson"].found == "NVIDIA Jetson Orin Nano, L4T 36.4.3, JetPack 6.2"
     assert found["Jetson"].state == "ok"
-    (tmp_path / "etc/nv_tegra_release").write_text("# R35 (release), REVISION: 4.1\n")
-    assert {line.name: line for line in machine.lines(tmp_path)}["Jetson"].state == "gap"
+    for release, state in (("R35 (release), REVISION: 4.1", "gap"), ("R36", "note"),
+                           ("R36 (release), REVISION: 3.0", "gap"),
+                           ("R39 (release), REVISION: 2.0", "ok")):  # fmt: skip
+        (tmp_path / "etc/nv_tegra_release").write_text(f"# {release}\n")
+        assert {line.name: line for line in machine.lines(tmp_path)}["Jetson"].state == state
+
+
+def test_cuda_is_asked_in_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def python(answer: str, code: int = 0) -> None:
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\necho '{answer}'\nexit {code}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(cuda.sys, "executable", str(path))
+
+    monkeypatch.setattr(cuda.shutil, "which", lambda _name: None)
+    python("", 3)
+    assert [line.state for line in cuda.lines(tmp_path)] == ["note", "note"]
+    python('{"version": 12060, "names": ["Orin"]}')
+    assert cuda.lines(tmp_path)[0].found == "12.6 by the driver: Orin"
+    python('{"error": "cuInit gives error 999"}')
+    assert (cuda.lines(tmp_path)[0].state, cuda.lines(tmp_path)[0].advice) == ("gap", "nvidia-smi")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/nv_tegra_release").touch()
+    python("", 3)
+    assert "libcuda.so.1 is missing" in cuda.lines(tmp_path)[0].found
+
+
+def test_a_package_that_crashes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert packages._import_in_child("json") == ""
+    assert "No module named" in packages._import_in_child("no_such_package")
+
+
+def test_gpu_hands_over_to_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(cli, "bench", lambda args: asked.append(args.words) or 0)
+    assert main(["doctor", "--gpu", "--output", "check"]) == 0
+    assert asked == [["device-check", "--output", "check"]]
 
 
 def test_a_card_without_a_driver_is_a_gap(tmp_path: Path) -> None:

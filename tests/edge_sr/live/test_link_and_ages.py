@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -51,6 +52,33 @@ def test_no_frame_is_dropped_when_that_is_asked_for() -> None:
     source = Pattern(64, 48, fps=200, frames=30, live=True)
     stats = run_pipeline(source, lambda f: f, [SlowSink(0.01)], newest_wins=False)
     assert (stats.written, stats.dropped) == (30, 0)
+
+
+def test_a_reader_that_waits_is_freed_at_the_end() -> None:
+    class Silent(Pattern):
+        """One frame, then nothing until it is closed."""
+
+        def __init__(self) -> None:
+            super().__init__(64, 48, live=True)
+            self.freed = threading.Event()
+
+        def __iter__(self) -> Iterator[Frame]:
+            yield frame(0)
+            self.freed.wait(60)
+
+        def close(self) -> None:
+            self.freed.set()
+
+    source, stop = Silent(), threading.Event()
+    run_pipeline(
+        source,
+        lambda f: f,
+        [NullSink()],
+        stop=stop,
+        on_frame=lambda _stats: stop.set(),
+        release=source.close,
+    )
+    assert not [thread for thread in threading.enumerate() if thread.name == "edge-sr read"]
 
 
 def test_idle_is_called_while_nothing_comes() -> None:

@@ -97,6 +97,9 @@ function difference(picture, wide, high) {
   paint.drawImage(picture, 0, high, wide, high, 0, 0, wide, high);
   paint.globalCompositeOperation = "lighter"; // doubled three times: eight times brighter
   for (let step = 0; step < 3; step += 1) paint.drawImage(canvas, 0, 0);
+  paint.globalCompositeOperation = "saturation"; // grey: the colours are JPEG's
+  paint.fillStyle = "#000";
+  paint.fillRect(0, 0, wide, high);
   paint.globalCompositeOperation = "source-over";
 }
 
@@ -159,11 +162,32 @@ function push(values, value) {
   if (values.length > SHOWN) values.shift();
 }
 
+// "edge-unet-s-x2.int8" is the model edge-unet-s-x2 in int8; without an ending it is fp32
+const SUFFIX = /\.(int8|fp16)$/;
+const family = (name) => name.replace(SUFFIX, "");
+const precision = (name) => (SUFFIX.exec(name) || [0, name === "bicubic" ? "–" : "fp32"])[1];
+
+function fill(select, names) {
+  const before = [...select.options].map((option) => option.value).join();
+  if (before !== names.join()) select.replaceChildren(...names.map((name) => new Option(name, name)));
+}
+
 function models() {
-  const select = el("model");
-  if (select.options.length !== stats.models.length)
-    select.replaceChildren(...stats.models.map((name) => new Option(name, name)));
-  if (document.activeElement !== select) select.value = stats.model;
+  const model = el("model"), kind = el("precision");
+  if (document.activeElement === model || document.activeElement === kind) return;
+  fill(model, [...new Set(stats.models.map(family))]);
+  model.value = family(stats.model);
+  fill(kind, stats.models.filter((name) => family(name) === model.value).map(precision));
+  kind.value = precision(stats.model);
+  kind.disabled = kind.options.length < 2;
+}
+
+async function change(event) {
+  const same = stats.models.filter((name) => family(name) === el("model").value);
+  const wanted = same.find((name) => precision(name) === el("precision").value) || same[0];
+  const found = await command("/api/model", { model: wanted });
+  event.target.blur();
+  if (found) el("told").textContent = `switched to ${found.model}`;
 }
 
 const UNITS = { percent: " %", c: " °C", w: " W", mb: " MB" };
@@ -224,11 +248,8 @@ const drag = (event) => {
 };
 canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); drag(event); });
 canvas.addEventListener("pointermove", drag);
-el("model").addEventListener("change", async (event) => {
-  const found = await command("/api/model", { model: event.target.value });
-  event.target.blur();
-  if (found) el("told").textContent = `switched to ${found.model}`;
-});
+el("model").addEventListener("change", change);
+el("precision").addEventListener("change", change);
 el("snapshot").addEventListener("click", async () => {
   const found = await command("/api/snapshot", {});
   if (found) el("told").textContent = `saved ${found.files.join(", ")}`;
