@@ -15,21 +15,25 @@ class DeviceMeter:
     """Reads the machine at most once a second; what it does not tell is left out."""
 
     def __init__(self, root: Path = Path("/")) -> None:
-        """Find what can be asked.
+        """Ask nothing yet.
 
         Args:
             root: where /sys is looked for.
         """
         self._root = root
         self._lock = threading.Lock()
-        self._psutil = _optional("psutil")
-        self._nvml = _nvml()
+        self._asked = False  # the libraries are loaded by the first reading
+        self._psutil: Any = None
+        self._nvml: tuple[Any, Any] | None = None
         self._read_at = 0.0
         self._found: dict[str, float | str] = {}
 
     def read(self) -> dict[str, float | str]:
         """Names with units, such as ``cpu_percent`` and ``gpu_temperature_c``, and their values."""
         with self._lock:
+            if not self._asked:
+                self._asked = True
+                self._psutil, self._nvml = _optional("psutil"), _nvml()
             if time.monotonic() - self._read_at > FRESH_S:
                 self._found = {**self._system(), **self._board(), **self._gpu()}
                 self._read_at = time.monotonic()
