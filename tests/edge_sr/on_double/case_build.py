@@ -32,9 +32,7 @@ def test_one_that_gives_another_picture_is_refused(
     double.reset(seed=5)
     path, sidecar = write_engine(tmp_path)
     model = onnx.load(zoo.find("edge-unet-s-x2")[0])
-    monkeypatch.setattr(
-        tensorrt.IExecutionContext, "execute_async_v3", lambda _self, _stream: True
-    )
+    monkeypatch.setattr(tensorrt.IExecutionContext, "execute_async_v3", lambda _self, _stream: True)
     with pytest.raises(BackendError, match="does not give what ONNX Runtime gives"):
         try_engine(path, sidecar, model, None, (64, 96))
     double.clean()
