@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types format test-runtime check-aarch64 soak clean
+.PHONY: demo test lint types format test-runtime check-aarch64 soak pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench.demo
@@ -14,8 +14,12 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.dev
+types: .venv/.dev build/stubs
 	$(BIN)/mypy
+
+# TensorRT's types: its own requirements cannot be had from PyPI, so pip fetches them without
+build/stubs: .venv/.dev tests/tools/tensorrt_stubs.py
+	$(BIN)/python tests/tools/tensorrt_stubs.py
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
@@ -27,11 +31,16 @@ test-runtime:
 	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest
 	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu"
 
-# damaged inputs, signals at random moments, thousands of frames: about 20 minutes
+# damaged inputs, signals, full disks, little memory, thousands of frames: about 40 minutes
 soak: .venv/.dev
 	$(BIN)/python tests/tools/soak.py mutate
 	$(BIN)/python tests/tools/soak.py signals
+	$(BIN)/python tests/tools/soak.py limits
 	$(BIN)/python tests/tools/soak.py frames
+
+# pycuda against the CUDA double, where the tests then find it: 2 minutes
+pycuda-double: .venv/.dev
+	$(BIN)/python tests/tools/build_pycuda.py build/pycuda
 
 # whether a Jetson finds wheels for all that the runtime needs; asks the package index
 check-aarch64: .venv/bin/python

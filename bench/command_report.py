@@ -15,6 +15,7 @@ from edge_sr.errors import MediaError, UsageError
 from .changes import find_changes
 from .command_run import ROWS
 from .page import Baseline, Crop, plot_name, plots, render_html, render_markdown
+from .readme import BEGIN, END, write_readme
 from .rows import Row, add_losses, merge, read_rows
 from .summary import SORTS, Group, make_groups, set_names
 
@@ -25,6 +26,7 @@ examples:
   python -m bench report rows.jsonl --output report/
   python -m bench report laptop.jsonl jetson.jsonl --sort psnr --output report/
   python -m bench report rows.jsonl --baseline old.jsonl --output report/
+  python -m bench report rows.jsonl --readme README.md --force
 """
 
 
@@ -45,6 +47,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--set", metavar="NAME", help="picture set whose PSNR is plotted")
     command.add_argument(
         "--baseline", type=Path, metavar="FILE", help="earlier rows: say what changed beyond noise"
+    )
+    command.add_argument(
+        "--readme",
+        type=Path,
+        metavar="FILE",
+        help=f"also replace what stands between {BEGIN} and {END} in it by the tables",
     )
     command.add_argument("--force", action="store_true", help="replace an existing report")
     command.set_defaults(command=run)
@@ -74,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         print(f"bench: {missing} patch pictures are not beside their rows", file=sys.stderr)
     write_report(args.output, groups, crops, baseline, force=args.force)
+    if args.readme is not None:
+        for path in write_readme(args.readme, groups):
+            print(path)
     print(args.output / "report.html")
     print(args.output / "report.md")
     return 1 if missing else 0

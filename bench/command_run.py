@@ -19,7 +19,7 @@ from .adapters import read_rivals
 from .clip import read_clip
 from .contenders import find_contenders
 from .floors import FLOORS
-from .images import ImageSet, default_files, list_images, read_set
+from .images import GREYS, ImageSet, default_files, list_images, read_set
 from .latency import Plan
 from .options import at_least_one, positive, size
 from .rows import Row, read_rows
@@ -71,6 +71,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="folders of HR pictures, a set each (default: photographs of scikit-image)",
     )
     command.add_argument(
+        "--grey",
+        choices=GREYS,
+        default=GREYS[0],
+        help="grey files are their own luma (default), or RGB; then the set is named NAME-rgb",
+    )
+    command.add_argument(
         "--video",
         nargs="+",
         type=Path,
@@ -106,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     threads = args.threads or usable_cores()
     if threads > usable_cores():
         raise UsageError(f"--threads is {threads}; this process may use {usable_cores()} cores")
-    sets = _sets(args.images)
+    sets = _sets(args.images, args.grey)
     clip = None
     if args.video:
         low = args.video[1] if len(args.video) == 2 else None
@@ -147,14 +153,16 @@ def run(args: argparse.Namespace) -> int:
     return 1 if bench.failures else 0
 
 
-def _sets(folders: Sequence[Path] | None) -> list[ImageSet]:
+def _sets(folders: Sequence[Path] | None, grey: str) -> list[ImageSet]:
+    suffix = "" if grey == GREYS[0] else f"-{grey}"
     if folders is None:
-        return [read_set("scikit-image", default_files())]
+        return [read_set(f"scikit-image{suffix}", default_files(), grey=grey)]
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
         raise UsageError(f"--images has two folders of one name: {', '.join(names)}")
     return [
-        read_set(name, list_images(folder)) for name, folder in zip(names, folders, strict=True)
+        read_set(f"{name}{suffix}", list_images(folder), grey=grey)
+        for name, folder in zip(names, folders, strict=True)
     ]
 
 

@@ -47,12 +47,12 @@ def open_contender(contender: Contender, threads: int) -> Upscaler:
 
 
 def count_contender(contender: Contender, width: int, height: int) -> Counts | None:
-    """Parameters, MACs and bytes at a size; None for a floor.
+    """Parameters, MACs and bytes at a size; None for what is no ONNX file: a floor, an engine.
 
     Raises:
         ModelFileError: the graph cannot be counted.
     """
-    if contender.path is None:
+    if contender.path is None or Path(contender.path).suffix != ".onnx":
         return None
     from .params import count
 

@@ -111,7 +111,7 @@ def compare(upscaler: Upscaler, frame: Frame, path: Path) -> None:
         (f"360p, {MODEL} to 720p", upscaler.upscale(low)),
         ("the original 720p", rgb),
     ]
-    top, left = _busiest(frame.y, CROP[1], CROP[0])
+    top, left = busiest(frame.y, CROP[1], CROP[0])
     rows = [
         _row(above, 2 * top, 2 * left, 2 * CROP[1], 3 * CROP[0]),
         _row(below, top, left, CROP[1], CROP[0], zoom=2),
@@ -124,7 +124,7 @@ def compare(upscaler: Upscaler, frame: Frame, path: Path) -> None:
     sheet.save(path)
 
 
-def _busiest(y: Pixels, rows: int, columns: int) -> tuple[int, int]:
+def busiest(y: Pixels, rows: int, columns: int) -> tuple[int, int]:
     """Top and left of the window with the most gradient, away from the right and lower ends."""
     energy = np.abs(np.diff(y.astype(np.float32), axis=1))
     total = np.pad(energy.cumsum(0).cumsum(1), ((1, 0), (1, 0)))

@@ -27,6 +27,8 @@ DEFAULT_FILES = (
     "camera.png",
 )
 
+GREYS = ("luma", "rgb")  # what a grey file is taken for
+
 Pixels = NDArray[np.uint8]
 
 
@@ -72,8 +74,13 @@ def list_images(folder: Path) -> list[Path]:
     return files
 
 
-def read_set(name: str, files: Iterable[Path]) -> ImageSet:
+def read_set(name: str, files: Iterable[Path], *, grey: str = GREYS[0]) -> ImageSet:
     """Read pictures; those that cannot be used are left out, with a line each.
+
+    Args:
+        grey: "luma" takes a grey file's pixels for its luma, 0..255. "rgb" takes them for three
+            equal channels, whose luma spans 16..235: the errors shrink with it, by 1.3 dB, and so
+            do published figures of most RGB networks.
 
     Raises:
         MediaError: not one can be used.
@@ -82,7 +89,10 @@ def read_set(name: str, files: Iterable[Path]) -> ImageSet:
     pictures, left_out = [], []
     for path in files:
         try:
-            pictures.append((path.name, read_picture(path)))
+            picture = read_picture(path)
+            if grey == "rgb" and picture.ndim == 2:
+                picture = np.repeat(picture[..., None], 3, axis=2)
+            pictures.append((path.name, picture))
             digest.update(f"{path.name} {sha256_of(path)}\n".encode())
         except EdgeSRError as error:
             left_out.append(str(error))

@@ -50,6 +50,8 @@ class Latency:
     max_ms: float
     mean_ms: float
     cpu_p50_ms: float  # CPU time of all threads
+    gpu_p50_ms: float | None  # by the GPU's own events, where the backend tells
+    ran_on: str  # "onnxruntime: CPU, 2 threads"
     runs: int
     warmup: int  # untimed runs in all
     round_p50_ms: tuple[float, ...]
@@ -71,6 +73,8 @@ class _Lane:
     path_ns: list[int] = field(default_factory=list)  # a turn each
     path_frames: int = 0
     watts: list[float] = field(default_factory=list)
+    gpu_ms: list[float] = field(default_factory=list)  # a timed run each, on a GPU
+    ran_on: str = ""
     upscaler: Upscaler | None = None
 
 
@@ -129,9 +133,15 @@ def _take_turn(lane: _Lane, number: int, frame: Frame, threads: int, plan: Plan)
     if lane.upscaler is None:
         lane.upscaler = open_contender(lane.contender, threads)
     upscaler = lane.upscaler
+    backend = upscaler.backend
+    lane.ran_on = f"{backend.name}: {backend.device}"
+    gpu_ms: list[float] = []
+    tells = hasattr(backend, "gpu_ms")
 
     def infer() -> None:
-        upscaler.backend.infer(lane.batch)
+        backend.infer(lane.batch)
+        if tells:
+            gpu_ms.append(float(getattr(backend, "gpu_ms")))  # noqa: B009 - a GPU's only
 
     if not lane.turns:
         first = sample(infer, runs=plan.warmup, seconds=0, limit=plan.seconds / plan.rounds)
@@ -144,6 +154,7 @@ def _take_turn(lane: _Lane, number: int, frame: Frame, threads: int, plan: Plan)
     else:
         infer()
         lane.warmup += 1
+    gpu_ms.clear()
     with Meter() as meter:
         lane.rounds.append(
             sample(
@@ -153,11 +164,12 @@ def _take_turn(lane: _Lane, number: int, frame: Frame, threads: int, plan: Plan)
                 limit=plan.seconds / plan.rounds,
             )
         )
+    lane.gpu_ms += gpu_ms
     if meter.watts is not None:
         lane.watts.append(meter.watts)
     source = FrameList([frame] * lane.per_turn)
     once_through = sample(
-        lambda: run_pipeline(source, upscaler.upscale_frame, [NullSink()]),
+        lambda: run_pipeline(source, upscaler.overlap(), [NullSink()]),
         runs=1,
         seconds=0,
         limit=0,
@@ -181,6 +193,8 @@ def _summary(lane: _Lane, plan: Plan) -> Latency:
         max_ms=round(float(wall.max()), 4),
         mean_ms=round(float(wall.mean()), 4),
         cpu_p50_ms=round(float(np.median(cpu)), 4),
+        gpu_p50_ms=round(float(np.median(lane.gpu_ms)), 4) if lane.gpu_ms else None,
+        ran_on=lane.ran_on,
         runs=int(wall.size),
         warmup=lane.warmup,
         round_p50_ms=tuple(round(value, 4) for value in medians),

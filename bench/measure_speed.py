@@ -48,6 +48,8 @@ def _count_all(bench: Bench, lanes: list[Lane], size: Size) -> list[Lane]:
             row["error"] = str(error)
             bench.fail(str(error))
             continue
+        if counts is None and (item.sidecar.width, item.sidecar.height) == size:
+            row["macs"] = item.sidecar.macs_720p  # of an engine: counted when it was made
         if counts is not None:
             row["macs"], row["activation_bytes"] = counts.macs, counts.activation_bytes
             row["layers"] = len(counts.layers)
@@ -66,7 +68,7 @@ def _time_all(bench: Bench, lanes: list[Lane], size: Size, cores: list[int]) -> 
     next(turns)
     results = measure_latency(
         [item for item, _ in lanes],
-        _picture(bench.sets[0], *size),
+        frame_of(bench.sets[0], *size),
         threads=bench.threads,
         plan=bench.plan,
         keep_open=keep_open,
@@ -91,7 +93,7 @@ def _time_all(bench: Bench, lanes: list[Lane], size: Size, cores: list[int]) -> 
     note(f"timed in {time.perf_counter() - begun:.0f} s")
 
 
-def _picture(images: ImageSet, width: int, height: int) -> NDArray[np.uint8]:
+def frame_of(images: ImageSet, width: int, height: int) -> NDArray[np.uint8]:
     """A frame from the first picture, repeated to fill the size: uint8 (height, width, 3)."""
     picture = images.pictures[0][1]
     color = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)

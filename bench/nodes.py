@@ -19,8 +19,11 @@ import numpy as np
 
 from edge_sr import EdgeSRError, zoo
 from edge_sr.backend.onnx_runtime import PROVIDER, usable_cores
+from edge_sr.onnx_file import refuse_external_data
 
+from .device import device_facts, device_name, device_state
 from .options import at_least_one, size
+from .section import replace_section
 
 WARM_UP = 2
 EXAMPLES = """\
@@ -47,6 +50,7 @@ def profile(path: Path, width: int, height: int, *, runs: int, threads: int) -> 
     import onnxruntime
 
     _, sidecar = zoo.find(str(path))
+    refuse_external_data(path)
     frame = np.random.default_rng(0).integers(
         0, 256, (1, height, width, sidecar.channels), np.uint8
     )
@@ -95,8 +99,8 @@ def table(nodes: Sequence[NodeTime], *, least: float = 0.005) -> str:
     return "\n".join([*lines, f"| **all** | | **{total:.2f}** | |"])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print a table for each model. Returns 0 when all were profiled."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.nodes",
         description="Time every node of a network on this CPU.",
@@ -109,15 +113,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--runs", type=at_least_one, default=10, help="after two to warm up (default: 10)"
     )
     parser.add_argument("--threads", type=at_least_one, help="default: all cores")
-    args = parser.parse_args(argv)
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a table for each model. Returns 0 when all were profiled."""
+    args = build_parser().parse_args(argv)
     try:
+        parts = []
         for model in args.models:
             path, sidecar = zoo.find(model)
             threads = args.threads or usable_cores()
             nodes = profile(path, *args.size, runs=args.runs, threads=threads)
             columns, rows = args.size
-            print(f"{sidecar.name}, {columns}x{rows}, {threads} threads, {args.runs} runs\n")
-            print(table(nodes), end="\n\n")
+            parts.append(
+                f"{sidecar.name}, {columns}x{rows}, {threads} threads, {args.runs} runs\n\n"
+                f"{table(nodes)}"
+            )
+        text = "\n\n".join(parts)
+        if args.write:
+            state = device_state()
+            where = f"{state['utc']}, {device_name(device_facts())}"
+            told = f"{where}, load average {state.get('load_1min', '?')}. Medians of each node."
+            replace_section(args.write, "nodes", f"{told}\n\n{text}")
+        else:
+            print(text, end="\n\n")
     except EdgeSRError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from edge_sr.errors import ModelFileError
+from edge_sr.onnx_file import refuse_external_data
 
 from .graph import Counts, Graph, Node, Tensor
 from .layers import count_graph
@@ -51,16 +52,13 @@ def load_graph(path: Path) -> onnx.ModelProto:
     Raises:
         ModelFileError: not an ONNX file, or its weights are elsewhere.
     """
+    refuse_external_data(path)
     try:
         model = onnx.load(path, load_external_data=False)
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # protobuf's DecodeError has no public home
         raise ModelFileError(f"{path}: is not an ONNX file ({type(error).__name__})") from error
     if not model.graph.node or not model.graph.input:
         raise ModelFileError(f"{path}: holds no network")
-    if any(item.data_location == TensorProto.EXTERNAL for item in model.graph.initializer):
-        raise ModelFileError(f"{path}: keeps weights in other files; save it as one file")
     return model
 
 

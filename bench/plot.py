@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 MARKERS = {"model": "o", "rival": "s", "floor": "D"}
 FAR_DB = 0.8  # floors farther below the networks than this are not drawn to scale
+LEAST_DB = 0.6  # that the axis spans: what nobody sees must not look like a cliff
 WORDS = {"model": "edge-sr", "rival": "rival", "floor": "floor"}
 
 
-def scatter(group: Group) -> Figure | None:
+def scatter(group: Group, *, size: tuple[float, float] = (9, 5.6)) -> Figure | None:
     """Latency (log) against PSNR-Y with the Pareto front; None without two points.
 
     Floors more than FAR_DB below every network stand at the lower edge with their figure, so that
@@ -31,19 +32,22 @@ def scatter(group: Group) -> Figure | None:
     bottom = min(networks, default=0.0) - FAR_DB
     low = [e for e in ready if (e.psnr_y_db or 0) < bottom]
     shown = [e for e in ready if e not in low]
-    figure = new_figure(9, 5.6)
+    figure = new_figure(*size)
     axes = figure.add_subplot()
     axes.set_xscale("log")
     axes.grid(visible=True, which="major", linewidth=0.8)
     lines = [[(e.p50_ms or 0, e.psnr_y_db or 0) for e in pareto_front(ready) if e in shown]]
     dashes: dict[str, Any] = {"color": LIGHT["soft"], "linestyle": (0, (5, 3)), "linewidth": 1.2}
-    axes.plot(*zip(*lines[0], strict=True), label="Pareto front", zorder=2, **dashes)
+    if len(lines[0]) > 1:
+        axes.plot(*zip(*lines[0], strict=True), label="Pareto front", zorder=2, **dashes)
     for pair in precision_pairs(shown):
         lines.append([(e.p50_ms or 0, e.psnr_y_db or 0) for e in pair])
         color = LIGHT[pair[0].row["kind"]]
         axes.plot(*zip(*lines[-1], strict=True), color=color, linewidth=1, zorder=2)
     for kind, marker in MARKERS.items():
         _points(axes, [e for e in shown if e.row["kind"] == kind], kind, marker)
+    if any(e.row["precision"] == "int8" for e in shown):
+        axes.scatter([], [], s=46, facecolors="none", edgecolors=LIGHT["soft"], label="int8")
     floor = _frame(axes, ready, shown, group)
     for entry in low:
         axes.plot(
@@ -94,10 +98,11 @@ def _frame(axes: Axes, ready: Sequence[Entry], shown: Sequence[Entry], group: Gr
     """Limits with room for labels, plain numbers, titles; returns the lower edge in dB."""
     times = [e.p50_ms or 0 for e in ready]
     levels = [e.psnr_y_db or 0 for e in shown]
-    room = max(max(levels) - min(levels), 0.2)
-    floor = min(levels) - 0.18 * room
+    spare = max(0.0, LEAST_DB - (max(levels) - min(levels))) / 2
+    room = max(max(levels) - min(levels), LEAST_DB)
+    floor = min(levels) - spare - 0.18 * room
     axes.set_xlim(min(times) / 1.6, max(times) * 2.2)
-    axes.set_ylim(floor, max(levels) + 0.14 * room)
+    axes.set_ylim(floor, max(levels) + spare + 0.14 * room)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if _is_mark(value) else "")
     axes.set_xlabel("time for one frame, median, ms (log scale; left is faster)")
@@ -136,4 +141,4 @@ def _bar(
 
 
 def _thousands(value: float) -> str:
-    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    return f"{value:.1f}" if 0 < value < 100 else f"{value:.0f}"

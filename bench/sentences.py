@@ -49,40 +49,49 @@ def _times(timed: Sequence[Entry]) -> list[str]:
     warmup = _span([item["warmup"] for item in first])
     harness = max(item["harness_us"] for item in first)
     cores = ", ".join(str(core) for core in first[0]["cores"])
+    ran_on = ", ".join(dict.fromkeys(item.get("ran_on", "on the CPU") for item in first))
     power = [item["power_w"] for item in first if item["power_w"] is not None]
     sentences = [
         f"Timed from {begun} to {ended}, {f'pinned to cores {cores}' if cores else 'not pinned'}; "
         f"{runs} runs of each model, {warmup} untimed ones before and between them; wall time of "
-        f"bare inference on the CPU, an 8-bit frame in and an 8-bit frame out, by "
+        f"bare inference ({ran_on}), an 8-bit frame in and an 8-bit frame out, by "
         f"perf_counter_ns; the harness adds {harness:.1f} µs.",
         "Time for 30 frames is the whole runtime path from memory to memory: planar YUV 4:2:0 in "
         "and out, luma upscaled, chroma resized (an RGB model gets the frame converted and back).",
         "Peak memory is that of a process which opens the model and upscales one frame, Python "
         "included.",
     ]
+    if any(item.get("gpu_p50_ms") is not None for item in first):
+        sentences.append(
+            "GPU ms is the median time between two events on the GPU's own stream, around the "
+            "copies to it and back."
+        )
     fewer = [e.label for e in timed if e.row["latency"]["frames30_measured"] < 30]
     if fewer:
         sentences.append(f"Scaled to 30 frames from fewer: {', '.join(fewer)}.")
     if power:
         sentences.append(
-            "Energy per frame is mean power while the model ran (the board's on a Jetson, the GPU's "
-            "elsewhere) times mean time."
+            "Energy per frame is mean power while the model ran (the board's on a Jetson, the "
+            "GPU's elsewhere) times mean time."
         )
     return sentences
 
 
+def busy(entries: Sequence[Entry]) -> str | None:
+    """A sentence on other work that ran on the machine; None where there was little."""
+    timed = [(entry.row["latency"], entry.row["device"]["cores"]) for entry in entries]
+    loads = [(t["state_before"].get("load_1min") or 0, cores) for t, cores in timed if t]
+    load, cores = max(loads, default=(0, 1))
+    if load <= cores / 2:
+        return None
+    return (
+        f"The machine was busy with other work (load {load:g} on {cores} cores before timing): "
+        "take the ratios between models, not the milliseconds."
+    )
+
+
 def _warnings(timed: Sequence[Entry]) -> list[str]:
-    sentences = []
-    for key, word in (("state_before", "before"), ("state_after", "after")):
-        loads = [
-            (e.row["latency"][key].get("load_1min") or 0, e.row["device"]["cores"]) for e in timed
-        ]
-        load, cores = max(loads, default=(0, 1))
-        if word == "before" and load > cores / 2:
-            sentences.append(
-                f"The machine was busy with other work (load {load:g} on {cores} cores {word} "
-                "timing): take the ratios between models, not the milliseconds."
-            )
+    sentences = list(filter(None, [busy(timed)]))
     if any(entry.row["latency"]["throttled"] for entry in timed):
         sentences.append("The CPU throttled while it was timed.")
     together = {tuple(sorted(entry.row["latency"]["interleaved_with"])) for entry in timed}

@@ -38,9 +38,7 @@ class Histogram:
             step = max(1, flat.size // SAMPLES) | 1  # odd: not in step with the rows
             index = (np.abs(flat[::step]) * np.float32(BINS / self.top)).astype(np.int32)
             counts = np.bincount(np.minimum(index, BINS - 1), minlength=BINS)
-            self.counts += counts * (
-                weight / counts.sum()
-            )  # frames weigh the same
+            self.counts += counts * (weight / counts.sum())  # frames weigh the same
         return True
 
     def widen(self, values: NDArray[np.float32]) -> None:

@@ -10,6 +10,7 @@ import onnx
 from onnx import numpy_helper
 
 from edge_sr.errors import ModelFileError
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.sidecar import sha256_of
 
 from .ends import Ends, read_ends
@@ -36,7 +37,7 @@ def load_network(path: Path, *, value_range: str = "auto") -> Network:
         value_range: what black..white is at float ends: "0..1", "0..255", or "auto" to find out.
 
     Raises:
-        ModelFileError: the file is missing or damaged, keeps data outside its folder, is already
+        ModelFileError: the file is missing or damaged, keeps weights in other files, is already
             quantised or half, holds an operator that cannot be converted, or is no image network.
     """
     model = _read(path)
@@ -57,36 +58,16 @@ def opset_of(model: onnx.ModelProto) -> int:
 def _read(path: Path) -> onnx.ModelProto:
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file; expected an .onnx file")
+    refuse_external_data(path)
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's DecodeError is not public
         raise ModelFileError(f"{path}: not an ONNX file ({_line(error)})") from error
-    _check_external_data(path, model)
     try:
-        onnx.load_external_data_for_model(model, str(path.parent))
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:
         raise ModelFileError(f"{path}: not a valid ONNX model ({_line(error)})") from error
     return model
-
-
-def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
-    folder = path.resolve().parent
-    for item in model.graph.initializer:
-        for entry in item.external_data:
-            if entry.key != "location":
-                continue
-            place = folder / entry.value
-            if not place.resolve().is_relative_to(folder):
-                raise ModelFileError(
-                    f"{path}: weight {item.name} is kept in {entry.value}, outside the model's "
-                    "folder; refused: save the model with its data in one file"
-                )
-            if not place.is_file():
-                raise ModelFileError(
-                    f"{path}: weight {item.name} is kept in {entry.value}, which is not there; "
-                    "copy it beside the model"
-                )
 
 
 def _check_operators(path: Path, model: onnx.ModelProto) -> None:

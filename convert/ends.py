@@ -38,6 +38,7 @@ def attach_ends(
     size: tuple[int, int] | None,
     target: tuple[int, int] | None = None,
     value_range: tuple[float, float] = (255.0, 0.0),
+    opset: int = OPSET,
 ) -> onnx.ModelProto:
     """Wrap a float NCHW core into the file contract: uint8 NHWC ``frame`` in, ``upscaled`` out.
 
@@ -49,6 +50,7 @@ def attach_ends(
         target: (rows, columns) of the result where it is not floor(size * scale).
         value_range: (levels, offset): the core's value for a grey level g is
             ``g / 255 * levels + offset``.
+        opset: that the core is written in, 13 or later.
     """
     levels, offset = value_range
     graph = onnx.GraphProto()
@@ -103,7 +105,7 @@ def attach_ends(
     )
     wrapped = helper.make_model(
         helper.make_graph(nodes, "edge_sr", *ends, list(graph.initializer)),
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset_imports=[helper.make_opsetid("", opset)],
         producer_name="edge-sr",
         ir_version=8,
     )

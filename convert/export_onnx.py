@@ -16,11 +16,13 @@ from typing import Any
 import onnx
 
 from edge_sr.errors import EdgeSRError, ModelFileError
-from edge_sr.sidecar import Sidecar, sha256_of, write_sidecar
+from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
 
 from .ends import attach_ends
+from .export_child import export_in_child
 from .graph import count_macs, set_size
 from .parity import check_parity
+from .sizes import parse_size
 
 EXAMPLES = """\
 examples:
@@ -39,7 +41,7 @@ def export(
     value_range: str = "0..255",
     force: bool = False,
 ) -> Sidecar:
-    """Convert a Keras file and write ``output`` with its sidecar, or nothing at all.
+    """Convert a Keras file, in a child process, and write ``output`` with its sidecar, or nothing.
 
     A training record ``source.json`` beside the source goes into the sidecar.
 
@@ -51,13 +53,26 @@ def export(
         ModelFileError: the source cannot be opened safely or is no image-to-image model, the
             output exists or cannot be written, or ONNX Runtime's result is not Keras's.
     """
-    if output.suffix != ".onnx":
-        raise ModelFileError(f"{output}: expected a name that ends in .onnx")
-    if output.exists() and not force:
-        raise ModelFileError(f"{output}: exists; use --force to replace it")
-    from . import from_keras  # TensorFlow takes seconds to import: only when there is work
+    _check_output(output, force)  # before TensorFlow takes its seconds to start
+    export_in_child(source, output, size=size, value_range=value_range, force=force)
+    return load_sidecar(output)
 
-    model = from_keras.load_keras(source)
+
+def export_here(
+    source: Path,
+    output: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    value_range: str = "0..255",
+    force: bool = False,
+) -> Sidecar:
+    """`export` in this process, which imports TensorFlow."""
+    _check_output(output, force)
+    from training.open_model import open_model
+
+    from . import from_keras
+
+    model = open_model(source)
     contract = from_keras.probe(model)
     if contract.size and size and contract.size != size:
         rows, columns = contract.size
@@ -109,6 +124,13 @@ def export(
     return sidecar
 
 
+def _check_output(output: Path, force: bool) -> None:
+    if output.suffix != ".onnx":
+        raise ModelFileError(f"{output}: expected a name that ends in .onnx")
+    if output.exists() and not force:
+        raise ModelFileError(f"{output}: exists; use --force to replace it")
+
+
 def _training_record(source: Path) -> dict[str, Any]:
     """What `training.train` wrote beside the Keras file, if it did."""
     path = source.with_name(source.name + ".json")
@@ -125,16 +147,6 @@ def _training_record(source: Path) -> dict[str, Any]:
 
 def _side(model: onnx.ModelProto, axis: int) -> int:
     return int(model.graph.output[0].type.tensor_type.shape.dim[axis].dim_value)
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """ "1280x720" -> (720, 1280), rows first."""
-    columns, separator, rows = text.lower().partition("x")
-    if not (separator and rows.isdigit() and columns.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r}; expected WIDTHxHEIGHT, as 1280x720")
-    if not (4 <= int(rows) <= 8192 and 4 <= int(columns) <= 8192):
-        raise argparse.ArgumentTypeError(f"{text}: sides must lie in 4..8192")
-    return int(rows), int(columns)
 
 
 def build_parser() -> argparse.ArgumentParser:

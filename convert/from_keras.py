@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,38 +19,6 @@ import training.models  # registers the layers and names of our own networks
 from edge_sr.errors import ModelFileError
 
 from . import graph
-
-OLDEST_KERAS = (3, 11)  # below: CVE-2025-8747 and CVE-2025-9906 run code in spite of safe_mode
-
-
-def load_keras(path: Path) -> keras.Model:
-    """Open a ``.keras`` file without running any code from it.
-
-    Raises:
-        ModelFileError: not a ``.keras`` file, or it needs code that is not ours or Keras's own
-            (Lambda layers, unregistered classes, pickles), or Keras is older than 3.11.
-    """
-    version = tuple(int(part) for part in keras.__version__.split(".")[:2])
-    if version < OLDEST_KERAS:
-        raise ModelFileError(
-            f"keras is {keras.__version__}; 3.11 or later is needed to open model files safely: "
-            "pip install --upgrade keras"
-        )
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such file; expected a .keras file")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ModelFileError(
-            f"{path}: not a .keras file (.h5, SavedModel and pickles are refused: they can run "
-            "code); save it with model.save('name.keras') in Keras 3"
-        )
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelFileError(
-            f"{path}: Keras refuses to open it safely ({reason}); Lambda layers and custom "
-            "classes cannot be exported: use registered layers"
-        ) from error
 
 
 @keras.saving.register_keras_serializable(package="edge_sr")

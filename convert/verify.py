@@ -6,29 +6,29 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import onnx
-import onnxruntime
 from tqdm import tqdm
 
-from calibration.ends import LEVELS, Ends, Image, read_ends
+from calibration.ends import LEVELS, Ends, Image
 from calibration.frames import open_frames, spread
 from calibration.scenes import read_video
-from calibration.session import open_session, run
 from edge_sr.errors import EdgeSRError, ModelFileError
 from edge_sr.quality import standard_border
 
 from .difference import Bounds, Comparison, Tally
+from .runners import EngineRunner, fit, open_runner
 
 EXAMPLES = """\
 examples:
   python -m convert.verify x2.onnx x2.int8.onnx --frames frames/ --min-psnr 45
   python -m convert.verify x2.onnx x2.fp16.onnx --frames clip.mp4 --json
+  python -m convert.verify x2.fp16.onnx x2.engine
   python -m convert.verify x2.onnx x2.int8.onnx --frames lr/ --truth hr/ --max-loss-db 0.05
 """
 
@@ -42,7 +42,9 @@ def verify(
     count: int = 32,
     value_range: str = "auto",
 ) -> Comparison:
-    """Run two files on the same frames.
+    """Run two files, ONNX or engines, on the same frames.
+
+    For an engine of one size, frames are cut or mirrored to it.
 
     Args:
         frames: a folder of images or a video; None for the set that edge-sr brings.
@@ -53,35 +55,28 @@ def verify(
         EdgeSRError: a file cannot be read or run, the two take or give different things, or a
             true picture is missing or of another size.
     """
-    files = [_open(path, value_range) for path in (first, second)]
-    ends = files[0][1]
-    if (ends.channels, ends.scale) != (files[1][1].channels, files[1][1].scale):
-        raise ModelFileError(
-            f"{second}: gives x{float(files[1][1].scale):g} {files[1][1].color}; {first} gives "
-            f"x{float(ends.scale):g} {ends.color}: only alike networks can be compared"
-        )
-    names, images = _load(frames, ends, count)
-    tally = Tally(standard_border(float(ends.scale)))
-    pairs = zip(names, images, strict=True)
-    for name, image in tqdm(pairs, total=len(names), unit="frame", disable=None):
-        a, b = (own.fetch(run(session, own.feed(image))[0]) for session, own in files)
-        if a.shape != b.shape:
-            raise ModelFileError(f"{second}: gives {b.shape} where {first} gives {a.shape}")
-        tally.add(a, b)
-        if truth is not None:
-            tally.add_truth(a, b, truth / name)
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(open_runner(path, value_range)) for path in (first, second)]
+        ends = files[0].ends
+        if (ends.channels, ends.scale) != (files[1].ends.channels, files[1].ends.scale):
+            theirs = files[1].ends
+            raise ModelFileError(
+                f"{second}: gives x{float(theirs.scale):g} {theirs.color}; {first} gives "
+                f"x{float(ends.scale):g} {ends.color}: only alike networks can be compared"
+            )
+        size = next((item.ends.size for item in files if isinstance(item, EngineRunner)), None)
+        names, images = _load(frames, ends if size is None else replace(ends, size=None), count)
+        tally = Tally(standard_border(float(ends.scale)))
+        pairs = zip(names, images, strict=True)
+        for name, image in tqdm(pairs, total=len(names), unit="frame", disable=None):
+            frame = image if size is None else fit(image, size)
+            a, b = (own.run(frame) for own in files)
+            if a.shape != b.shape:
+                raise ModelFileError(f"{second}: gives {b.shape} where {first} gives {a.shape}")
+            tally.add(a, b)
+            if truth is not None:
+                tally.add_truth(a, b, truth / name)
     return tally.result()
-
-
-def _open(path: Path, value_range: str) -> tuple[onnxruntime.InferenceSession, Ends]:
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such file; expected an .onnx file")
-    try:
-        model = onnx.load(path)
-    except Exception as error:
-        raise ModelFileError(f"{path}: not an ONNX file") from error
-    ends = read_ends(path, model, value_range=value_range)
-    return open_session(model), ends
 
 
 def _load(frames: Path | None, ends: Ends, count: int) -> tuple[list[str], list[Image]]:
@@ -102,8 +97,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("first", type=Path, help="the .onnx file to measure against")
-    parser.add_argument("second", type=Path, help="the .onnx file to judge")
+    parser.add_argument("first", type=Path, help="the .onnx or .engine file to measure against")
+    parser.add_argument("second", type=Path, help="the .onnx or .engine file to judge")
     parser.add_argument(
         "--frames", type=Path, help="a folder of images or a video (default: edge-sr's own set)"
     )

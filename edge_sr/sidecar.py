@@ -140,8 +140,8 @@ def _parse(path: Path, found: object) -> Sidecar:
     if not isinstance(found, dict):
         raise ModelFileError(f"{path}: holds a {type(found).__name__}; expected a JSON object")
     known = {item.name: item for item in fields(Sidecar)}
-    found = {"engine": {}} | found  # sidecars from before engines
-    wrong = sorted(set(found) ^ set(known))
+    facts: dict[str, Any] = {"engine": {}, **found}  # sidecars from before engines have none
+    wrong = sorted(set(facts) ^ set(known))
     if wrong:
         raise ModelFileError(f"{path}: missing or unknown fields: {', '.join(wrong)}")
     kinds: dict[str, tuple[type, ...]] = {
@@ -150,11 +150,11 @@ def _parse(path: Path, found: object) -> Sidecar:
         "int | None": (int, type(None)),
         "str | None": (str, type(None)),
     }
-    for key, value in found.items():
+    for key, value in facts.items():
         expected = kinds.get(str(known[key].type), (dict,))
         if not isinstance(value, expected) or isinstance(value, bool):
             raise ModelFileError(f"{path}: {key} is {value!r}; expected {known[key].type}")
     try:
-        return Sidecar(**found)
+        return Sidecar(**facts)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error

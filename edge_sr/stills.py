@@ -27,6 +27,8 @@ def run_stills(job: Job, path: Path) -> int:
     """
     if job.output is None or job.show:
         raise UsageError("images go to a file: give --output FILE, or a folder for a folder")
+    if job.resume and (not path.is_dir() or job.output == "null"):
+        raise UsageError("--resume goes on with a video or a folder of images")
     if not path.is_dir():
         print(_upscale_file(job, {}, path, Path(job.output)))
         return 0
@@ -36,6 +38,7 @@ def run_stills(job: Job, path: Path) -> int:
 def _run_folder(job: Job, folder: Path, output: Path) -> int:
     from .run import note
     from .video.images import list_images
+    from .video.unfinished import clear, same_job, write_ticket
 
     images = list_images(folder)
     if output.resolve() == folder.resolve():
@@ -47,14 +50,22 @@ def _run_folder(job: Job, folder: Path, output: Path) -> int:
     opened: dict[tuple[int, int], tuple[Upscaler, tuple[int, int]]] = {}
     failed = 0
     images = images[: job.max_frames]
+    names = ("model", "precision", "scale", "target", "backend", "threads", "tile")
+    facts = {"input": str(folder.absolute())} | {n: str(getattr(job, n)) for n in names}
+    going_on = job.resume and same_job(output, facts)
+    if job.output != "null":
+        write_ticket(output, facts)
     for image in item_progress(images, total=len(images), unit="image"):
         try:
-            _upscale_file(job, opened, image, output / image.relative_to(folder))
+            place = output / image.relative_to(folder)
+            if not (going_on and place.exists()):  # an image appears whole or not at all
+                _upscale_file(job, opened, image, place)
         except UsageError:
             raise
         except EdgeSRError as error:
             note(f"left out: {error}")
             failed += 1
+    clear(output)
     print(f"{output}: {len(images) - failed} of {len(images)} images")
     return 1 if failed else 0
 

@@ -7,7 +7,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class State:
     recipe_digest: str
     step: int = 0  # steps done
     best_psnr: float = 0.0  # dB on the held-out pictures
+    losses: list[float] = field(default_factory=list)  # since the last validation
 
     def arrays(self) -> dict[str, np.ndarray]:
         groups = {"w": self.model.variables, "o": self.optimizer.variables, "e": self.average}
@@ -68,7 +69,7 @@ def save_state(path: Path, state: State) -> None:
     """Write the state; the old file stays until the new one is complete and on disk."""
     part = path.with_name(path.name + ".part")
     with whole(path, part), part.open("wb") as file:
-        np.savez(file, **state.arrays())  # type: ignore[arg-type]
+        np.savez(file, **state.arrays(), losses=np.asarray(state.losses))  # type: ignore[arg-type]
 
 
 def load_state(path: Path, state: State) -> None:
@@ -92,6 +93,7 @@ def load_state(path: Path, state: State) -> None:
             f"{path}: made by another recipe (--steps counts too); expected this run's own: "
             "use the same recipe, or another --output to start anew"
         )
+    losses = found.pop("losses", np.zeros(0))  # the first runs did not keep them
     expected = state.arrays()
     if {name: value.shape for name, value in found.items()} != {
         name: value.shape for name, value in expected.items()
@@ -106,6 +108,7 @@ def load_state(path: Path, state: State) -> None:
             variable.assign(found[f"{group}{index:04d}"])
     state.step = int(found["step"])
     state.best_psnr = float(found["best_psnr"])
+    state.losses = losses.tolist()
 
 
 def save_model(path: Path, model: keras.Model) -> None:

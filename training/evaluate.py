@@ -1,6 +1,6 @@
-"""PSNR-Y of a luma network on a folder of pictures, by the standard protocol.
+"""PSNR and SSIM of a network on a folder of pictures, beside bicubic and Lanczos.
 
-``python -m training.evaluate --model FILE.keras --images FOLDER``
+``python -m training.evaluate --model FILE.keras --images FOLDER``; the protocol is bench/quality's.
 """
 
 from __future__ import annotations
@@ -9,98 +9,112 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
 import numpy as np
 
-from edge_sr.quality import psnr, standard_border
+from bench.floors import floor_sidecar, open_floor
+from bench.images import GREYS, ImageSet, list_images, read_set
+from bench.quality import PROTOCOL, Score, make_pair, measure
+from edge_sr import Upscaler
+from edge_sr.errors import EdgeSRError, FrameError, MediaError
 
-from .data import DataError, find_images, load_pairs
-from .models.sizes import model_scale, size_multiple  # also registers our layers
-from .validate import bicubic, to_uint8
+from .finetune import find_weights
+from .keras_backend import open_keras
+from .recipe import RecipeError
 
-
-class ModelError(Exception):
-    """The network cannot be measured; the text says why."""
-
-
-def load_luma_model(path: Path) -> tuple[keras.Model, Fraction]:
-    """A network that takes luma of any size, and its scale.
-
-    Raises:
-        ModelError: the file cannot be loaded safely, or the network is not of that kind.
-    """
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from error
-    if model.input_shape[1:] != (None, None, 1):
-        raise ModelError(
-            f"{path}: input is {model.input_shape[1:]}; expected (None, None, 1): luma, any size"
-        )
-    return model, model_scale(model)
+FLOORS = ("bicubic", "lanczos")
+EXAMPLES = """\
+examples:
+  python -m training.evaluate --model runs/edge-unet-s-x2/best.keras --images Set5/
+  python -m training.evaluate --model edge-unet-s-x2 --images Set14/ --grey rgb
+"""
 
 
-def upscale(model: keras.Model, low: np.ndarray, scale: Fraction, multiple: int) -> np.ndarray:
-    """uint8 (h, w, 1) -> uint8 (h*scale, w*scale, 1); padded to the size multiple, then cut."""
-    rows, columns = low.shape[:2]
-    padded = np.pad(low, ((0, -rows % multiple), (0, -columns % multiple), (0, 0)), mode="edge")
-    result = np.asarray(model(padded[None].astype(np.float32), training=False))[0]
-    return to_uint8(result[: int(rows * scale), : int(columns * scale)])
-
-
-def evaluate(model: keras.Model, scale: Fraction, folder: Path) -> list[tuple[str, float, float]]:
-    """(name, PSNR-Y of the network, of bicubic) in dB for every picture, by name.
-
-    Luma is BT.601 of 16..235, cut to a multiple of the scale and made small by antialiased
-    bicubic; the border of scale pixels, rounded up, is left off; peak 255.
+def evaluate(upscaler: Upscaler, images: ImageSet) -> list[list[Score]]:
+    """For every picture the scores of the network, of bicubic and of Lanczos.
 
     Raises:
-        DataError: the folder has no usable picture.
+        MediaError: no picture is large enough.
     """
-    pairs, left_out = load_pairs(find_images([folder]), scale, multiple=1)
-    for line in left_out:
-        print(f"left out: {line}", file=sys.stderr)
-    border = standard_border(float(scale))
+    ratio = upscaler.sidecar.ratio
+    cards = [floor_sidecar(kind, ratio) for kind in FLOORS]
+    rivals = [upscaler, *(Upscaler(open_floor(card), card) for card in cards)]
     rows = []
-    for pair in pairs:
-        ours = upscale(model, pair.low, scale, size_multiple(model))
-        plain = bicubic(pair.low, pair.high.shape)
-        both = [psnr(result, pair.high, border=border) for result in (ours, plain)]
-        rows.append((pair.name, both[0], both[1]))
+    for name, picture in images.pictures:
+        try:
+            pair = make_pair(name, picture, ratio)
+        except FrameError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        rows.append([measure(rival, pair)[0] for rival in rivals])
+    if not rows:
+        raise MediaError(f"{images.name}: no picture is large enough")
     return rows
+
+
+def table(rows: Sequence[Sequence[Score]]) -> str:
+    """Fixed columns: three figures for each of network, bicubic and Lanczos; means at the end."""
+    heads = "".join(f"  {name:^24}" for name in ("network", *FLOORS))
+    units = "".join(f"  {'PSNR-Y':>7} {'SSIM-Y':>7} {'PSNR-RGB':>8}" for _ in range(3))
+    lines = [f"{'':24}{heads}", f"{'picture':24}{units}"]
+    figures = np.array([[_figures(score) for score in row] for row in rows])
+    for row, values in zip(rows, figures, strict=True):
+        lines.append(f"{row[0].name[:24]:24}{_cells(values)}")
+    color = ~np.isnan(figures[:, 0, 2])
+    means = figures.mean(axis=0)
+    means[:, 2] = figures[color, :, 2].mean(axis=0) if color.any() else np.nan
+    return "\n".join([*lines, f"{'mean':24}{_cells(means)}"])
+
+
+def _figures(score: Score) -> tuple[float, float, float]:
+    rgb = score.psnr_rgb_db
+    return score.psnr_y_db, score.ssim_y, np.nan if rgb is None else rgb
+
+
+def _cells(values: np.ndarray) -> str:
+    texts = [("-" if np.isnan(rgb) else f"{rgb:.3f}") for _, _, rgb in values]
+    return "".join(
+        f"  {y:7.3f} {ssim:7.4f} {text:>8}"
+        for (y, ssim, _), text in zip(values, texts, strict=True)
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate",
-        description="Print the PSNR-Y of a luma network beside bicubic's, in dB.",
-        epilog="example: python -m training.evaluate --model runs/x/best.keras --images Set5/",
+        description="Print PSNR (dB) and SSIM of a network beside those of bicubic and Lanczos.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, required=True, help="a .keras file")
-    parser.add_argument("--images", type=Path, required=True, help="a folder of pictures")
+    parser.add_argument("--model", required=True, help="a .keras file or the name of shipped ones")
+    parser.add_argument("--images", type=Path, required=True, help="a folder of HR pictures")
+    parser.add_argument(
+        "--grey",
+        choices=GREYS,
+        default=GREYS[0],
+        help="grey files are their own luma (default), or RGB of three equal channels",
+    )
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when every picture was measured, 1 when none could be."""
+    """Returns 0 when pictures were measured, 1 when none could be."""
     args = build_parser().parse_args(argv)
     try:
-        model, scale = load_luma_model(args.model)
-        rows = evaluate(model, scale, args.images)
-    except (ModelError, DataError) as error:
+        files = list_images(args.images)
+        images = read_set(args.images.name, files, grey=args.grey)
+        for line in images.left_out:
+            print(f"left out: {line}", file=sys.stderr)
+        rows = evaluate(open_keras(find_weights(args.model)), images)
+    except (RecipeError, EdgeSRError) as error:
         print(f"evaluation: {error}", file=sys.stderr)
         return 1
-    ours_mean, plain_mean = np.mean([row[1:] for row in rows], axis=0)
-    rows.append(("mean", float(ours_mean), float(plain_mean)))
-    print(f"{'picture':24} {'network':>8} {'bicubic':>8}")
-    for name, ours, plain in rows:
-        print(f"{name:24} {ours:8.3f} {plain:8.3f}")
+    print(table(rows))
+    print(f"{len(rows)} pictures; grey files as {args.grey}; {PROTOCOL}")
     return 0
 
 

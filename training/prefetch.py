@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
 POLL_S = 0.2  # how long either side sleeps before it looks at the events again
+
+
+class Wait:
+    """How much of the time since `restart` was spent waiting for items."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.began, self.waited = time.perf_counter(), 0.0
+
+    def share(self) -> float:
+        """0..1"""
+        return self.waited / max(time.perf_counter() - self.began, 1e-9)
+
+    def over(self, items: Iterator[T]) -> Iterator[T]:
+        """The same items, timed."""
+        while True:
+            begun = time.perf_counter()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            finally:
+                self.waited += time.perf_counter() - begun
+            yield item
 
 
 class _Failed:
@@ -41,6 +68,9 @@ def ahead(items: Iterable[T], stop: threading.Event, *, depth: int = 8) -> Itera
             put(_Failed(None))
         except BaseException as error:  # noqa: BLE001 - handed to the consumer, who raises it
             put(_Failed(error))
+        finally:
+            if isinstance(items, Generator):
+                items.close()
 
     thread = threading.Thread(target=produce, name="ahead", daemon=True)
     thread.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,10 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+LOSSES = ("l1", "charbonnier")
+LATER = ("loss", "teacher", "teacher_weight", "degrade")  # keys that the first runs did not have
 
 
 class RecipeError(Exception):
@@ -28,7 +32,7 @@ class Recipe:
     architecture: str = "edge_unet"
     options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the architecture
     scale: str = "2"
-    start_from: str = ""  # a .keras file whose equally named and shaped weights are copied first
+    start_from: str = ""  # a .keras file whose weights are copied first, see start.py
     steps: int = 60_000
     batch: int = 16
     patch: int = 48
@@ -42,6 +46,10 @@ class Recipe:
     gain_chance: float = 0.25
     held_out: int = 16  # pictures kept away from training, for validation
     validate_every: int = 2_000
+    loss: str = "l1"  # or "charbonnier", until l2_from
+    teacher: str = ""  # a .keras file whose results are learnt from beside the truth
+    teacher_weight: float = 0.5  # the teacher's part of the loss
+    degrade: dict[str, Any] = field(default_factory=dict)  # of the inputs, see degrade.py
 
     def __post_init__(self) -> None:
         for key in ("steps", "batch", "patch", "validate_every", "held_out"):
@@ -52,8 +60,9 @@ class Recipe:
         for key in ("learning_rate", "clip_norm"):
             self._expect(key, 0 < getattr(self, key) < float("inf"), "more than 0")
         self._expect("final_rate", 0 <= self.final_rate <= self.learning_rate, "0..learning_rate")
-        for key in ("ema", "l2_from", "gain_chance"):
+        for key in ("ema", "l2_from", "gain_chance", "teacher_weight"):
             self._expect(key, 0 <= getattr(self, key) <= 1, "0..1")
+        self._expect("loss", self.loss in LOSSES, " or ".join(LOSSES))
         self._expect("scale", self._scale() > 1, 'a ratio above 1 in quotes, such as "2" or "3/2"')
 
     def _expect(self, key: str, good: bool, expected: str) -> None:
@@ -67,8 +76,21 @@ class Recipe:
             return Fraction(0)
 
     def digest(self) -> str:
-        """sha256 of everything in the recipe, hex: two runs with one digest are one run."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """sha256 of everything in the recipe, hex: two runs with one digest are one run.
+
+        Keys of LATER count only where they are set, so that older runs keep their digest.
+        """
+        plain = {item.name: item for item in fields(Recipe) if item.name in LATER}
+        told = {
+            key: value
+            for key, value in asdict(self).items()
+            if key not in plain or value != _default(plain[key])
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _default(item: Field[Any]) -> Any:
+    return {} if item.default is MISSING else item.default
 
 
 def load_recipe(path: Path, *, steps: int | None = None) -> Recipe:
@@ -84,18 +106,27 @@ def load_recipe(path: Path, *, steps: int | None = None) -> Recipe:
         raise RecipeError(f"{path}: {error.strerror}; expected a TOML recipe") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML ({error})") from error
+    replaced = {} if steps is None else {"steps": steps}
+    return make_recipe({"name": path.stem} | found | replaced, str(path))
+
+
+def make_recipe(found: dict[str, Any], where: str) -> Recipe:
+    """A recipe of checked keys and values.
+
+    Raises:
+        RecipeError: a key is unknown, or a value is of the wrong type or out of range.
+    """
     known = {item.name: item for item in fields(Recipe)}
     for key, value in found.items():
         if key not in known:
-            raise RecipeError(f"{path}: unknown key {key!r}; known: {', '.join(known)}")
+            raise RecipeError(f"{where}: unknown key {key!r}; known: {', '.join(known)}")
         expected: Any = {"str": str, "int": int, "float": (int, float)}.get(
             str(known[key].type), dict
         )
         if not isinstance(value, expected) or isinstance(value, bool):
             kind = "a table" if expected is dict else known[key].type
-            raise RecipeError(f"{path}: {key} is {value!r}; expected {kind}")
+            raise RecipeError(f"{where}: {key} is {value!r}; expected {kind}")
     try:
-        replaced = {} if steps is None else {"steps": steps}
-        return Recipe(**({"name": path.stem} | found | replaced))
-    except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from error
+        return Recipe(**found)
+    except (RecipeError, TypeError) as error:
+        raise RecipeError(f"{where}: {error}") from error

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from .data import Pair
+from .degrade import Degradation, degrade
 
 
 class PatchSampler:
@@ -28,9 +29,10 @@ class PatchSampler:
         batch: int,
         seed: int,
         gain_chance: float = 0.25,
+        degradation: Degradation | None = None,
     ) -> None:
         self.pairs, self.scale, self.patch, self.batch = pairs, scale, patch, batch
-        self.seed, self.gain_chance = seed, gain_chance
+        self.seed, self.gain_chance, self.degradation = seed, gain_chance, degradation
         places, weights = [], []
         for index, pair in enumerate(pairs):
             tops, lefts, gradient = self._gradient(pair.low)
@@ -81,7 +83,10 @@ class PatchSampler:
             for side, into in ((low, lows), (high, highs)):
                 turned = np.rot90(side[:, mirror], turns).astype(np.float32)
                 into.append(turned * np.float32(gain) + np.float32(offset))
-        return np.stack(lows), np.stack(highs)
+        low = np.stack(lows)
+        if self.degradation is not None:
+            low = degrade(low, self.degradation, np.random.default_rng([self.seed, step, 1]))
+        return low, np.stack(highs)
 
     def _cut(
         self, pair: Pair, corner: list[int], rng: np.random.Generator

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import inspect
 from fractions import Fraction
+from pathlib import Path
 
 import keras
 
+from edge_sr.errors import ModelFileError
+
+from .grow import grow
 from .models import ARCHITECTURES
+from .open_model import open_model
 from .recipe import Recipe, RecipeError
 
 
@@ -62,17 +67,18 @@ def copy_matching(source: keras.Model, target: keras.Model) -> list[str]:
 
 
 def copy_weights(path: str, model: keras.Model) -> list[str]:
-    """Copy what fits from a ``.keras`` file into the model; returns the layers copied.
+    """Copy what fits from a ``.keras`` file into the model; returns the layers that got weights.
+
+    A wider or deeper network of the same layer names begins as the same function: see grow.py.
 
     Raises:
         RecipeError: the file cannot be read, or nothing in it fits.
     """
     try:
-        source = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecipeError(f"start_from: {path} cannot be loaded ({reason})") from error
-    copied = copy_matching(source, model)
+        source = open_model(Path(path))
+    except ModelFileError as error:
+        raise RecipeError(f"start_from: {error}") from error
+    copied = copy_matching(source, model) + grow(source, model)
     if not copied:
         raise RecipeError(
             f"start_from: no layer of {path} fits this network by name and shape; "

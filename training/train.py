@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 # oneDNN's convolutions train these networks three times faster on CPUs where TensorFlow leaves
@@ -13,15 +15,25 @@ from pathlib import Path
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
+
 from .checkpoint import CheckpointError, load_state
-from .data import DataError
+from .data import DataError, find_images
+from .finetune import find_weights, finetune_recipe
 from .recipe import Recipe, RecipeError, load_recipe
+from .source import Source, photo_source
+from .start import build_model
 from .trainer import DivergedError, Trainer
+from .video_source import video_source
+
+MakeSource = Callable[[Recipe, keras.Model], Source]
+MANY = 1000  # frames of clips are not counted: enough to hold out what the recipe says
 
 EXAMPLES = """\
 example:
   python -m training.train --recipe training/recipes/edge-unet-s-x2.toml --data photos/
   python -m training.train --recipe training/recipes/edge-unet-s-x2.toml --data photos/ --resume
+  python -m training.train --from edge-unet-s-x2 --data my-photos/
 """
 
 
@@ -32,9 +44,21 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--recipe", type=Path, required=True, help="a TOML file")
+    parser.add_argument("--recipe", type=Path, help="a TOML file")
     parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="folders of photographs"
+        "--from",
+        dest="weights",
+        metavar="NAME",
+        help="go on from shipped weights or a .keras file; without --recipe by the recipe that "
+        "made them, shortened",
+    )
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument("--data", type=Path, nargs="+", help="folders of photographs")
+    data.add_argument(
+        "--pairs",
+        type=Path,
+        nargs="+",
+        help="instead, folders of NAME_720p.mp4 and NAME_1080p.mp4 (for x1.5), two clips a scene",
     )
     parser.add_argument("--output", type=Path, help="run folder (default: runs/RECIPE-NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from OUTPUT/last.npz")
@@ -62,26 +86,57 @@ def open_output(folder: Path, *, resume: bool) -> Path:
     return state
 
 
-def train(recipe: Recipe, data: list[Path], output: Path, *, resume: bool) -> Trainer:
-    """Run a recipe to its end; raises what `Trainer.run` raises."""
+def chosen_recipe(
+    recipe: Path | None, weights: str | None, data: list[Path] | None, steps: int | None
+) -> Recipe:
+    """The recipe that the command line asks for; ``data`` is None for clips.
+
+    Raises:
+        RecipeError, DataError: it cannot be used, or there is nothing to train on.
+    """
+    if recipe is not None:
+        found = load_recipe(recipe, steps=steps)
+        return replace(found, start_from=str(find_weights(weights))) if weights else found
+    pictures = MANY if data is None else len(find_images(data))
+    return finetune_recipe(find_weights(weights or ""), pictures=pictures, steps=steps)
+
+
+def train(
+    recipe: Recipe, make_source: MakeSource, output: Path, *, resume: bool, judge_first: bool
+) -> Trainer:
+    """Run a recipe to its end; raises what `Trainer.run` raises.
+
+    Args:
+        make_source: opens the data for the recipe and its network.
+        judge_first: the weights it starts from stand as the best until training beats them.
+    """
     state = open_output(output, resume=resume)
-    trainer = Trainer(recipe, data, output)
+    model = build_model(recipe)
+    trainer = Trainer(recipe, model, make_source(recipe, model), output)
     if resume:
         load_state(state, trainer.state)
     elif recipe.start_from:
         names = trainer.start_from(recipe.start_from)
         print(f"started from {recipe.start_from}: {len(names)} layers", file=sys.stderr)
+        if judge_first:
+            print(f"before training: {trainer.validate()}", file=sys.stderr)
     trainer.run()
     return trainer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the run is complete, 1 when it failed, 130 when it was interrupted."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.recipe is None and args.weights is None:
+        parser.error("expected --recipe FILE, or --from NAME")
     try:
-        recipe = load_recipe(args.recipe, steps=args.steps)
+        recipe = chosen_recipe(args.recipe, args.weights, args.data, args.steps)
         output = args.output or Path("runs") / recipe.name
-        trainer = train(recipe, args.data, output, resume=args.resume)
+        photos, folders = args.pairs is None, args.data or args.pairs
+        make_source = partial(photo_source if photos else video_source, folders=folders)
+        fine = args.recipe is None
+        trainer = train(recipe, make_source, output, resume=args.resume, judge_first=fine)
     except (RecipeError, DataError, CheckpointError, DivergedError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1

@@ -20,14 +20,17 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from .checkpoint import State, append_log, save_model, save_record, save_state
-from .data import find_images, fitting, load_pairs, split_held_out
-from .models.sizes import size_multiple
-from .prefetch import ahead
+from .curve import draw_curve
+from .health import dead_units
+from .loss import load_teacher, make_loss
+from .prefetch import Wait, ahead
 from .recipe import Recipe
-from .sampler import PatchSampler
 from .schedule import average_decay, is_l2, learning_rate
-from .start import build_model, copy_weights
+from .source import Source
+from .start import copy_weights
 from .validate import validation_psnr
+
+WAIT_TOLD = 0.05  # of the time spent waiting for data: more is said beside the progress bar
 
 
 class DivergedError(Exception):
@@ -51,17 +54,17 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
 
 
 class Trainer:
-    """One run: a recipe, its pictures and a folder for what comes out of it."""
+    """One run: a recipe, its network, its pictures and a folder for what comes out of it."""
 
-    def __init__(self, recipe: Recipe, data: list[Path], output: Path) -> None:
-        self.recipe, self.output = recipe, output
+    def __init__(self, recipe: Recipe, model: keras.Model, source: Source, output: Path) -> None:
+        self.recipe, self.model, self.output = recipe, model, output
         self.scale = Fraction(recipe.scale)
-        self.model = build_model(recipe)
+        self.sampler, self.held, self.facts = source.sampler, source.held, source.facts
+        self.loss, self.teacher = make_loss(recipe), load_teacher(recipe, model)
         optimizer = keras.optimizers.Adam(recipe.learning_rate, global_clipnorm=recipe.clip_norm)
-        optimizer.build(self.model.trainable_variables)
-        average = [keras.Variable(value) for value in self.model.trainable_variables]
-        self.state = State(self.model, optimizer, average, recipe.digest())
-        self._load_data(data)
+        optimizer.build(model.trainable_variables)
+        average = [keras.Variable(value) for value in model.trainable_variables]
+        self.state = State(model, optimizer, average, recipe.digest())
 
     def start_from(self, path: str) -> list[str]:
         """Copy what fits from a ``.keras`` file, before the first step; returns the layers."""
@@ -70,36 +73,15 @@ class Trainer:
             slow.assign(fast)
         return copied
 
-    def _load_data(self, folders: list[Path]) -> None:
-        recipe = self.recipe
-        height, width, channels = self.model.input_shape[1:]
-        patch = (height or recipe.patch, width or recipe.patch)
-        multiple = max(2, size_multiple(self.model))
-        paths, left_out = fitting(find_images(folders), self.scale, patch=patch, multiple=multiple)
-        train, held = split_held_out(paths, recipe.held_out, recipe.seed)
-        pairs, more = load_pairs(train, self.scale, channels=channels, multiple=multiple)
-        self.held, most = load_pairs(held, self.scale, channels=channels, multiple=multiple)
-        for line in left_out + more + most:
-            print(f"left out: {line}", file=sys.stderr)
-        self.sampler = PatchSampler(
-            pairs,
-            self.scale,
-            patch=patch,
-            batch=recipe.batch,
-            seed=recipe.seed,
-            gain_chance=recipe.gain_chance,
-        )
-
     @tf.function  # type: ignore[untyped-decorator,unused-ignore]
     def _step(self, low: tf.Tensor, high: tf.Tensor, l2: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
         model, state = self.model, self.state
         with tf.GradientTape() as tape:
-            error = (model(low, training=True) - high) / 255
-            loss = tf.cond(
-                l2,
-                lambda: tf.reduce_mean(tf.square(error)),
-                lambda: tf.reduce_mean(tf.abs(error)),
-            )
+            made = model(low, training=True)
+            loss = self.loss(made, high, l2)
+            if self.teacher is not None:
+                weight, taught = self.recipe.teacher_weight, self.teacher(low, training=False)
+                loss = (1 - weight) * loss + weight * self.loss(made, taught, l2)
         gradients = tape.gradient(loss, model.trainable_variables)
         state.optimizer.apply(gradients, model.trainable_variables)
         for slow, fast in zip(state.average, model.trainable_variables, strict=True):
@@ -133,27 +115,36 @@ class Trainer:
             DivergedError: the loss is not finite, or validation fell far below bicubic.
             CheckpointError: the disk refuses a checkpoint.
         """
-        recipe, state, stop = self.recipe, self.state, threading.Event()
+        recipe, state, stop, wait = self.recipe, self.state, threading.Event(), Wait()
         batches = ahead(self.sampler.batches(state.step, recipe.steps), stop)
         progress = tqdm(total=recipe.steps, initial=state.step, unit="step", smoothing=0.02)
-        losses: list[float] = []
         with stopped_by_signals(stop), progress, closing(batches):  # type: ignore[type-var]
-            for low, high in batches:
-                losses.append(self.advance(low, high))
+            for low, high in wait.over(batches):
+                state.losses.append(self.advance(low, high))
                 progress.update()
                 if state.step % recipe.validate_every == 0 or state.step == recipe.steps:
-                    progress.set_postfix_str(self._validate(float(np.mean(losses))))
-                    losses.clear()
+                    progress.set_postfix_str(self.validate(wait.share()))
+                    wait.restart()
             if state.step < recipe.steps:
                 save_state(self.output / "last.npz", state)
                 progress.write(f"stopped at step {state.step}; go on with --resume", sys.stderr)
                 raise KeyboardInterrupt
 
-    def _validate(self, loss: float) -> str:
-        """Measure the averaged weights on the held-out pictures, log, save last and best."""
+    def validate(self, waited: float = 0.0) -> str:
+        """Measure the averaged weights on the held-out pictures, log, save last and best.
+
+        Args:
+            waited: share of the time since the last validation that was spent waiting for data.
+
+        Raises:
+            DivergedError, CheckpointError: as `run`.
+        """
         state = self.state
+        loss = float(np.mean(state.losses)) if state.losses else None
+        state.losses.clear()
         with self._averaged():
             psnr, bicubic = validation_psnr(self.model, self.held, self.scale)
+            dead, units = dead_units(self.model, self.held)
             best = psnr > state.best_psnr
             if best:
                 state.best_psnr = psnr
@@ -166,16 +157,27 @@ class Trainer:
             "bicubic_db": bicubic,
             "best": best,
             "learning_rate": learning_rate(self.recipe, state.step),
+            "data_wait": round(waited, 4),
+            "dead_units": dead,
+            "units": units,
             "time": time.time(),
         }
         append_log(self.output / "log.jsonl", row)
         save_state(self.output / "last.npz", state)
-        if state.step >= 4 * self.recipe.validate_every and psnr < bicubic + 0.01:
+        draw_curve(self.output / "log.jsonl", self.output / "curve.png")
+        self._stop_if_dead(psnr, bicubic, dead, units)
+        waits = f", waits {waited:.0%} for data" if waited > WAIT_TOLD else ""
+        return f"{psnr:.3f} dB (bicubic {bicubic:.3f}){waits}"
+
+    def _stop_if_dead(self, psnr: float, bicubic: float, dead: int, units: int) -> None:
+        step, advice = self.state.step, "lower learning_rate or clip_norm"
+        if 2 * dead > units:
+            raise DivergedError(f"{dead} of {units} units are dead after {step} steps; {advice}")
+        if step >= 4 * self.recipe.validate_every and psnr < bicubic + 0.01:
             raise DivergedError(
-                f"{psnr:.2f} dB after {state.step} steps, bicubic alone has {bicubic:.2f}: "
-                "the units have died; lower learning_rate or clip_norm"
+                f"{psnr:.2f} dB after {step} steps, bicubic alone has {bicubic:.2f}: "
+                f"the units have died; {advice}"
             )
-        return f"{psnr:.3f} dB (bicubic {bicubic:.3f})"
 
     def _record(self, psnr: float, bicubic: float) -> dict[str, Any]:
         """How these weights came to be, for the sidecar of what is made from them."""
@@ -185,9 +187,7 @@ class Trainer:
             "step": self.state.step,
             "held_out_psnr_db": round(psnr, 4),
             "held_out_bicubic_db": round(bicubic, 4),
-            "pictures": len(self.sampler.pairs),
-            "pictures_held_out": len(self.held),
-        }
+        } | self.facts
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BackendError, MissingDependencyError
+from ..onnx_file import refuse_external_data
 from ..sidecar import Sidecar
 from .check import check_frame
 from .protocol import Batch
@@ -45,6 +46,7 @@ class OnnxRuntimeBackend:
 
     Raises:
         MissingDependencyError: onnxruntime is not installed.
+        ModelFileError: the file is damaged, or keeps weights in other files.
         BackendError: ONNX Runtime refuses the file, or runs it on another provider.
     """
 
@@ -57,6 +59,7 @@ class OnnxRuntimeBackend:
             raise MissingDependencyError(
                 "ONNX Runtime is not installed: pip install 'edge-sr[cpu]'"
             ) from error
+        refuse_external_data(path)
         self.sidecar = sidecar
         self.precision = sidecar.precision
         self.threads = threads or usable_cores()

@@ -2,97 +2,33 @@
 
 from __future__ import annotations
 
-import queue
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
 
 from ..video.frame import Frame, Sink, Source
+from .ahead import Ahead, OneByOne, run_ahead
+from .link import End, Link
+from .shot import Shot, ShotSink
+from .stats import Stats as Stats
 
 QUEUE = 3  # frames that may wait between two stages of a file job
-POLL_S = 0.1  # how soon a waiting stage notices that it should stop
-JOIN_S = 2.0  # how long stopped stages are waited for
-
-
-@dataclass
-class Stats:
-    """What a run did; filled while it runs. Seconds are wall time."""
-
-    read: int = 0
-    written: int = 0
-    dropped: int = 0  # live frames replaced by newer ones before they were upscaled
-    infer_s: float = 0.0  # spent in upscaling, summed over the frames
-    started: float = field(default_factory=time.perf_counter)
-    finished: float | None = None
-
-    @property
-    def elapsed_s(self) -> float:
-        return (self.finished or time.perf_counter()) - self.started
-
-    @property
-    def fps(self) -> float:
-        """Frames written per second of wall time, 0 before the first."""
-        return self.written / self.elapsed_s if self.elapsed_s > 0 else 0.0
-
-
-class _End:
-    """Stands in a queue for "no more frames", with the error that ended them, if one did."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
-
-
-class _Link:
-    """A bounded queue between two stages that gives up when the run stops."""
-
-    def __init__(self, halted: Callable[[], bool], *, newest_wins: bool) -> None:
-        self.newest_wins = newest_wins
-        self.dropped = 0
-        self._halted = halted
-        self._queue: queue.Queue[Frame | _End] = queue.Queue(1 if newest_wins else QUEUE)
-
-    def put(self, item: Frame | _End) -> None:
-        """Wait for room, or, live, take the place of the frame that waits; the end does not."""
-        replaces = self.newest_wins and isinstance(item, Frame)
-        while not self._halted():
-            try:
-                return self._queue.put(item, timeout=0 if replaces else POLL_S)
-            except queue.Full:
-                if replaces:
-                    self._drop_oldest()
-
-    def _drop_oldest(self) -> None:
-        try:
-            self._queue.get_nowait()
-            self.dropped += 1
-        except queue.Empty:
-            return  # the consumer was faster
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Frames until the end; raises what ended them. Ends silently when the run stops."""
-        while True:
-            try:
-                item = self._queue.get(timeout=POLL_S)
-            except queue.Empty:
-                if self._halted():
-                    return
-                continue
-            if isinstance(item, _End):
-                if item.error is not None:
-                    raise item.error
-                return
-            yield item
+JOIN_S = 2.0  # how long stopped stages, and a source that lets go, are waited for
 
 
 def run_pipeline(
     source: Source,
-    upscale: Callable[[Frame], Frame],
+    upscale: Callable[[Frame], Frame] | Ahead,
     sinks: Sequence[Sink],
     *,
     max_frames: int | None = None,
+    newest_wins: bool | None = None,
     stop: threading.Event | None = None,
+    stats: Stats | None = None,
     on_frame: Callable[[Stats], None] | None = None,
+    on_idle: Callable[[], None] | None = None,
+    release: Callable[[], None] | None = None,
 ) -> Stats:
     """Run frames from the source through ``upscale`` into every sink, in order.
 
@@ -101,66 +37,123 @@ def run_pipeline(
     The sinks are neither finished nor aborted here: the caller knows what the end means.
 
     Args:
+        upscale: a function, or what takes several frames at once.
         max_frames: stop after writing so many.
+        newest_wins: drop older frames, or lose none; None for what fits the source.
         stop: set it, from a signal handler or another thread, to end the run early.
+        stats: filled while the run goes on, and returned; others may read it meanwhile.
         on_frame: called after each frame was written, from the caller's thread.
+        on_idle: called from the caller's thread, about ten times a second, while no frame comes.
+        release: called first at the end: frees a reader that waits for a camera or a stream.
 
     Raises:
         EdgeSRError: whatever the source, the model or a sink raised; nothing is swallowed.
     """
     stop = stop or threading.Event()
-    stats = Stats()
-    over = threading.Event()  # this run's own: set at its end, so that `stop` stays the caller's
-
-    def halted() -> bool:
-        return stop.is_set() or over.is_set()
-
-    raw = _Link(halted, newest_wins=source.info.live)
-    done = _Link(halted, newest_wins=False)
-
-    def read() -> None:
-        for frame in source:
-            raw.put(frame)
-            stats.read += 1
-            if halted() or (not source.info.live and stats.read == max_frames):
-                return
-
-    def infer() -> None:
-        for frame in raw:
-            begun = time.perf_counter()
-            result = upscale(frame)
-            stats.infer_s += time.perf_counter() - begun
-            done.put(result)
-
-    threads = [_stage("read", read, raw), _stage("infer", infer, done)]
-    try:
-        for frame in done:
-            for sink in sinks:
-                sink.write(frame)
-            stats.written += 1
-            stats.dropped = raw.dropped
-            if on_frame:
-                on_frame(stats)
-            if stats.written == max_frames or stop.is_set():
-                break
-    finally:
-        stats.finished = time.perf_counter()
-        over.set()
-        for thread in threads:
-            thread.join(JOIN_S)
+    stats = stats or Stats()
+    found = shots(
+        source,
+        upscale,
+        stats,
+        newest_wins=newest_wins,
+        read_limit=max_frames,
+        stop=stop,
+        on_idle=on_idle,
+        release=release,
+    )
+    with contextlib.closing(found):
+        try:
+            for shot in found:
+                for sink in sinks:
+                    if isinstance(sink, ShotSink):
+                        sink.show(shot)
+                    else:
+                        sink.write(shot.after)
+                stats.written += 1
+                now = time.perf_counter()
+                stats.age.add(now - shot.taken_s)
+                stats.times.add(now)
+                if on_frame:
+                    on_frame(stats)
+                if stats.written == max_frames or stop.is_set():
+                    break
+        finally:
+            stats.finished = time.perf_counter()
     return stats
 
 
-def _stage(name: str, work: Callable[[], None], output: _Link) -> threading.Thread:
+def shots(
+    source: Source,
+    upscale: Callable[[Frame], Frame] | Ahead,
+    stats: Stats,
+    *,
+    newest_wins: bool | None = None,
+    read_limit: int | None = None,
+    stop: threading.Event | None = None,
+    on_idle: Callable[[], None] | None = None,
+    release: Callable[[], None] | None = None,
+) -> Generator[Shot, None, None]:
+    """Frames before and after, as they are ready; ends the stages when it is closed.
+
+    Where the newest frame wins, upscaling begins with the frame that is newest when the consumer
+    has taken the last one: a slow consumer gets fresh frames, and none is upscaled for nothing.
+
+    Args:
+        read_limit: where no frame is dropped, do not read more than so many.
+    """
+    live = source.info.live if newest_wins is None else newest_wins
+    over = threading.Event()  # this run's own: set at its end, so that `stop` stays the caller's
+
+    def halted() -> bool:
+        return over.is_set() or (stop is not None and stop.is_set())
+
+    raw: Link[tuple[Frame, float]] = Link(halted, size=1 if live else QUEUE, newest_wins=live)
+    done: Link[Shot] = Link(halted, size=1 if live else QUEUE, newest_wins=False)
+
+    def read() -> None:
+        for frame in source:
+            raw.put((frame, frame.taken_s or time.perf_counter()))
+            stats.read += 1
+            if halted() or (not live and stats.read == read_limit):
+                return
+
+    def infer() -> None:
+        ahead = upscale if isinstance(upscale, Ahead) else OneByOne(upscale)
+        for shot in run_ahead(raw.items(), ahead, lambda: len(raw)):
+            stats.infer_s += shot.infer_s
+            stats.infer.add(shot.infer_s)
+            done.put(shot)
+            if live and not done.wait_room():
+                return
+
+    threads = [_stage("read", read, raw), _stage("infer", infer, done)]
+    try:
+        for shot in done.items(on_idle):
+            stats.dropped = raw.dropped
+            stats.depth = len(raw) + len(done)
+            stats.depth_max = max(stats.depth_max, stats.depth)
+            yield shot
+    finally:
+        over.set()
+        deadline = time.monotonic() + JOIN_S
+        if release:
+            release()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _stage(
+    name: str, work: Callable[[], None], output: Link[Shot] | Link[tuple[Frame, float]]
+) -> threading.Thread:
     """Start a thread that ends its output queue when it returns, with the error if it raised."""
 
     def run() -> None:
         try:
             work()
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            output.put(_End(error))
+            output.put(End(error))
         else:
-            output.put(_End())
+            output.put(End())
 
     thread = threading.Thread(target=run, name=f"edge-sr {name}", daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..closing import Closing
 from ..errors import MediaError
-from .capture import Capture, Device, device_name, open_capture, parse_device
+from .capture import Capture, Device, device_name, format_name, open_capture, parse_device
 from .frame import Color, Frame, Plane, StreamInfo
 from .libraries import load_cv2
 
@@ -24,7 +24,8 @@ TIME_BASE = Fraction(1, 1_000_000)
 # what OpenCV's conversion makes: BT.601, limited range, chroma taken at the top left pixel
 COLOR = Color(matrix=6, primaries=1, transfer=1, full_range=False, chroma_location=3)
 PAUSE_S = 0.01  # between attempts when the camera gives nothing
-CLOSE_S = 2.0  # how long a camera that hangs is waited for when it is closed
+STALL_S = 2.0  # without a picture after the first: the camera has stalled
+CLOSE_S = 1.0  # how long a camera that hangs is waited for when it is closed
 
 
 class Camera(Closing):
@@ -50,7 +51,8 @@ class Camera(Closing):
         Args:
             device: a number, or a path such as /dev/video0.
             width, height, fps: asked of the driver.
-            stall_s: no frame for so long is an error.
+            stall_s: no first frame for so long is an error; later ones may take two frame times,
+                at least 2 s, and never longer than this.
             opener: opens the device; tests bring their own.
 
         Raises:
@@ -82,6 +84,9 @@ class Camera(Closing):
             frames=None,
             live=True,
         )
+        self.given = self._given(f"{width}x{height} at {fps:g} fps")
+        patience = max(2 / float(self.info.frame_rate or 30), STALL_S)
+        self._stall_s = min(stall_s, patience)
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames until `close`.
@@ -96,7 +101,7 @@ class Camera(Closing):
                 yield self._to_frame(*taken)
 
     def close(self) -> None:
-        """Give the camera back; one that hangs is left to the system after two seconds."""
+        """Give the camera back; one that hangs is left to the system after a second."""
         self._stop.set()
         self._thread.join(CLOSE_S)
         if not self._thread.is_alive():
@@ -144,6 +149,15 @@ class Camera(Closing):
         found = self._capture.get(cv2.CAP_PROP_FPS)
         return Fraction(found).limit_denominator(1001) if 0.1 <= found <= 1000 else None
 
+    def _given(self, asked: str) -> str:
+        """What the driver gives, in words, and what it was asked for where that is another."""
+        rate = self.info.frame_rate
+        found = f"{self.info.width}x{self.info.height}"
+        found += f" at {float(rate):g} fps" if rate else ""
+        name = format_name(self._capture.get(load_cv2().CAP_PROP_FOURCC))
+        other = "" if found == asked else f" (asked for {asked})"
+        return f"{self.info.name}: gives {found}{f', {name}' if name else ''}{other}"
+
     def _to_frame(self, taken_ns: int, image: Bgr) -> Frame:
         rows, columns = (side & ~1 for side in image.shape[:2])
         if (columns, rows) != (self.info.width, self.info.height):
@@ -151,7 +165,7 @@ class Camera(Closing):
             raise MediaError(f"{self.info.name}: frame is {columns}x{rows}; the first was {first}")
         y, u, v = _to_yuv(image[:rows, :columns])
         self._last = max(self._last + 1, (taken_ns - self._start) // 1000)
-        return Frame(y, u, v, self._last, TIME_BASE, COLOR)
+        return Frame(y, u, v, self._last, TIME_BASE, COLOR, taken_s=taken_ns / 1e9)
 
 
 def _to_yuv(image: Bgr) -> tuple[Plane, Plane, Plane]:

@@ -16,6 +16,7 @@ from ..errors import MediaError
 from .libraries import load_cv2
 
 Device = int | str  # a number, or a path such as /dev/video0
+FORMATS = ("MJPG", "YUYV", "NV12")  # MJPG first: USB 2 carries 720p at 30 fps only compressed
 
 
 class Capture(Protocol):
@@ -40,8 +41,13 @@ def device_name(device: Device) -> str:
     return f"camera {device}"
 
 
-def open_capture(device: Device, width: int, height: int, fps: float) -> Capture:
-    """Open a camera and ask it for a size, a rate and compressed pictures; it may decide otherwise.
+def open_capture(
+    device: Device, width: int, height: int, fps: float, *, pixels: str = FORMATS[0]
+) -> Capture:
+    """Open a camera and ask it for a size, a rate and a format; it may decide otherwise.
+
+    Args:
+        pixels: one of FORMATS.
 
     Raises:
         MediaError: it cannot be opened; says which cameras there are.
@@ -54,13 +60,19 @@ def open_capture(device: Device, width: int, height: int, fps: float) -> Capture
         if not capture.isOpened():
             capture.release()
             raise MediaError(f"{device_name(device)}: cannot be opened; {diagnose(device)}")
-        # USB 2 carries 720p at 30 fps only as MJPEG; the order matters to some drivers
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        # the order matters to some drivers
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*pixels))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         capture.set(cv2.CAP_PROP_FPS, fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture  # type: ignore[no-any-return]
+
+
+def format_name(code: float) -> str:
+    """A FOURCC as OpenCV tells it: 1196444237.0 -> "MJPG"; "" where it is none."""
+    letters = bytes(int(code) >> shift & 255 for shift in (0, 8, 16, 24)) if code >= 0 else b""
+    return letters.decode() if letters.isalnum() else ""
 
 
 def diagnose(device: Device, folder: Path = Path("/dev")) -> str:

@@ -1,77 +1,151 @@
-"""The video stream of an output file: encoder settings, tags, and frames in the encoder's form."""
+"""The video stream of an output file: which encoder, its settings, and frames in its form."""
 
 from __future__ import annotations
 
+import platform
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from .frame import Color, Frame, StreamInfo
+from ..errors import MediaError
+from .frame import Color, Frame
 
-CODECS = ("libx264", "libx265")
+# what can be asked for -> the encoders that are tried, the device's own first
+FAMILIES = {
+    "h264": ("h264_nvenc", "h264_v4l2m2m", "libx264"),
+    "h265": ("hevc_nvenc", "hevc_v4l2m2m", "libx265"),
+}
+CODECS = (*FAMILIES, "libx264", "libx265", "h264_nvenc", "hevc_nvenc")
+BOARDS = "aarch64"  # where V4L2 encoders are worth a try; elsewhere that would open cameras
+PRESETS = {  # x264's and x265's -> NVENC's
+    "ultrafast": "p1", "superfast": "p1", "veryfast": "p2", "faster": "p3", "fast": "p4",
+    "medium": "p5", "slow": "p6", "slower": "p7", "veryslow": "p7",
+    "placebo": "p7",
+}  # fmt: skip
 LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 RANGES = {None: 0, False: 1, True: 2}  # FFmpeg's AVColorRange
 FALLBACK_RATE = Fraction(30)  # for the encoder's rate control where none is known
 
 
-def add_video_stream(
-    container: Any,
-    color: Color,
-    *,
-    time_base: Fraction,
-    source: StreamInfo,
-    size: tuple[int, int],
-    codec: str,
-    options: dict[str, str],
-) -> Any:
-    """Add a video encoder to an `av` output container.
+@dataclass(frozen=True)
+class EncoderPlan:
+    """Everything that makes two encoders of one kind write the same bytes for the same frames."""
 
-    Args:
-        size: columns and rows of the encoded picture, both even.
-        options: the encoder's own, such as crf and preset.
+    encoder: str  # FFmpeg's name of it
+    size: tuple[int, int]  # columns and rows, both even
+    time_base: Fraction
+    rate: Fraction | None
+    aspect: Fraction  # of one pixel
+    color: Color
+    crf: int  # 0 to 51
+    preset: str  # one of PRESETS
+
+    def options(self) -> dict[str, str]:
+        """The encoder's own options."""
+        found = {"chroma_sample_location": LOCATIONS[self.color.chroma_location]}
+        if self.encoder.startswith("lib"):
+            return found | {"crf": str(self.crf), "preset": self.preset}
+        if self.encoder.endswith("_nvenc"):
+            quality = {"rc": "vbr", "cq": str(self.crf), "b": "0"}
+            return found | quality | {"preset": PRESETS[self.preset]}
+        columns, rows = self.size  # V4L2 encoders know bit rates only
+        bits = 0.1 * columns * rows * float(self.rate or FALLBACK_RATE)
+        return found | {"b": str(round(bits * 2 ** ((23 - self.crf) / 6)))}
+
+    def apply(self, context: Any) -> None:
+        """Set an `av` codec context up, before it is opened."""
+        context.width, context.height = self.size
+        context.pix_fmt = "yuv420p"
+        context.time_base = self.time_base
+        context.framerate = self.rate or FALLBACK_RATE
+        context.sample_aspect_ratio = self.aspect
+        context.color_range = RANGES[self.color.full_range]
+        context.colorspace = self.color.matrix
+        context.color_primaries = self.color.primaries
+        context.color_trc = self.color.transfer
+
+    def add_to(self, container: Any) -> Any:
+        """Add the video stream to an `av` output container."""
+        stream = container.add_stream(
+            self.encoder, rate=self.rate or FALLBACK_RATE, options=self.options()
+        )
+        self.apply(stream.codec_context)
+        if self.encoder == "libx265" and container.format.name != "matroska":
+            stream.codec_context.codec_tag = "hvc1"  # the one that Apple's players take
+        return stream
+
+    def fresh(self, av: Any) -> Any:
+        """Another encoder, for the next frames of a stream that `add_to` has made."""
+        context = av.CodecContext.create(self.encoder, "w")
+        context.options = self.options()
+        self.apply(context)
+        context.flags |= av.codec.context.Flags.global_header
+        return context
+
+
+def pick_encoder(av: Any, codec: str, plan: EncoderPlan) -> str:
+    """The first encoder of a family that really encodes here; another name is taken as it is.
+
+    Raises:
+        MediaError: none does.
     """
-    location = LOCATIONS[color.chroma_location]
-    stream = container.add_stream(
-        codec,
-        rate=source.frame_rate or FALLBACK_RATE,
-        options={**options, "chroma_sample_location": location},
-    )
-    context = stream.codec_context
-    context.width, context.height = size
-    context.pix_fmt = "yuv420p"
-    context.time_base = time_base
-    context.sample_aspect_ratio = source.sample_aspect_ratio
-    context.color_range = RANGES[color.full_range]
-    context.colorspace = color.matrix
-    context.color_primaries = color.primaries
-    context.color_trc = color.transfer
-    if codec == "libx265" and container.format.name != "matroska":
-        context.codec_tag = "hvc1"  # the one that Apple's players take
-    return stream
+    if codec not in FAMILIES:
+        return codec
+    why = ""
+    for name in FAMILIES[codec]:
+        if "v4l2" in name and platform.machine() != BOARDS:
+            continue
+        why = try_encoder(av, replace(plan, encoder=name))
+        if not why:
+            return name
+    raise MediaError(f"{codec}: no encoder works here; the last one tried {why}")
+
+
+def try_encoder(av: Any, plan: EncoderPlan) -> str:
+    """Encode one black frame; returns why that cannot be done, "" if it can."""
+    if plan.encoder not in av.codecs_available:
+        return "is not in this FFmpeg"
+    try:
+        context = plan.fresh(av)
+        if plan.encoder == "libx265":
+            context.options = {**context.options, "x265-params": "log-level=none"}
+        picture = av.VideoFrame(*plan.size, "yuv420p")
+        for plane in picture.planes:
+            plane.update(bytes(plane.buffer_size))
+        picture.pts = 0
+        packets = [*context.encode(picture), *context.encode(None)]
+    except (av.FFmpegError, OSError, ValueError) as error:
+        return f"cannot be used ({getattr(error, 'strerror', None) or error})"
+    return "" if packets else "gave no data"
 
 
 def container_options(kind: str, time_base: Fraction) -> dict[str, str]:
-    """What keeps timestamps as they are; mp4 and mov get their index at the front, too."""
-    if kind == "matroska":
-        return {"avoid_negative_ts": "disabled"}  # it would move everything by the B-frames' delay
+    """What keeps timestamps as they are, and what was written playable when the power fails.
+
+    mp4 and mov are written in fragments of a second, which become a plain file at the end.
+    """
+    if kind == "matroska":  # FFmpeg would move everything by the B-frames' delay
+        return {"avoid_negative_ts": "disabled", "flush_packets": "1", "cluster_time_limit": "1000"}
     ticks = str(time_base.denominator)
     return {
-        "movflags": "+faststart",
+        "movflags": "+hybrid_fragmented+delay_moov",  # delayed: the times of B-frames stay exact
+        "frag_duration": "1000000",
+        "flush_packets": "1",
         "video_track_timescale": ticks,
         "movie_timescale": ticks,
     }
 
 
-def encoder_frame(av: Any, frame: Frame, stream: Any, pts: int) -> Any:
-    """A copy of `frame` as an `av` frame with the stream's size (cropped), tags and time base."""
-    context = stream.codec_context
-    width, height = context.width, context.height
-    picture = av.VideoFrame(width, height, "yuv420p")
+def encoder_frame(av: Any, frame: Frame, plan: EncoderPlan, pts: int) -> Any:
+    """A copy of `frame` as an `av` frame with the plan's size (cropped), tags and time base."""
+    picture = av.VideoFrame(*plan.size, "yuv420p")
     for plane, pixels in zip(picture.planes, (frame.y, frame.u, frame.v), strict=True):
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         rows[: plane.height, : plane.width] = pixels[: plane.height, : plane.width]
     picture.pts = pts
-    picture.time_base = context.time_base
-    picture.colorspace, picture.color_range = context.colorspace, context.color_range
+    picture.time_base = plan.time_base
+    picture.colorspace = plan.color.matrix
+    picture.color_range = RANGES[plan.color.full_range]
     return picture

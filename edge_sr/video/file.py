@@ -35,6 +35,7 @@ class VideoFile(Closing):
         self.damaged = 0  # packets that could not be decoded, and frames decoded with errors
         self._av = load_av()
         _check_readable(self.path)
+        self._bytes = self.path.stat().st_size
         try:
             self._container = self._av.open(str(self.path), metadata_errors="replace")
         except (self._av.FFmpegError, OSError, ValueError) as error:
@@ -81,6 +82,7 @@ class VideoFile(Closing):
             yield self._to_frame(first)
         for frame in self._decoded:
             yield self._to_frame(frame)
+        self._check_whole()
 
     def close(self) -> None:
         """Give the file back; frames already handed out stay valid."""
@@ -89,6 +91,18 @@ class VideoFile(Closing):
         except ValueError:  # another thread still decodes: the system takes the file back
             return
         self._container.close()
+
+    def _check_whole(self) -> None:
+        """A file that shrank while it was read has lost frames; one that was removed has not."""
+        try:
+            now = self.path.stat().st_size
+        except OSError:
+            return
+        if now < self._bytes:
+            raise MediaError(
+                f"{self.path}: was cut from {self._bytes:,} to {now:,} bytes while it was read; "
+                "is it still being copied or recorded?"
+            )
 
     def _video_stream(self) -> Any:
         for stream in self._container.streams.video:

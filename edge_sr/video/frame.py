@@ -39,6 +39,7 @@ class Frame:
     pts: int  # presentation time in units of time_base
     time_base: Fraction  # seconds per unit
     color: Color = Color()
+    taken_s: float | None = None  # when it was captured, on the clock of time.perf_counter
 
 
 @dataclass(frozen=True)

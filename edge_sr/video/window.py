@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import MediaError, MissingDependencyError
 from .color import yuv_to_rgb
@@ -45,7 +46,14 @@ class WindowSink:
         """
         if self.closed:
             return
-        pixels = np.ascontiguousarray(yuv_to_rgb(frame)[..., ::-1])
+        self.present(np.ascontiguousarray(yuv_to_rgb(frame)[..., ::-1]))
+
+    def present(self, pixels: NDArray[np.uint8]) -> int:
+        """Show BGR pixels and let the window live; returns the key that was pressed, 255 for none.
+
+        Raises:
+            MediaError: the window system refuses.
+        """
         try:
             if not self._open:
                 self._cv2.namedWindow(self.title, self._cv2.WINDOW_NORMAL)
@@ -58,6 +66,12 @@ class WindowSink:
             raise MediaError(f"window: cannot be shown ({error.err}); leave out --show") from error
         self.frames += 1
         self.closed = key in QUIT_KEYS or not visible
+        return int(key)
+
+    def idle(self) -> None:
+        """Let the window live while no frame comes."""
+        if self._open and not self.closed:
+            self.closed = self._cv2.waitKey(1) & 0xFF in QUIT_KEYS
 
     def finish(self, *, complete: bool = True) -> str:  # noqa: ARG002 - a window shows, keeps nothing
         """Close the window. Returns a line with the count."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ..errors import MediaError, UsageError
+from .chunks import CHUNK, ChunkedEncoder
 from .color import settle
 from .copy_streams import StreamCopier
-from .encoder import CODECS, add_video_stream, container_options, encoder_frame
-from .frame import Frame, StreamInfo
+from .encoder import CODECS, PRESETS, EncoderPlan, container_options, encoder_frame, pick_encoder
+from .frame import Color, Frame, StreamInfo
 from .libraries import load_av
 from .output import check_output, commit, discard, part_path
+from .unfinished import Unfinished, clear, partial_path
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
@@ -25,7 +28,8 @@ class VideoWriter:
     Frames keep their time: exactly in mp4 and mov, to the nearest millisecond in mkv, which has no
     finer clock. Colour tags and pixel shape are written as they came. Frames with an odd number of
     columns or rows lose the last one, which 4:2:0 H.264 and HEVC cannot hold; `notices` says so.
-    Everything is written to a hidden ``.part`` file that gets its name in `finish`.
+    Everything is written to a hidden ``.part`` file that gets its name in `finish`; what is in it
+    can be played even when the process is killed.
     """
 
     def __init__(
@@ -35,7 +39,7 @@ class VideoWriter:
         source: StreamInfo,
         copy_from: Path | None = None,
         force: bool = False,
-        codec: str = "libx264",
+        codec: str = "h264",
         crf: int = 18,
         preset: str = "veryfast",
     ) -> None:
@@ -45,12 +49,14 @@ class VideoWriter:
             source: where the frames come from: frame rate and pixel shape are taken from it.
             copy_from: the file whose audio and subtitles are copied.
             force: replace an existing file.
+            codec: "h264" or "h265" for the device's encoder where there is one, and libx264 or
+                libx265 elsewhere; or one of these by its name.
             crf: quality, 0 (lossless) to 51; 18 is visually transparent.
-            preset: x264's and x265's speed, "ultrafast" to "veryslow".
+            preset: the encoder's speed, "ultrafast" to "veryslow".
 
         Raises:
             MediaError: the output cannot be written there, or its name ends in something unknown.
-            UsageError: an unknown codec, or a crf out of range.
+            UsageError: an unknown codec or preset, or a crf out of range.
         """
         self.path = Path(path)
         self.notices: list[str] = []
@@ -60,7 +66,9 @@ class VideoWriter:
             found = self.path.suffix or "no ending"
             raise MediaError(f"{self.path}: found {found}; video is written to {known}")
         if codec not in CODECS:
-            raise UsageError(f"codec is {codec!r}; expected {' or '.join(CODECS)}")
+            raise UsageError(f"codec is {codec!r}; expected {', '.join(CODECS)}")
+        if preset not in PRESETS:
+            raise UsageError(f"preset is {preset!r}; expected {', '.join(PRESETS)}")
         if not 0 <= crf <= 51:
             raise UsageError(f"crf is {crf}; expected 0 (lossless) to 51")
         check_output(self.path, force=force, source=copy_from)
@@ -68,13 +76,31 @@ class VideoWriter:
         self._source = source
         self._copy_from = copy_from
         self._codec, self._crf, self._preset = codec, crf, preset
+        self.encoder = ""  # FFmpeg's name, once it was chosen
+        self._unfinished: Unfinished | None = None
         self._container: Any = None
-        self._stream: Any = None
+        self._video: ChunkedEncoder | None = None
+        self._plan: EncoderPlan | None = None
         self._copier: StreamCopier | None = None
         self._size = (0, 0)
         self._time_base = source.time_base
         self._first_pts = self._last_pts = 0
         self._over = False
+
+    def prepare(self, size: tuple[int, int]) -> str:
+        """Choose the encoder for frames of (columns, rows); returns its name.
+
+        Raises:
+            MediaError: none works here.
+        """
+        if not self.encoder:
+            plan = self._make_plan(size, Color(), self._source.time_base)
+            self.encoder = pick_encoder(self._av, self._codec, plan)
+        return self.encoder
+
+    def go_on(self, unfinished: Unfinished) -> None:
+        """Begin with the video of an earlier job; only the frames after it are written."""
+        self._unfinished = unfinished
 
     def write(self, frame: Frame) -> None:
         """Encode one frame and copy the audio that belongs before it.
@@ -97,7 +123,7 @@ class VideoWriter:
         if self._copier:
             self._copier.copy_until(pts * self._time_base)
         with self._wrapped("cannot be written"):
-            self._stream_write(encoder_frame(self._av, frame, self._stream, pts))
+            self._encode(frame, pts)
         self._first_pts = self._first_pts if self.frames else pts
         self._last_pts = pts
         self.frames += 1
@@ -118,7 +144,8 @@ class VideoWriter:
             raise MediaError(f"{self.path}: not written; no frame came")
         try:
             with self._wrapped("cannot be finished"):
-                self._stream_write(None)
+                if self._video:
+                    self._mux(self._video.finish())
                 last = self._last_pts * self._time_base
                 end = last + 1 / (self._source.frame_rate or Fraction(25))
                 if self._copier:
@@ -131,9 +158,11 @@ class VideoWriter:
         self._close()
         final = self.path
         if not complete:
-            final = self.path.with_name(f"{self.path.stem}.partial{self.path.suffix}")
+            final = partial_path(self.path)
         commit(self.path, final)
-        width, height = self._stream_size
+        if complete:
+            clear(self.path)
+        width, height = self._plan.size if self._plan else (0, 0)
         seconds = float(end - self._first_pts * self._time_base)
         return f"{final}: {width}x{height}, {seconds:.2f} s"
 
@@ -143,14 +172,32 @@ class VideoWriter:
             return ""
         self._close()
         discard(self.path)
+        if self._unfinished:
+            self._unfinished.restore()
+        else:
+            clear(self.path)
         return f"{self.path}: not written" if self.frames else ""
+
+    def _make_plan(self, size: tuple[int, int], color: Color, time_base: Fraction) -> EncoderPlan:
+        return EncoderPlan(
+            encoder=self.encoder,
+            size=(size[0] & ~1, size[1] & ~1),
+            time_base=time_base,
+            rate=self._source.frame_rate,
+            aspect=self._source.sample_aspect_ratio,
+            color=color,
+            crf=self._crf,
+            preset=self._preset,
+        )
 
     def _open(self, frame: Frame) -> None:
         height, width = frame.y.shape
         self._size = (width, height)
-        self._stream_size = (width & ~1, height & ~1)
-        if self._stream_size != self._size:
-            columns, rows = self._stream_size
+        self.prepare(self._size)
+        color = settle(frame.color, self._source.height, height)
+        self._plan = plan = self._make_plan(self._size, color, frame.time_base)
+        if plan.size != self._size:
+            columns, rows = plan.size
             self.notices.append(
                 f"{self.path}: {width}x{height} is written as {columns}x{rows}; "
                 "4:2:0 video has an even number of columns and rows"
@@ -164,21 +211,34 @@ class VideoWriter:
                 format=kind,
                 container_options=container_options(kind, frame.time_base),
             )
-            self._stream = add_video_stream(
-                self._container,
-                settle(frame.color, self._source.height, height),
-                time_base=frame.time_base,
-                source=self._source,
-                size=self._stream_size,
-                codec=self._codec,
-                options={"crf": str(self._crf), "preset": self._preset},
-            )
+            stream = plan.add_to(self._container)
             if self._copy_from is not None:
                 self._copier = StreamCopier(self._copy_from, self._container)
             self._container.start_encoding()
+            chunk = None if self._source.live else CHUNK
+            self._video = ChunkedEncoder(self._av, stream, plan, chunk=chunk)
+            if self._unfinished:
+                self._take_over(self._unfinished, stream)
 
-    def _stream_write(self, picture: Any) -> None:
-        for packet in self._stream.encode(picture):
+    def _take_over(self, unfinished: Unfinished, stream: Any) -> None:
+        """Copy the video of an earlier job, with the audio that belongs to it."""
+        times: list[int] = []
+        for packet in unfinished.packets():
+            at = packet.pts * packet.time_base
+            times.append(round(at / self._time_base))
+            if self._copier:
+                self._copier.copy_until(at)
+            packet.stream = stream
+            self._container.mux(packet)
+        self.frames = len(times)
+        self._first_pts, self._last_pts = min(times), max(times)
+
+    def _encode(self, frame: Frame, pts: int) -> None:
+        if self._video and self._plan:
+            self._mux(self._video.encode(encoder_frame(self._av, frame, self._plan, pts)))
+
+    def _mux(self, packets: Iterable[Any]) -> None:
+        for packet in packets:
             self._container.mux(packet)
 
     def _close(self) -> None:

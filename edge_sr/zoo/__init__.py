@@ -26,11 +26,11 @@ def find(
     """The file and the checked facts of a model.
 
     Args:
-        model: a path to an ``.onnx`` file, the name of a shipped model, or a family such as
-            ``edge-unet-s``, of which the smallest scale that reaches ``ratio`` is taken, or the
-            largest there is.
+        model: a path to an ``.onnx`` or ``.engine`` file, the name of a shipped model, or a family
+            such as ``edge-unet-s``, of which the smallest scale that reaches ``ratio`` is taken,
+            or the largest there is.
         precision: which file of a shipped model; a name that ends in one, as
-            ``edge-unet-s-x2.int8``, and an ``.onnx`` file say it themselves.
+            ``edge-unet-s-x2.int8``, and a file say it themselves.
 
     Raises:
         ModelFileError: no such model or file, none of this precision, or its sidecar does not fit.
@@ -39,7 +39,7 @@ def find(
     if precision not in PRECISIONS:
         raise UsageError(f"precision is {precision!r}; expected {', '.join(PRECISIONS)}")
     path = Path(model)
-    if path.suffix == ".onnx":
+    if path.suffix in (".onnx", ".engine"):
         return path, load_sidecar(path)
     if _precision_of(model) != "fp32":
         model, precision = Path(model).stem, _precision_of(model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bench.nodes import NodeTime, _medians, main, table
@@ -15,6 +17,17 @@ def test_a_shipped_model_is_profiled(
     assert "edge-unet-s-x2, 64x48" in out
     assert "| stem" in out
     assert "DepthToSpace" in out
+
+
+def test_the_profile_goes_between_its_marks(tmp_path: Path) -> None:
+    document = tmp_path / "models.md"
+    document.write_text("above\n<!-- nodes -->\n<!-- /nodes -->\nbelow\n")
+    options = ["--models", "edge-unet-s-x2", "--size", "64x48", "--runs", "2"]
+    assert main([*options, "--write", str(document)]) == 0
+    text = document.read_text()
+    assert text.startswith("above\n<!-- nodes -->\n2")
+    assert "| stem" in text
+    assert text.endswith("\n<!-- /nodes -->\nbelow\n")
 
 
 def test_the_warm_up_is_left_out_and_small_nodes_are_summed() -> None:

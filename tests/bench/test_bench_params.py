@@ -85,7 +85,7 @@ def test_fused_layers_and_int8_tensors(tmp_path: Path) -> None:
 def test_what_is_not_a_network_is_said_in_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "x.onnx"
     broken.write_bytes(b"not a protobuf at all")
-    with pytest.raises(ModelFileError, match=r"is not an ONNX file|holds no network"):
+    with pytest.raises(ModelFileError, match=r"x\.onnx: not an ONNX file"):
         count(broken, 64, 64)
     with pytest.raises(ModelFileError, match="cannot be read"):
         count(tmp_path / "missing.onnx", 64, 64)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.contenders import Contender
+from bench.contenders import Contender, count_contender
 from bench.floors import floor_sidecar
 from bench.latency import Latency, Plan, measure_latency
 from bench.memory import peak_mib
@@ -113,3 +113,41 @@ def test_memory_is_measured_in_a_child(monkeypatch) -> None:
     assert peak is None or 20 < peak < 2000
     with pytest.raises(BackendError, match="expected sides of 4 to 8192"):
         peak_mib(item, 2, 2, 1)
+
+
+def test_a_gpus_own_clock_is_read_where_the_backend_tells(
+    picture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench import floors
+
+    plain, calls = floors.FilterBackend.infer, iter(range(1000))
+
+    def infer(self: floors.FilterBackend, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        self.gpu_ms = 500.0 if next(calls) < QUICK.warmup else 2.5  # the warm-up does not count
+        return plain(self, frame)
+
+    monkeypatch.setattr(floors.FilterBackend, "infer", infer)
+    monkeypatch.setattr(floors.FilterBackend, "gpu_ms", 0.0, raising=False)
+    (latency,) = measure_latency(
+        [floor("bicubic")], picture, threads=1, plan=QUICK, keep_open=True
+    ).values()
+    assert isinstance(latency, Latency)
+    assert latency.gpu_p50_ms == 2.5
+
+
+def test_what_it_ran_on_is_told(picture: NDArray[np.uint8]) -> None:
+    (latency,) = measure_latency(
+        [floor("nearest")], picture, threads=1, plan=QUICK, keep_open=True
+    ).values()
+    assert isinstance(latency, Latency)
+    assert latency.gpu_p50_ms is None
+    assert latency.ran_on == "nearest: CPU, 1 thread"
+
+
+def test_an_engine_is_not_counted_as_a_graph() -> None:
+    path, card = zoo.find("edge-unet-s-x2")
+    engine = Contender(
+        kind="model", path="x.engine", file_bytes=1, sidecar=card, backend="tensorrt"
+    )
+    assert count_contender(engine, 1280, 720) is None
+    assert count_contender(replace(engine, path=str(path)), 64, 48) is not None

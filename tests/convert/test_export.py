@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +15,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from convert.export_onnx import export, main
+from convert import export_child
+from convert.export_onnx import export, export_here, main
 from edge_sr import Upscaler
 from edge_sr.errors import ModelFileError
 from edge_sr.sidecar import load_sidecar, sha256_of
@@ -26,7 +29,7 @@ def exported(tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("onnx")
     paths = {name: folder / f"{path.stem}.onnx" for name, path in tiny.items()}
     for name, path in paths.items():
-        export(tiny[name], path)
+        export_here(tiny[name], path)
     return paths
 
 
@@ -101,8 +104,8 @@ def test_a_fixed_size_needs_no_padding_where_it_fits(
     tiny: dict[str, Path], exported: dict[str, Path], tmp_path: Path
 ) -> None:
     even, odd = tmp_path / "even.onnx", tmp_path / "odd.onnx"
-    sidecar = export(tiny["2"], even, size=(40, 64))
-    export(tiny["2"], odd, size=(41, 63))
+    sidecar = export_here(tiny["2"], even, size=(40, 64))
+    export_here(tiny["2"], odd, size=(41, 63))
     assert (sidecar.width, sidecar.height) == (64, 40)
     assert (sidecar.output_width, sidecar.output_height) == (128, 80)
     names = {node.name for node in onnx.load(even).graph.node}
@@ -126,7 +129,7 @@ def test_a_strangers_rgb_model_in_0_to_1_runs_through_the_python_api(tmp_path: P
         name="hers",
     )
     model.save(tmp_path / "hers.keras")
-    sidecar = export(tmp_path / "hers.keras", tmp_path / "hers.onnx", value_range="0..1")
+    sidecar = export_here(tmp_path / "hers.keras", tmp_path / "hers.onnx", value_range="0..1")
     assert (sidecar.color, sidecar.scale, sidecar.architecture) == ("rgb", "2", "hers")
     image = np.random.default_rng(4).integers(0, 256, (21, 34, 3), dtype=np.uint8)
     expected = np.clip(np.rint(np.asarray(model(image[None] / np.float32(255)))[0] * 255), 0, 255)
@@ -185,13 +188,18 @@ def empty_archive(path: Path) -> None:
     ],
 )
 def test_what_cannot_be_exported_is_one_clear_line(
-    make: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make: object,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source, output = tmp_path / "in.keras", tmp_path / "out.onnx"
     make(source)  # type: ignore[operator]
     with pytest.raises(ModelFileError, match=message) as error:
-        export(source, output)
+        export_here(source, output)
     assert "\n" not in str(error.value)
+    monkeypatch.setattr("convert.export_onnx.export", export_here)
     assert main(["--model", str(source), "--output", str(output)]) == 1
     assert "Traceback" not in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} <= {"in.keras"}
@@ -201,7 +209,7 @@ def test_h5_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "old.h5"
     path.write_bytes(b"\x89HDF\r\n")
     with pytest.raises(ModelFileError, match=r"\.h5, SavedModel and pickles are refused"):
-        export(path, tmp_path / "out.onnx")
+        export_here(path, tmp_path / "out.onnx")
 
 
 def test_an_output_is_not_replaced_without_force(tiny: dict[str, Path], tmp_path: Path) -> None:
@@ -224,5 +232,64 @@ def test_a_file_that_is_not_keras_function_is_refused(
 
     monkeypatch.setattr(from_keras, "reference", shifted)
     with pytest.raises(ModelFileError, match=r"differs from Keras on .*Nothing was written"):
-        export(tiny["2"], tmp_path / "x.onnx")
+        export_here(tiny["2"], tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tensorflow_runs_in_a_child_only(tiny: dict[str, Path], tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from convert.export_onnx import export; "
+        "card = export(Path(sys.argv[1]), Path(sys.argv[2]), size=(40, 64)); "
+        "print(card.width, card.height, card.output_width, 'keras' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code, str(tiny["2"]), str(tmp_path / "x.onnx")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["64", "40", "128", "False"], done.stderr
+
+
+def test_what_the_child_refuses_is_said_in_its_words(tmp_path: Path) -> None:
+    source = tmp_path / "in.keras"
+    empty_archive(source)
+    with pytest.raises(ModelFileError, match=r"in\.keras: Keras refuses to open it safely"):
+        export(source, tmp_path / "out.onnx")
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [("import os; os.abort()", "ended with SIGABRT"), ("import sys; sys.exit(3)", "ended with 3")],
+)
+def test_a_crash_while_reading_is_one_line(
+    start: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_child, "START", start)
+    with pytest.raises(ModelFileError, match=rf"in\.keras: the process that read it {told}"):
+        export(tmp_path / "in.keras", tmp_path / "out.onnx")
+
+
+def test_a_child_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_child, "START", "import time; time.sleep(60)")
+    monkeypatch.setattr(export_child, "LIMIT", 0.5)
+    with pytest.raises(ModelFileError, match=r"in\.keras: the export was stopped"):
+        export(tmp_path / "in.keras", tmp_path / "out.onnx")
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "in.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(3 << 20))
+    monkeypatch.setattr("training.open_model.LARGEST", 2 << 20)
+    with pytest.raises(ModelFileError, match="it unpacks to 3 MiB; expected at most 2"):
+        export_here(path, tmp_path / "out.onnx")
+
+
+@pytest.mark.parametrize("name", ["Lambda", "TFSMLayer", "keras>TFSMLayer"])
+def test_layers_that_run_code_are_refused_before_keras_sees_them(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.keras"
+    inner = {"module": "keras.layers", "class_name": name, "config": {"filepath": "/evil"}}
+    config = {"class_name": "Functional", "config": {"layers": [{"config": {"layer": inner}}]}}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    with pytest.raises(ModelFileError, match=rf"it holds {name.rpartition('>')[2]}, which can run"):
+        export_here(path, tmp_path / "out.onnx")

@@ -12,7 +12,7 @@ from edge_sr import zoo
 from edge_sr.backend import Backend, open_backend
 from edge_sr.backend.nearest import NearestBackend
 from edge_sr.backend.onnx_runtime import precision_entries
-from edge_sr.errors import BackendError, FrameError, UsageError
+from edge_sr.errors import BackendError, FrameError, ModelFileError, UsageError
 from edge_sr.sidecar import Sidecar
 
 PATH, SIDECAR = zoo.find("edge-unet-s-x2")
@@ -81,12 +81,17 @@ def test_views_of_a_decoders_rows_are_taken(backend: Backend) -> None:
 def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.onnx"
     path.write_bytes(b"hello")
+    with pytest.raises(ModelFileError, match=r"x\.onnx: not an ONNX file"):
+        open_backend(path, SIDECAR)
+    path.write_bytes(b"\x08\x07")  # a version, and no network
     with pytest.raises(BackendError, match=r"x\.onnx: ONNX Runtime cannot open it"):
         open_backend(path, SIDECAR)
 
 
 def test_an_unknown_backend_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match="backend is 'cuda'; expected auto, onnxruntime, nearest"):
+    with pytest.raises(
+        UsageError, match="backend is 'cuda'; expected auto, onnxruntime, tensorrt, nearest"
+    ):
         open_backend(PATH, SIDECAR, backend="cuda")
 
 

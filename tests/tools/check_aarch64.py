@@ -17,7 +17,7 @@ else:
     import tomli as tomllib
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
-EXTRAS = ("cpu", "jetson")
+EXTRAS = ("cpu", "jetson", "build")
 # JetPack 6 and JetPack 7, and the glibc of their Ubuntu
 DEVICES = (("3.10", "manylinux_2_35"), ("3.12", "manylinux_2_39"))
 OLDER = ("manylinux_2_34", "manylinux_2_31", "manylinux_2_28", "manylinux_2_27", "manylinux_2_24")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,6 +43,46 @@ def photos(tmp_path: Path) -> Path:
     for index in range(6):
         rgb = make_picture(72 + 4 * index, 96, seed=index)
         Image.fromarray(rgb).save(folder / f"photo{index}.png")
+    return folder
+
+
+def write_clip(
+    path: Path,
+    rows: int,
+    columns: int,
+    *,
+    frames: int = 20,
+    seed: int = 0,
+    rate: int = 25,
+    shift: int = 0,
+) -> Path:
+    """An H.264 clip of a picture that moves by 8 pixels of a 192x256 window a frame."""
+    scene = make_picture(192, 256 + 8 * (frames + shift), 1, seed=seed)[..., 0]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=rate, options={"crf": "12", "preset": "veryfast"})
+        stream.height, stream.width, stream.pix_fmt = rows, columns, "yuv420p"
+        for index in range(frames):
+            left = 8 * (index + shift)
+            window = Image.fromarray(scene[:, left : left + 256])
+            planes = np.full((rows * 3 // 2, columns), 128, np.uint8)
+            planes[:rows] = window.resize((columns, rows), Image.Resampling.BICUBIC)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts = index
+            for packet in stream.encode(frame):
+                out.mux(packet)
+        for packet in stream.encode():
+            out.mux(packet)
+    return path
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """A folder of three scenes, each as a clip of 96 and one of 144 rows."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for seed, scene in enumerate(("bridge", "cat", "square")):
+        write_clip(folder / f"{scene}_96p.mp4", 96, 128, seed=seed)
+        write_clip(folder / f"{scene}_144p.mp4", 144, 192, seed=seed)
     return folder
 
 

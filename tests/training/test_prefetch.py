@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from training.prefetch import ahead
+from training.prefetch import Wait, ahead
 
 
 def test_order_and_end():
@@ -49,3 +49,21 @@ def test_closing_ends_the_thread():
     with closing(ahead(endless(), threading.Event(), depth=2)) as found:
         assert next(found) == 1
     assert "ahead" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_waiting_is_told_from_working(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("training.prefetch.time.perf_counter", lambda: clock[0])
+
+    def items():
+        for number in range(2):
+            clock[0] += 3
+            yield number
+
+    wait = Wait()
+    for _ in wait.over(items()):
+        clock[0] += 1
+    assert wait.share() == pytest.approx(6 / 8)
+    wait.restart()
+    clock[0] += 5
+    assert wait.share() == 0

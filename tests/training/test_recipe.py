@@ -56,6 +56,8 @@ def test_steps_can_be_replaced(tiny_recipe):
         ("batch = 0", "batch is 0; expected at least 1"),
         ("learning_rate = -1", "learning_rate is -1; expected more than 0"),
         ("learning_rate = nan", "learning_rate is nan; expected more than 0"),
+        ("loss = 'l3'", "loss is 'l3'; expected l1 or charbonnier"),
+        ("teacher_weight = 2", "teacher_weight is 2; expected 0..1"),
         ("gain_chance = 2", "gain_chance is 2; expected 0..1"),
         ("steps = ", "not TOML"),
     ],
@@ -97,6 +99,8 @@ def test_the_digest_is_what_running_jobs_have():
     known = "d4247b36de9b587259fb252d60bd32ee0a280f51016a3b3610739686fc8a5971"
     assert Recipe("edge-unet-s-x2").digest() == known
     assert Recipe("edge-unet-s-x2", steps=1).digest() != known
+    for later in ({"loss": "charbonnier"}, {"teacher": "x.keras"}, {"degrade": {"chance": 1}}):
+        assert Recipe("edge-unet-s-x2", **later).digest() != known
 
 
 def test_the_learning_rate_warms_up_and_falls():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import av
 import pytest
 from clips import frame, info
 
@@ -45,11 +46,18 @@ def test_bytes_that_a_box_claims_beyond_the_end(tmp_path: Path, data: bytes, mis
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.99])
 def test_a_cut_off_film_with_its_index_in_front_is_refused(tmp_path: Path, share: float) -> None:
-    whole = tmp_path / "whole.mp4"
-    writer = VideoWriter(whole, source=info())
+    ours, whole = tmp_path / "ours.mp4", tmp_path / "whole.mp4"
+    writer = VideoWriter(ours, source=info())
     for number in range(10):
         writer.write(frame(number))
     writer.finish()
+    index_first = {"movflags": "+faststart"}
+    with av.open(str(ours)) as read, av.open(str(whole), "w", container_options=index_first) as out:
+        stream = out.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
     data = whole.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     cut = tmp_path / "cut.mp4"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -265,3 +266,28 @@ def test_truncated_files_end_or_raise_our_error(tmp_path: Path) -> None:
             counts.append(0)
     assert counts[0] == 0
     assert 0 < counts[-1] <= 10
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "x.mkv", pts=range(40))
+    with VideoFile(path) as source:
+        frames = iter(source)
+        next(frames)
+        os.truncate(path, path.stat().st_size - 1)
+        with pytest.raises(MediaError, match=r"x\.mkv: was cut from"):
+            list(frames)
+
+
+def test_a_file_that_is_removed_while_it_is_read_is_read_to_its_end(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "x.mkv", pts=range(40))
+    with VideoFile(path) as source:
+        frames = iter(source)
+        next(frames)
+        path.unlink()
+        assert sum(1 for _ in frames) == 39
+
+
+def test_the_alpha_of_a_film_is_dropped(tmp_path: Path) -> None:
+    clear = make_clip(tmp_path / "a.mkv", **LOSSLESS, pix_fmt="yuva420p")
+    plain = make_clip(tmp_path / "b.mkv", **LOSSLESS)
+    assert np.array_equal(read(clear)[3].y, read(plain)[3].y)

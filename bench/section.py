@@ -1,0 +1,29 @@
+"""A part of a Markdown file that a command writes: what lies between two marks is replaced."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge_sr.errors import MediaError, UsageError
+
+
+def replace_section(path: Path, name: str, text: str) -> None:
+    """Put ``text`` between ``<!-- NAME -->`` and ``<!-- /NAME -->``; whole or not at all.
+
+    Raises:
+        UsageError: the file has no such pair of marks.
+        MediaError: it cannot be read or written.
+    """
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    part = path.with_name(path.name + ".part")
+    try:
+        before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise UsageError(f"{path}: has no {begin} … {end}; put the two lines where it belongs")
+        part.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")
+        os.replace(part, path)
+    except (OSError, UnicodeDecodeError) as error:
+        part.unlink(missing_ok=True)
+        raise MediaError(f"{path}: cannot be written ({error})") from error

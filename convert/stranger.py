@@ -1,0 +1,43 @@
+"""A network that was not exported by edge-sr, given edge-sr's ends: uint8 frames in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onnx import compose
+
+from calibration.network import load_network, opset_of
+from edge_sr.sidecar import Sidecar
+
+from .ends import attach_ends
+from .write import write_model
+
+
+def adopt(source: Path, output: Path, *, value_range: str = "auto") -> Sidecar:
+    """Write a float NCHW network as a model file with its sidecar.
+
+    Args:
+        value_range: what black..white is to the network: "0..1", "0..255", or "auto" to find out.
+
+    Raises:
+        ModelFileError: it is no image-to-image network, or cannot be converted or written.
+    """
+    network = load_network(source, value_range=value_range)
+    core = compose.add_prefix(network.model, "net/")
+    wrapped = attach_ends(
+        core,
+        channels=network.ends.channels,
+        scale=network.ends.scale,
+        multiple=1,
+        size=network.ends.size,
+        value_range=(network.ends.white, 0.0),
+        opset=opset_of(core),
+    )
+    return write_model(
+        output,
+        wrapped,
+        network,
+        precision="fp32",
+        quality={},
+        conversion={"ends": "added", "white": network.ends.white},
+    )

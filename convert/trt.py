@@ -1,0 +1,65 @@
+"""The TensorRT of this process, under one name: ``from convert import trt``, ``trt.Builder(...)``.
+
+TensorRT 10, 11 and TensorRT-RTX share one interface. `use` chooses which of them the name stands
+for; mypy reads it as TensorRT 10.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from edge_sr.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from tensorrt import *  # noqa: F403
+
+INSTALL = {
+    "tensorrt": "on a Jetson it comes with JetPack (python3-libnvinfer, in a venv made with "
+    "--system-site-packages); elsewhere pip install 'edge-sr[tensorrt]'",
+    "tensorrt-rtx": "pip install 'edge-sr[rtx]'",
+}
+
+_chosen: list[ModuleType] = []
+
+
+def use(flavour: str) -> None:
+    """Let this process's TensorRT be ``flavour``: "tensorrt" or "tensorrt-rtx".
+
+    Raises:
+        MissingDependencyError: it is not installed, or cannot be loaded.
+    """
+    _chosen[:] = [load(flavour)]
+
+
+def load(flavour: str) -> ModuleType:
+    """Import one flavour.
+
+    Raises:
+        MissingDependencyError: it is not installed, or cannot be loaded.
+    """
+    try:
+        if flavour == "tensorrt-rtx":
+            import tensorrt_rtx as module
+        else:
+            import tensorrt as module
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(f"{flavour} is not installed: {INSTALL[flavour]}") from error
+    except (ImportError, OSError) as error:  # its libraries are missing or of another version
+        reason = str(error).strip().splitlines()[0]
+        raise MissingDependencyError(
+            f"{flavour} is installed but cannot be loaded ({reason}): {INSTALL[flavour]}"
+        ) from error
+    if not hasattr(module, "Builder"):  # type stubs alone, or the runtime without the builder
+        raise MissingDependencyError(
+            f"{flavour} is installed without its builder: {INSTALL[flavour]}"
+        )
+    return module  # type: ignore[no-any-return]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if not _chosen:
+            raise AttributeError(f"no TensorRT was chosen yet: trt.use(...) before trt.{name}")
+        return getattr(_chosen[0], name)

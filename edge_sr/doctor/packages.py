@@ -1,0 +1,121 @@
+"""Python packages: the ones the default path needs, and the ones that bring more."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+from .line import Line, install_command, version_of
+
+IMPORT_S = 60.0
+# module, distributions that may bring it, extra, what it is for
+NEEDED: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
+    ("numpy", ("numpy",), "cpu", "everything"),
+    ("onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "cpu", "inference on the CPU"),
+    ("av", ("av",), "cpu", "video files and network streams"),
+    ("cv2", ("opencv-python-headless", "opencv-python"), "cpu", "resizing, cameras, windows"),
+    ("PIL", ("pillow",), "cpu", "image files"),
+    ("tqdm", ("tqdm",), "cpu", "progress"),
+)
+OPTIONAL: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
+    ("starlette", ("starlette",), "serve", "the browser page, --serve"),
+    ("uvicorn", ("uvicorn",), "serve", "the browser page, --serve"),
+    ("psutil", ("psutil",), "serve", "load and temperatures on the page"),
+    ("pynvml", ("nvidia-ml-py",), "serve", "a GPU's load and power on the page"),
+    ("pyvirtualcam", ("pyvirtualcam",), "virtual-camera", "--virtual-camera"),
+)
+TENSORRT: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("tensorrt", ("tensorrt", "tensorrt-cu12", "tensorrt-cu13"), "TensorRT"),
+    ("tensorrt_rtx", ("tensorrt-rtx-cu12", "tensorrt-rtx"), "TensorRT-RTX"),
+    ("tensorrt_lean", ("tensorrt-lean", "tensorrt-lean-cu12"), "TensorRT lean runtime"),
+)
+BINDINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("cuda", ("cuda-bindings", "cuda-python"), "CUDA through cuda-python"),
+    ("pycuda", ("pycuda",), "CUDA through pycuda"),
+)
+
+
+def lines(root: Path = Path("/")) -> list[Line]:
+    """One line per package; the needed ones are really imported."""
+    gpu = (root / "proc/driver/nvidia/version").is_file()
+    jetson = (root / "etc/nv_tegra_release").is_file()
+    found = [_needed(*row) for row in NEEDED]
+    found += [_optional(*row) for row in OPTIONAL]
+    for module, names, what in TENSORRT:
+        wanted = module == ("tensorrt" if jetson else "tensorrt_rtx")
+        advice = "sudo apt-get install -y python3-libnvinfer" if jetson else install_command("rtx")
+        found.append(_gpu_package(module, names, what, advice if wanted else "", gpu or jetson))
+    for module, names, what in BINDINGS:
+        wanted = module == "cuda"
+        advice = install_command("jetson" if jetson else "rtx") if wanted else ""
+        found.append(_gpu_package(module, names, what, advice, gpu or jetson))
+    return found
+
+
+def _needed(module: str, names: tuple[str, ...], extra: str, what: str) -> Line:
+    advice = install_command(extra)
+    try:
+        loaded = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            found = f"needs {error.name}, which is missing"
+            return Line("packages", module, "broken", found, advice)
+        return Line("packages", module, "broken", f"missing; for {what}", advice)
+    except ImportError as error:
+        library = str(error).partition("\n")[0]
+        if module == "cv2" and "libGL" in library:
+            advice = "sudo apt-get install -y libgl1 libglib2.0-0"
+        return Line("packages", module, "broken", f"does not load: {library}", advice)
+    version = version_of(*names) or getattr(loaded, "__version__", "installed")
+    return Line("packages", module, "ok", str(version))
+
+
+def _optional(module: str, names: tuple[str, ...], extra: str, what: str) -> Line:
+    if not _is_installed(module):
+        return Line("packages", module, "gap", f"missing; for {what}", install_command(extra))
+    return Line("packages", module, "ok", version_of(*names) or "installed")
+
+
+def _gpu_package(module: str, names: tuple[str, ...], what: str, advice: str, gpu: bool) -> Line:
+    """Found, or missing: a gap only where there is a GPU that could use it."""
+    if _is_installed(module):
+        version = version_of(*names) or "installed"
+        why = _import_in_child(module)
+        if why and gpu:
+            return Line("packages", module, "gap", f"{version}, does not load: {why}", advice)
+        state = "note" if why or not gpu else "ok"
+        loads = f"does not load here: {why}" if why else what
+        return Line("packages", module, state, f"{version}; {loads}")
+    if gpu and advice:
+        return Line("packages", module, "gap", f"missing; for {what}", advice)
+    return Line("packages", module, "note", "not installed" if gpu else "not installed; no GPU")
+
+
+def _import_in_child(module: str) -> str:
+    """Why a package cannot be imported, "" if it can; in a process of its own, as it may crash."""
+    name = "cuda.bindings.runtime" if module == "cuda" else module
+    command = [sys.executable, "-c", f"import importlib; importlib.import_module({name!r})"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=IMPORT_S
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {IMPORT_S:g} s"
+    if done.returncode < 0:
+        return f"the process died of signal {-done.returncode}"
+    words = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return words[-1][:200] if done.returncode else ""
+
+
+def _is_installed(module: str) -> bool:
+    """Whether there is code to import; type stubs and left-over folders do not count."""
+    spec = importlib.util.find_spec(module)
+    if spec is None:
+        return False
+    if spec.origin is not None:
+        return True
+    places = list(spec.submodule_search_locations or [])  # a namespace, as NVIDIA's "cuda" is
+    return any(found.suffix != ".pyi" for place in places for found in Path(place).glob("*/*"))

@@ -1,0 +1,127 @@
+"""Load, memory, temperature and power of the device, as far as it tells."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+FRESH_S = 1.0  # a reading is used for so long
+
+
+class DeviceMeter:
+    """Reads the machine at most once a second; what it does not tell is left out."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        """Find what can be asked.
+
+        Args:
+            root: where /sys is looked for.
+        """
+        self._root = root
+        self._lock = threading.Lock()
+        self._psutil = _optional("psutil")
+        self._nvml = _nvml()
+        self._read_at = 0.0
+        self._found: dict[str, float | str] = {}
+
+    def read(self) -> dict[str, float | str]:
+        """Names with units, such as ``cpu_percent`` and ``gpu_temperature_c``, and their values."""
+        with self._lock:
+            if time.monotonic() - self._read_at > FRESH_S:
+                self._found = {**self._system(), **self._board(), **self._gpu()}
+                self._read_at = time.monotonic()
+            return dict(self._found)
+
+    def _system(self) -> dict[str, float | str]:
+        if self._psutil is None:
+            return {}
+        memory = self._psutil.virtual_memory()
+        own = self._psutil.Process()
+        return {
+            "cpu_percent": self._psutil.cpu_percent(),
+            "memory_percent": memory.percent,
+            "process_memory_mb": round(own.memory_info().rss / 1e6, 1),
+            "process_threads": own.num_threads(),
+        }
+
+    def _board(self) -> dict[str, float | str]:
+        """What the kernel shows: temperatures everywhere; load and power on a Jetson."""
+        found: dict[str, float | str] = {}
+        for zone in sorted((self._root / "sys/class/thermal").glob("thermal_zone*")):
+            name, value = _text(zone / "type"), _number(zone / "temp")
+            if name and value is not None and value > 0:
+                key = name.lower().removesuffix("-thermal").removesuffix("-therm")
+                found[f"{key.replace('-', '_').replace(' ', '_')}_temperature_c"] = value / 1000
+        for path in ("sys/devices/gpu.0/load", "sys/devices/platform/gpu.0/load"):
+            load = _number(self._root / path)
+            if load is not None:
+                found["gpu_percent"] = load / 10
+        for hwmon in sorted((self._root / "sys/class/hwmon").glob("hwmon*")):
+            if _text(hwmon / "name") != "ina3221":
+                continue
+            for label in sorted(hwmon.glob("in*_label")):
+                index = label.name[2:-6]
+                volts = _number(hwmon / f"in{index}_input")
+                amperes = _number(hwmon / f"curr{index}_input")
+                if volts is not None and amperes is not None:
+                    name = (_text(label) or index).lower().replace(" ", "_")
+                    found[f"{name}_power_w"] = round(volts * amperes / 1e6, 2)
+        return found
+
+    def _gpu(self) -> dict[str, float | str]:
+        """An NVIDIA card through its driver."""
+        if self._nvml is None:
+            return {}
+        nvml, card = self._nvml
+        try:
+            rates, memory = (
+                nvml.nvmlDeviceGetUtilizationRates(card),
+                nvml.nvmlDeviceGetMemoryInfo(card),
+            )
+            found: dict[str, float | str] = {
+                "gpu_percent": float(rates.gpu),
+                "gpu_memory_percent": round(100 * memory.used / memory.total, 1),
+                "gpu_temperature_c": float(nvml.nvmlDeviceGetTemperature(card, 0)),
+                "gpu_power_w": round(nvml.nvmlDeviceGetPowerUsage(card) / 1000, 1),
+            }
+            reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card)
+            found["throttled"] = "yes" if reasons & ~1 else "no"  # 1: idle
+        except nvml.NVMLError:
+            return {}
+        return found
+
+
+def _optional(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def _nvml() -> tuple[Any, Any] | None:
+    """NVML and its first card, where the driver and the package are here."""
+    nvml = _optional("pynvml")
+    if nvml is None:
+        return None
+    try:
+        nvml.nvmlInit()
+        return nvml, nvml.nvmlDeviceGetHandleByIndex(0)
+    except nvml.NVMLError:
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(_text(path))
+    except ValueError:
+        return None

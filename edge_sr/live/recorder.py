@@ -1,0 +1,82 @@
+"""Recording that is switched on and off while the run goes on."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from ..video.frame import Frame, StreamInfo
+from ..video.writer import VideoWriter
+from .mailbox import Mailbox
+from .snapshot import free_stem
+
+WAITING = 8  # frames that may wait for the encoder before one is dropped
+
+
+class Recorder:
+    """Writes ``edge-sr-TIME.mp4`` while it is on; `start` and `stop` from any thread."""
+
+    def __init__(self, folder: Path, *, source: StreamInfo) -> None:
+        self._folder, self._source = folder, source
+        self._lock = threading.Lock()
+        self._file: Mailbox | None = None
+        self._path: Path | None = None
+        self.frames = 0
+        self.lines: list[str] = []  # what was recorded, for the end of the run
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is being written; None while it is off."""
+        return self._path
+
+    def start(self) -> Path:
+        """Begin a new file, unless one is being written; returns its path.
+
+        Raises:
+            MediaError: nothing can be written there.
+        """
+        with self._lock:
+            if self._path is None:
+                path = self._folder / f"{free_stem(self._folder, ('.mp4',))}.mp4"
+                writer = VideoWriter(path, source=self._source)
+                self._file, self._path, self.frames = Mailbox(writer, size=WAITING), path, 0
+            return self._path
+
+    def stop(self) -> str:
+        """End the file; returns a line that says what it is, "" if there is none.
+
+        Raises:
+            MediaError: it cannot be finished.
+        """
+        with self._lock:
+            file, self._file, self._path = self._file, None, None
+        if file is None:
+            return ""
+        if not self.frames:
+            file.abort()
+            return ""
+        try:
+            line = f"{file.finish()}{', frames left out' if file.dropped else ''}"
+        except BaseException:
+            file.abort()
+            raise
+        self.lines.append(line)
+        return line
+
+    def write(self, frame: Frame) -> None:
+        """Record one frame if it is on."""
+        with self._lock:
+            if self._file is not None:
+                self._file.write(frame)
+                self.frames += 1
+
+    def finish(self, *, complete: bool = True) -> str:  # noqa: ARG002 - a recording is what it is
+        """End the file that is being written."""
+        self.stop()
+        return "\n".join(self.lines)
+
+    def abort(self) -> str:
+        """Remove the file that is being written."""
+        with self._lock:
+            file, self._file, self._path = self._file, None, None
+        return file.abort() if file is not None else ""

@@ -1,0 +1,233 @@
+"""One video job: a source, a model, any number of sinks, and a clean end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import MediaError, UsageError
+from ..progress import frame_progress, say
+from ..upscaler import Upscaler
+from ..video.frame import Sink, Source
+from ..video.writer import VideoWriter
+from .compare import View
+from .desk import Desk
+from .model_switch import ModelSwitch
+from .notify import Notifier
+from .pipeline import Stats, run_pipeline
+from .recorder import Recorder
+from .resume import Skipping, begin, check_resume
+from .signals import catch_signals
+from .sources import Paced, is_live_address, open_source
+
+if TYPE_CHECKING:
+    from ..run import Job
+
+
+def run_video(job: Job) -> int:
+    """Do the job. Returns the exit code: 0, or 130/143 when a signal ended it early.
+
+    Raises:
+        EdgeSRError: anything that cannot be read, run or written.
+    """
+    from ..run import open_upscaler
+
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(_open(job))
+        info = source.info
+        check_resume(job, source)
+        sinks = output_sinks(job, source)
+        upscaler, size = open_upscaler(job, info.width, info.height)
+        kept = 0
+        if sinks and isinstance(sinks[0], VideoWriter) and not info.live and job.input != "-":
+            kept = begin(job, sinks[0], upscaler, size)
+            source = Skipping(source, kept) if kept else source
+
+        def opener(name: str) -> Upscaler:
+            return Upscaler.open(
+                name,
+                size=(info.width, info.height),
+                backend=job.backend,
+                threads=job.threads,
+                tile=job.tile,
+            )
+
+        deadline_s = job.deadline_ms / 1000 if job.deadline_ms else None
+        switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s, say=say)
+        stack.enter_context(switch)
+        recorder = Recorder(Path(job.save_to), source=info)
+        view = View(mode=job.compare or "after", overlay=job.overlay)
+        desk = Desk(
+            source=source,
+            size=size,
+            switch=switch,
+            recorder=recorder,
+            folder=Path(job.save_to),
+            view=view,
+        )
+        wanted = [*sinks, *_screens(job, stack, desk, info.name, anything=bool(sinks))]
+        return _run(job, source, desk, wanted, kept)
+
+
+def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) -> int:
+    """The pipeline, its progress, and the end of every sink; `kept` frames are there already."""
+    sinks: list[Sink] = [*wanted, desk, desk.recorder]
+    stop, notifier, info = threading.Event(), Notifier(), source.info
+    said: set[str] = set()
+    try:
+        with catch_signals(stop) as caught, frame_progress(info, job.max_frames, kept) as show:
+
+            def on_frame(stats: Stats) -> None:
+                if stats.written == 1:
+                    notifier.ready()
+                show(stats)
+                notifier.alive(stats)
+                _look_after(wanted, info.live, stop, said)
+
+            def on_idle() -> None:
+                notifier.alive(desk.stats)
+                for sink in wanted:
+                    getattr(sink, "idle", _nothing)()
+                _look_after(wanted, info.live, stop, said)
+
+            stats = run_pipeline(
+                source,
+                desk.switch,
+                sinks,
+                max_frames=job.max_frames and job.max_frames - kept,
+                newest_wins={"newest": True, "none": False}.get(job.drop_policy),
+                stop=stop,
+                stats=desk.stats,
+                on_frame=on_frame,
+                on_idle=on_idle,
+                release=source.close if info.live else None,
+            )
+        notifier.stopping()
+        if stats.written:
+            complete = info.live or not caught  # a recording ends when it is told to
+            lines = [sink.finish(complete=complete) for sink in sinks]
+            _report(job, stats, lines, [source, desk.switch, *sinks])
+        elif not caught:
+            raise MediaError(f"{info.name}: no frame came out of it")
+    finally:
+        for sink in sinks:
+            sink.abort()
+    return 128 + caught[0] if caught else 0
+
+
+def _nothing() -> None:
+    """What a sink without `idle` does meanwhile."""
+
+
+def _look_after(sinks: list[Sink], live: bool, stop: threading.Event, said: set[str]) -> None:
+    """Pass on what a window says; stop when nobody wants the frames any more."""
+    for sink in sinks:
+        text = getattr(sink, "said", "")
+        if text and text not in said:
+            said.add(text)
+            say(text)
+    closed = [getattr(sink, "closed", False) for sink in sinks]
+    if all(closed) or (live and any(closed)):
+        stop.set()
+
+
+def _open(job: Job) -> Source:
+    address = job.camera if job.camera is not None else job.input
+    if address is None:
+        raise UsageError("nothing to read: give --input PATH or --camera ID")
+    if job.camera is not None and not (is_live_address(address) or "://" in address):
+        address = str(Path(address).absolute())  # a device of another name
+    looking = job.output is None
+    if looking and address.startswith("test://") and "live=" not in address:
+        address += "&live=1" if "?" in address else "?live=1"  # to look at: at its own pace
+    if job.camera is not None and not is_live_address(address):
+        from ..video.camera import Camera
+
+        width, height = job.camera_size
+        return Camera(address, width=width, height=height, fps=job.camera_fps)
+    source = open_source(
+        address,
+        size=job.camera_size,
+        fps=job.camera_fps,
+        pixels=job.camera_format,
+        max_reconnect=job.max_reconnect,
+        say=say,
+    )
+    if job.drop_policy == "newest" and not source.info.live:
+        return Paced(source)
+    return source
+
+
+def output_sinks(job: Job, source: Source) -> list[Sink]:
+    """Where the upscaled frames go besides screens."""
+    sinks: list[Sink] = []
+    if job.output == "null":
+        from ..video.null import NullSink
+
+        sinks.append(NullSink())
+    elif job.output == "-":
+        from ..video.y4m import Y4mSink
+
+        if sys.stdout.isatty():
+            raise UsageError("--output - would write raw video to the terminal: pipe it somewhere")
+        stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+        sinks.append(Y4mSink(stream, source=source.info))
+    elif job.output is not None:
+        address = job.input or ""
+        plain = job.camera is None and address != "-" and "://" not in address
+        plain = plain and not address.startswith("env:") and not is_live_address(address)
+        sinks.append(
+            VideoWriter(
+                Path(job.output),
+                source=source.info,
+                copy_from=Path(address) if plain else None,
+                force=job.force,
+                codec=job.codec,
+                crf=job.crf,
+                preset=job.preset,
+            )
+        )
+    if job.virtual_camera is not None:
+        from ..video.virtual_camera import VirtualCameraSink
+        from .mailbox import Mailbox
+
+        sink = VirtualCameraSink(job.virtual_camera or None, source=source.info)
+        sinks.append(Mailbox(sink))
+    return sinks
+
+
+def _screens(
+    job: Job, stack: contextlib.ExitStack, desk: Desk, name: str, *, anything: bool
+) -> list[Sink]:
+    """Window and page; a camera with nothing said is for looking at."""
+    screens: list[Sink] = []
+    if job.serve is not None:
+        from .page.server import PageServer
+
+        page = PageServer(desk, host=job.serve[0], port=job.serve[1])
+        stack.callback(page.close)
+        say(f"page: {page.url}")
+        screens.append(page)
+    if job.show or not (anything or screens):
+        from .window import LiveWindow
+
+        screens.append(LiveWindow(title=f"edge-sr: {name}", desk=desk))
+    return screens
+
+
+def _report(job: Job, stats: Stats, finished: list[str], parts: Sequence[object]) -> None:
+    """What came out, on stdout, unless video went there; what to know about it, on stderr."""
+    from ..run import note
+
+    for part in parts:
+        for line in getattr(part, "notices", []):
+            note(line)
+    tell: Callable[[str], None] = note if job.output == "-" else print
+    dropped = f", {stats.dropped} dropped" if stats.dropped else ""
+    for line in filter(None, finished):
+        tell(f"{line} ({stats.written} frames at {stats.fps:.2f} fps{dropped})")

@@ -1,0 +1,45 @@
+"""Before and after as two PNG files."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..video.chroma import resize_frame
+from ..video.color import yuv_to_rgb
+from ..video.frame import Frame
+from ..video.images import write_image
+from .shot import Shot
+
+
+def save_snapshot(shot: Shot, folder: Path) -> list[Path]:
+    """Write ``edge-sr-TIME-before.png`` (bicubic) and ``-after.png``; returns their paths.
+
+    Raises:
+        MediaError: the folder cannot be written.
+    """
+    stem = free_stem(folder, ("-before.png", "-after.png"))
+    rows, columns = shot.after.y.shape
+    pictures = {"before": resize_frame(shot.before, columns, rows), "after": shot.after}
+    paths: list[Path] = []
+    for name, frame in pictures.items():
+        path = folder / f"{stem}-{name}.png"
+        write_image(path, _rgb(frame))
+        paths.append(path)
+    return paths
+
+
+def free_stem(folder: Path, endings: tuple[str, ...]) -> str:
+    """A name with the time in it that no file has yet, also not one of the same second."""
+    stem = base = f"edge-sr-{time.strftime('%Y%m%d-%H%M%S')}"
+    count = 1
+    while any((folder / f"{stem}{ending}").exists() for ending in endings):
+        count += 1
+        stem = f"{base}-{count}"
+    return stem
+
+
+def _rgb(frame: Frame) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.ascontiguousarray(yuv_to_rgb(frame))

@@ -1,0 +1,306 @@
+"""`python -m convert.build_engine` with NVIDIA's own builder: TensorRT-RTX builds without a GPU."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from convert.build_engine import main
+from edge_sr import zoo
+from edge_sr.build_request import cached_engine
+from edge_sr.engine_cache import cache_dir
+from edge_sr.engine_facts import Machine, facts_of
+from edge_sr.errors import BackendError
+from edge_sr.sidecar import load_sidecar, sha256_of, sidecar_path, write_sidecar
+from tests.calibration.networks import save_luma, stranger_model
+
+trt = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
+Build = Callable[..., tuple[int, str, str]]
+SMALL = "64x48"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def build(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Run the command in a cache that the tests of this file share."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+
+    def start(*words: str, model: str = "edge-unet-s-x2") -> tuple[int, str, str]:
+        code = main(["--model", model, "--flavour", "tensorrt-rtx", *words])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return start
+
+
+def path_of(out: str) -> Path:
+    return Path(out.partition(": ")[0])
+
+
+@pytest.mark.parametrize("size", ["1280x720", "640x360", "1366x768"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_shipped_model_builds(name: str, precision: str, size: str, build: Build) -> None:
+    code, out, err = build("--precision", precision, "--size", size, model=name)
+    assert code == 0, err
+    card = load_sidecar(path_of(out))
+    facts = facts_of(card)
+    columns, rows = (int(side) for side in size.split("x"))
+    assert (card.width, card.height, card.precision) == (columns, rows, precision)
+    expected = zoo.find(name)[1].output_size(columns, rows)
+    assert (card.output_width, card.output_height) == expected
+    assert facts.census[precision] >= 9
+    assert "fp32" not in facts.census or precision == "fp32"
+    assert (facts.census_source, facts.portable) == ("network", True)
+    assert isinstance(facts.verified, str)
+    assert facts.verified.startswith("skipped: ")
+    assert build("--precision", precision, "--size", size, model=name)[2].count("(reused)") >= 1
+
+
+def test_the_steps_are_told_and_reused(build: Build) -> None:
+    words = ["--precision", "fp16", "--size", SMALL]
+    assert build(*words)[0] == 0
+    code, out, err = build(*words)
+    assert code == 0
+    lines = err.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "source",
+        "fp16",
+        "engine",
+        "layers",
+        "tried",
+        "next:",
+    ]
+    assert [line.endswith("(reused)") for line in lines] == [False, True, True, False, False, False]
+    assert f"--model {path_of(out)} --backend tensorrt" in lines[-1]
+
+
+def test_output_gets_a_copy_with_its_own_sidecar(build: Build, tmp_path: Path) -> None:
+    output = tmp_path / "mine.engine"
+    words = ["--size", SMALL, "--output", str(output)]
+    assert build(*words)[0] == 0
+    card = load_sidecar(output)
+    assert card.name == "mine"
+    assert facts_of(card).onnx_sha256 == card.made_from_sha256
+    assert "exists; use --force" in build(*words)[2]
+    assert build(*words, "--force")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.engine", "mine.engine.json"}
+
+
+def test_a_target_is_resized_to_inside_the_engine(build: Build) -> None:
+    code, out, _ = build("--size", "96x54", "--target", "144x81", model="edge-unet-s-x2")
+    assert code == 0
+    card = load_sidecar(path_of(out))
+    assert (card.output_width, card.output_height, card.scale) == (144, 81, "3/2")
+    code, out, _ = build("--size", "96x54", "--target", "192x108", model="edge-unet-s-x2")
+    assert "target" not in {
+        node.name for node in onnx.load(zoo.FOLDER / "edge-unet-s-x2.onnx").graph.node
+    }
+    assert (code, load_sidecar(path_of(out)).scale) == (0, "2")
+    code, _, err = build("--size", "96x54", "--target", "48x27")
+    assert (code, "edge-sr only upscales" in err) == (2, True)
+
+
+def test_sizes_and_compute_capabilities(build: Build) -> None:
+    words = ["--sizes", "64x64,96x64,128x128", "--compute-capability", "8.9,8.6"]
+    code, out, err = build(*words)
+    assert code == 0, err
+    facts = facts_of(load_sidecar(path_of(out)))
+    assert facts.sizes == {"min": (64, 64), "opt": (64, 96), "max": (128, 128)}
+    assert (facts.compute_capabilities, facts.portable) == (("8.6", "8.9"), False)
+    code, _, err = build("--size", SMALL, "--compute-capability", "5.3")
+    assert code == 1
+    assert "cannot build for compute capability 5.3; expected 12.0" in err
+
+
+def test_keras_to_int8(build: Build, tiny: dict[str, Path], tmp_path: Path) -> None:
+    source = str(tiny["2"])
+    words = ["--precision", "int8", "--size", SMALL, "--allow-loss"]
+    code, _, err = build(*words, model=source)
+    assert code == 1
+    assert "int8 needs calibration frames: give --calibration FOLDER or VIDEO" in err
+    code, out, err = build(*words, "--calibration", "own", model=source)
+    assert code == 0, err
+    assert [line.split()[0] for line in err.splitlines()][:3] == ["export", "frames", "int8"]
+    assert facts_of(load_sidecar(path_of(out))).census["int8"] >= 1
+
+
+def test_a_strangers_network_gets_frames_at_its_ends(build: Build, tmp_path: Path) -> None:
+    path = tmp_path / "other.onnx"
+    onnx.save(stranger_model(), path)
+    code, out, err = build("--size", SMALL, model=str(path))
+    assert code == 0, err
+    assert "uint8 frames put around it" in err
+    card = load_sidecar(path_of(out))
+    assert (card.color, card.precision, card.width) == ("rgb", "fp16", 64)
+
+
+def unsupported(path: Path) -> Path:
+    """A frame model with an operator that TensorRT has no importer for."""
+    nodes = [
+        helper.make_node("Cast", ["frame"], ["x"], name="frame_float", to=TensorProto.FLOAT),
+        helper.make_node("Det", ["x"], ["d"], name="determinant"),
+        helper.make_node("Mul", ["x", "d"], ["y"], name="product"),
+        helper.make_node("Cast", ["y"], ["upscaled"], name="bytes", to=TensorProto.UINT8),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.UINT8, [1, 48, 64, 1])
+        for name in ("frame", "upscaled")
+    ]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+def test_what_cannot_be_built_is_one_clear_line(
+    build: Build, tmp_path: Path, tiny: dict[str, Path]
+) -> None:
+    wrong = unsupported(tmp_path / "wrong.onnx")
+    facts = replace(zoo.find("edge-unet-s-x2")[1], sha256=sha256_of(wrong), precision="fp32")
+    write_sidecar(wrong, facts)
+    luma = save_luma(tmp_path / "luma.onnx")
+    (tmp_path / "junk.onnx").write_bytes(b"junk")
+    cases: list[tuple[list[str], str, str]] = [
+        (["--precision", "fp32", "--size", SMALL], str(wrong), r"determinant (Det)"),
+        (["--precision", "int4"], "edge-unet-s-x2", "expected fp32, fp16, int8"),
+        (["--precision", "int8"], str(luma), "give --calibration FOLDER or VIDEO"),
+        (["--precision", "int8", "--calibration", "nowhere"], str(luma), "no such folder or video"),
+        ([], "no-such-model", "no such model; expected an .onnx file or one of"),
+        ([], str(tmp_path / "gone.onnx"), "no such file"),
+        ([], str(tmp_path / "gone.keras"), "no such file"),
+        ([], str(tmp_path / "junk.onnx"), "not an ONNX file"),
+        ([], str(tmp_path / "x.engine"), "is an engine already"),
+        (["--dla", "0"], "edge-unet-s-x2", "TensorRT-RTX has no DLA"),
+        (["--hardware-compatible", "ampere-plus"], "edge-unet-s-x2", "portable already"),
+        (["--version-compatible"], "edge-unet-s-x2", "no version-compatible engines"),
+        (["--output", "x.onnx"], "edge-unet-s-x2", "expected a name that ends in .engine"),
+        (["--precision", "int8", "--size", SMALL], "edge-unet-s-x2.onnx", "no such file"),
+    ]
+    for words, model, message in cases:
+        code, out, err = build(*words, model=model)
+        assert (code, out) == (1, ""), (words, err)
+        assert message in err.splitlines()[-1], (words, err)
+        assert err.splitlines()[-1].startswith("build_engine: ")
+
+
+@pytest.mark.parametrize("flavour", ["auto", "tensorrt", "tensorrt-rtx"])
+def test_without_tensorrt_the_way_to_get_it_is_told(
+    flavour: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["--model", "edge-unet-s-x2", "--flavour", flavour]) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "installed" in err
+    assert "pip install 'edge-sr[" in err
+
+
+def test_type_stubs_alone_are_no_tensorrt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", type(sys)("tensorrt"))
+    assert main(["--model", "edge-unet-s-x2", "--flavour", "tensorrt"]) == 1
+    assert "installed without its builder" in capsys.readouterr().err
+
+
+def test_the_cache_is_listed_and_pruned(
+    build: Build, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for precision in ("fp16", "fp32"):
+        assert build("--size", SMALL, "--precision", precision)[0] == 0
+    folder = cache_dir() / "engines"
+    paths = sorted(folder.glob("*.engine"))
+    paths[0].write_bytes(paths[0].read_bytes()[:-1])
+    left = folder / f".{paths[1].stem}.1.part"
+    left.mkdir()
+    (left / "x.engine").write_bytes(b"left")
+    assert main(["--list-cache"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.count("TensorRT-RTX") == len(paths) - 1
+    assert "damaged: " in listed
+    assert main(["--prune"]) == 0
+    pruned = capsys.readouterr().out
+    assert pruned.count("removed ") == 1
+    assert sorted(folder.glob("*.engine")) == paths[1:]
+    assert not left.exists()
+    assert main(["--prune", "all"]) == 0
+    assert {path.suffix for path in (home / "edge-sr").rglob("*") if path.is_file()} == {".lock"}
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "edge-sr").write_text("a file where a folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert main(["--model", "edge-unet-s-x2", "--flavour", "tensorrt-rtx"]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+MACHINE = Machine(
+    flavour="tensorrt-rtx",
+    version=str(trt.__version__),
+    gpu="NVIDIA RTX A2000",
+    compute_capability="8.6",
+    cuda="13.0",
+)
+
+
+def test_the_runtime_asks_for_an_engine_once(build: Build, home: Path) -> None:
+    path, card = zoo.find("edge-unet-s-x2")
+    told: list[str] = []
+    asked: dict[str, Any] = {"size": (50, 70), "machine": MACHINE, "tell": told.append}
+    for precision in ("fp16", "int8", "fp32"):
+        told.clear()
+        first = cached_engine(path, card, precision=precision, **asked)
+        assert len(told) == 1
+        assert told[0].startswith(f"building the {precision} engine of edge-unet-s-x2 for NVIDIA")
+        assert load_sidecar(first).precision == precision
+        assert cached_engine(path, card, precision=precision, **asked) == first
+        assert len(told) == 1
+    first.write_bytes(b"damaged")
+    assert cached_engine(path, card, precision="fp32", **asked) == first
+    assert "is not used and will be built again" in told[1]
+    assert first.stat().st_size > 1000
+
+
+def test_the_runtime_says_why_an_engine_in_the_cache_does_not_fit(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, card = zoo.find("edge-unet-s-x2")
+    told: list[str] = []
+    asked: dict[str, Any] = {"size": (50, 70), "precision": "fp16", "tell": told.append}
+    cached_engine(path, card, machine=MACHINE, **asked)
+    told.clear()
+    newer = replace(MACHINE, version="1.9.0.1")
+    failed = subprocess.CompletedProcess([], 1, "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(BackendError, match="no engine could be built"):
+        cached_engine(path, card, machine=newer, **asked)
+    assert "built with TensorRT-RTX 1.7" in told[0]
+    assert "this machine is TensorRT-RTX 1.9.0.1 on NVIDIA RTX A2000 (8.6)" in told[0]
+    assert "rebuilding (it took" in told[0]
+
+
+def test_copies_need_their_sidecar(build: Build, tmp_path: Path) -> None:
+    _, out, _ = build("--size", SMALL)
+    path = path_of(out)
+    shutil.copy(path, tmp_path / "alone.engine")
+    sidecar_path(path).unlink()
+    code, out, err = build("--size", SMALL)
+    assert (code, path_of(out)) == (0, path)
+    assert "the cached engine is not used and will be built again" in err

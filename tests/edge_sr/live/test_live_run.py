@@ -1,0 +1,213 @@
+"""``edge-sr run`` with pipes, several sinks and the Python API."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import types
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import frame, info
+
+from edge_sr import Upscaler
+from edge_sr.cli import main
+from edge_sr.errors import MediaError, MissingDependencyError, UsageError
+from edge_sr.live.sources import open_source
+from edge_sr.options import bind_address
+from edge_sr.video import csi
+from edge_sr.video.file import VideoFile
+from edge_sr.video.frame import Color
+from edge_sr.video.virtual_camera import VirtualCameraSink
+from edge_sr.video.writer import VideoWriter
+from edge_sr.video.y4m import Y4mSink, Y4mSource
+
+ROOT = Path(__file__).parents[3]
+TAGGED = Color(full_range=False, chroma_location=1)
+
+
+def y4m(count: int = 3, width: int = 65, height: int = 47) -> bytes:
+    """A small stream; odd sides."""
+    out = io.BytesIO()
+    sink = Y4mSink(out, source=info(width, height, frame_rate=Fraction(30000, 1001)))
+    for number in range(count):
+        sink.write(frame(number, width, height, color=TAGGED))
+    return out.getvalue()
+
+
+def test_y4m_comes_back_as_it_went() -> None:
+    source = Y4mSource(io.BytesIO(y4m()))
+    assert source.info.frame_rate == Fraction(30000, 1001)
+    frames = list(source)
+    assert len(frames) == 3
+    for number, found in enumerate(frames):
+        wanted = frame(number, 65, 47)
+        assert np.array_equal(found.y, wanted.y)
+        assert np.array_equal(found.v, wanted.v)
+        assert (found.color, found.pts) == (TAGGED, number)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is not YUV4MPEG2"),
+        (b"\x00\x01\x02" * 999, "is not YUV4MPEG2"),
+        (b"YUV4MPEG2 W64 H48 C444\n", "is 444; expected 8-bit 4:2:0"),
+        (b"YUV4MPEG2 W64 Hx\n", "no usable size"),
+        (b"YUV4MPEG2 W64 H48 F0:0\n", "no usable size or rate"),
+        (b"YUV4MPEG2 W64 H999999\n", "expected 2 to 16384"),
+        (y4m()[:-10], "cut off within frame 2"),
+        (y4m() + b"RUBBISH\n", "after frame 3 comes no other"),
+    ],
+)
+def test_odd_pipes_are_one_line(data: bytes, message: str) -> None:
+    with pytest.raises(MediaError, match=message):
+        list(Y4mSource(io.BytesIO(data)))
+
+
+def test_a_pipe_through_the_command() -> None:
+    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "-", "--output", "-"]
+    done = subprocess.run(
+        command, input=y4m(4, 64, 48), cwd=ROOT, capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    frames = list(Y4mSource(io.BytesIO(done.stdout)))
+    assert [item.y.shape for item in frames] == [(96, 128)] * 4
+    assert b"standard output: 128x96 (4 frames" in done.stderr
+
+
+def test_a_reader_that_leaves_ends_the_run_quietly() -> None:
+    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "test://64x48"]
+    with subprocess.Popen(
+        [*command, "--output", "-"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(100_000)
+        process.stdout.close()
+        words = process.stderr.read().decode()
+    assert process.returncode == 0, words
+    assert "Traceback" not in words
+
+
+def test_a_live_recording_stays_playable_when_it_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "live.mp4"
+    writer = VideoWriter(path, source=info(live=True))
+    for number in range(150):
+        writer.write(frame(number))
+    part = next(tmp_path.glob(".*.part"))
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(part.read_bytes())  # as after a power failure
+    writer.finish()
+    with VideoFile(path) as whole:
+        assert len(list(whole)) == 150
+    import av
+
+    with av.open(str(cut)) as found:
+        assert len(list(found.decode(video=0))) >= 50
+
+
+def test_the_python_api_streams() -> None:
+    with Upscaler.open("edge-unet-s-x2") as upscaler:
+        frames = [item.pts for item in upscaler.stream("test://64x48?frames=4")]
+        first = next(upscaler.stream("test://64x48"))
+    assert frames == [0, 1, 2, 3]
+    assert first.y.shape == (96, 128)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--output", "null", "--compare", "split"], 2, "add --show or --serve"),
+        (["--serve", "300.0.0.1:80"], 2, "expected PORT or ADDRESS:PORT"),
+        (["--output", "null", "--deadline-ms", "0"], 2, "expected milliseconds"),
+        ([], 2, "nowhere to put the result"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        found = main(["run", "--input", "test://64x48?frames=2", *words])
+    except SystemExit as error:
+        found = int(error.code or 0)
+    assert found == code
+    assert message in capsys.readouterr().err
+
+
+def test_deadline_and_drop_policy_work_from_the_command_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["run", "--input", "test://64x48@100?frames=40", "--output", "null"]
+    assert main([*words, "--drop-policy", "none", "--deadline-ms", "0.001"]) == 0
+    said = capsys.readouterr()
+    assert "down to " in said.err
+    assert "40 frames" in said.out
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("8080", ("127.0.0.1", 8080)),
+        ("0.0.0.0:80", ("0.0.0.0", 80)),  # noqa: S104 - a value
+        ("[::1]:80", ("::1", 80)),
+        ("localhost:80", ("127.0.0.1", 80)),
+    ],
+)
+def test_bind_addresses(text: str, address: tuple[str, int]) -> None:
+    assert bind_address(text) == address
+
+
+def test_csi_needs_an_opencv_with_gstreamer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="expected csi://N"):
+        csi.sensor_id("csi://front")
+    assert "sensor-id=1 " in csi.gstreamer_pipeline(1, 1280, 720, 30)
+    build = types.SimpleNamespace(getBuildInformation=lambda: "  GStreamer:    NO\n")
+    monkeypatch.setattr(csi, "load_cv2", lambda: build)
+    with pytest.raises(MissingDependencyError, match="this OpenCV has no GStreamer"):
+        open_source("csi://0")
+
+
+class FakeVirtual:
+    """The part of pyvirtualcam that is used."""
+
+    PixelFormat = types.SimpleNamespace(I420="i420")
+
+    def __init__(self, error: str = "") -> None:
+        self.error = error
+        self.sent: list[np.ndarray] = []
+        self.device = "/dev/video9"
+
+    def Camera(self, *sizes: object, **options: object) -> FakeVirtual:  # noqa: N802
+        if self.error:
+            raise RuntimeError(self.error)
+        return self
+
+    def send(self, packed: np.ndarray) -> None:
+        self.sent.append(packed)
+
+    def close(self) -> None:
+        self.device = "closed"
+
+
+def test_a_virtual_camera_gets_even_planes(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeVirtual()
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", fake)  # type: ignore[arg-type]
+    sink = VirtualCameraSink(source=info())
+    sink.write(frame(0, 65, 49))
+    assert fake.sent[0].shape == (64 * 48 * 3 // 2,)
+    assert re.match(r"virtual camera /dev/video9: 1 frames", sink.finish())
+
+
+def test_no_loopback_device_says_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeVirtual("'v4l2loopback' backend: No v4l2 loopback device found. Did you run x?")
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", fake)  # type: ignore[arg-type]
+    with pytest.raises(MediaError, match=r"device found; make one: sudo apt-get install"):
+        VirtualCameraSink(source=info()).write(frame(0))
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(MissingDependencyError, match=r"edge-sr\[virtual-camera\]"):
+        VirtualCameraSink(source=info())

@@ -1,0 +1,213 @@
+"""Network streams: HTTP from a small server of our own, RTSP from a real one where GStreamer is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from clips import frame
+
+from edge_sr.errors import MediaError, UsageError
+from edge_sr.live.reconnect import Reconnecting
+from edge_sr.live.sources import is_live_address, open_source
+from edge_sr.video.address import hide_credentials, resolve_address
+from edge_sr.video.screen import to_bgr, to_jpeg
+from edge_sr.video.stream import NetworkStream
+
+SERVER = Path(__file__).with_name("rtsp_server.py")
+ROOT = Path(__file__).parents[3]
+PROBE = (
+    "import gi; gi.require_version('GstRtspServer', '1.0'); "
+    "from gi.repository import Gst, GstRtspServer; Gst.init(None); "
+    "raise SystemExit(not Gst.ElementFactory.find('x264enc'))"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://me:secret@cam/1", "rtsp://***@cam/1"),
+        ("rtsp://me:se@cr/e?t@cam:554/1", "rtsp://***@cam:554/1"),
+        ("http://cam/v.mjpg?user=me&pwd=secret", "http://cam/v.mjpg?***"),
+        (
+            "cannot open 'rtsp://me:secret@cam/1': refused",
+            "cannot open 'rtsp://***@cam/1': refused",
+        ),
+        ("rtsp://cam/1", "rtsp://cam/1"),
+        ("is it plugged in? yes", "is it plugged in? yes"),
+    ],
+)
+def test_credentials_are_hidden(text: str, shown: str) -> None:
+    assert hide_credentials(text) == shown
+
+
+def test_an_address_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAM", "rtsp://me:secret@cam/1")
+    assert resolve_address("env:CAM") == "rtsp://me:secret@cam/1"
+    with pytest.raises(UsageError, match="export it first"):
+        resolve_address("env:NO_SUCH_VARIABLE")
+
+
+def test_what_counts_as_live() -> None:
+    live = ["0", "/dev/video2", "csi://0", "rtsp://x", "RTSPS://x", "http://x", "https://x"]
+    assert all(map(is_live_address, live))
+    assert not any(map(is_live_address, ["film.mp4", "-", "test://64x48", "dev/video0.mp4"]))
+
+
+class Cameras(BaseHTTPRequestHandler):
+    """``/clip``: motion JPEG at 25 a second; ``/freeze``: ten pictures, then silence."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=x")
+        self.end_headers()
+        for number in range(10 if self.path.startswith("/freeze") else 500):
+            data = to_jpeg(to_bgr(frame(number)))
+            head = f"--x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+            try:
+                self.wfile.write(head.encode() + data + b"\r\n")
+            except OSError:
+                return
+            time.sleep(0.04)
+        self.server.silent.wait(20)  # type: ignore[attr-defined]
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Quiet."""
+
+
+@pytest.fixture
+def http() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Cameras)
+    server.silent = threading.Event()  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.silent.set()  # type: ignore[attr-defined]
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_motion_jpeg_over_http(http: str) -> None:
+    with NetworkStream(f"{http}/clip?token=abc") as stream:
+        assert (stream.info.width, stream.info.height, stream.info.live) == (64, 48, True)
+        assert "abc" not in stream.info.name
+        frames = [item for item, _ in zip(stream, range(5), strict=False)]
+    assert [item.y.shape for item in frames] == [(48, 64)] * 5
+    assert all(item.taken_s for item in frames)
+
+
+def test_a_stream_that_freezes_is_noticed_and_opened_again(http: str) -> None:
+    said: list[str] = []
+
+    def opener() -> NetworkStream:
+        return NetworkStream(f"{http}/freeze", stall_s=0.5)
+
+    with Reconnecting(opener, say=said.append, waits=lambda: iter([0.0] * 9)) as source:
+        found = iter(source)
+        begun = time.perf_counter()
+        while source.reconnects < 2:
+            next(found)
+        assert time.perf_counter() - begun < 15
+    assert "trying again" in said[0]
+
+
+def test_what_is_no_stream_is_one_line_without_the_password() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(MediaError) as error:
+        open_source(f"rtsp://me:secret@127.0.0.1:{port}/clip")
+    text = f"{error.value!r} {error.value.__cause__!r} {error.value.__context__!r}"
+    assert "secret" not in text
+    assert "Connection refused" in str(error.value)
+
+
+def has_gstreamer() -> bool:
+    python = "/usr/bin/python3"
+    if shutil.which(python) is None:
+        return False
+    return subprocess.run([python, "-c", PROBE], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def rtsp() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    if not has_gstreamer():
+        pytest.skip(
+            "needs apt packages gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-ugly"
+        )
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        command = ["/usr/bin/python3", str(SERVER), *words]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        running.append(server)
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        return server
+
+    yield start
+    for server in running:
+        server.kill()
+        server.wait()
+        if server.stdout:
+            server.stdout.close()
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def test_rtsp_is_killed_and_comes_back(rtsp: Callable[..., subprocess.Popen[str]]) -> None:
+    port = free_port()
+    server = rtsp(port)
+    fds, threads = len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
+    said: list[str] = []
+
+    def opener() -> NetworkStream:
+        return NetworkStream(f"rtsp://127.0.0.1:{port}/clip", open_s=3)
+
+    with Reconnecting(opener, say=said.append, waits=lambda: iter([0.3] * 99)) as source:
+        frames = iter(source)
+        assert next(frames).y.shape == (90, 160)
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        threading.Timer(0.5, rtsp, [port]).start()
+        while source.reconnects < 1:
+            next(frames)
+    assert said
+    assert threading.active_count() <= threads
+    assert len(os.listdir("/proc/self/fd")) <= fds + 2  # noqa: PTH208
+
+
+def test_rtsp_with_a_password_shows_it_nowhere(
+    rtsp: Callable[..., subprocess.Popen[str]],
+) -> None:
+    port = free_port()
+    rtsp(port, "viewer", "s3cr3t")
+    for password, code in (("s3cr3t", 0), ("wr0ng", 1)):
+        command = [sys.executable, "-m", "edge_sr.cli", "run", "--backend", "nearest"]
+        command += ["--input", "env:CAM", "--output", "null", "--max-frames", "3"]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "CAM": f"rtsp://viewer:{password}@127.0.0.1:{port}/clip"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr
+        assert password not in done.stdout + done.stderr

@@ -1,0 +1,96 @@
+"""The page in a real headless Chromium: moving pictures, the divider, the model, the token."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("uvicorn", reason="pip install 'edge-sr[serve]'")
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'edge-sr[dev]'")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "test://128x72@20"]
+    command += ["--serve", "0.0.0.0:0", "--compare", "split", "--save-to", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            found = next(filter(None, (re.search(r"page: (\S+)", line) for line in process.stderr)))
+            yield re.sub(r"//[^:]+:", "//127.0.0.1:", found[1])
+        finally:
+            process.terminate()
+            process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+def wait(page: Any, expression: str, limit_s: float = 30) -> None:
+    """Until it is true; the page's own policy forbids Playwright's way of waiting."""
+    deadline = time.monotonic() + limit_s
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        time.sleep(0.05)
+
+
+def grab(page: Any) -> np.ndarray:
+    """The pixels of the video, int (H, W, 3)."""
+    data = page.evaluate("canvas.toDataURL('image/png')").partition(",")[2]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int)
+
+
+def test_the_page_in_a_browser(address: str, tmp_path: Path) -> None:
+    base, token = address.split("?token=")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1100, "height": 800})
+        wrong = page.goto(f"{base}?token=wrong")
+        assert wrong is not None
+        assert wrong.status == 403
+        failures: list[str] = []
+        asked: list[str] = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        assert token not in page.url
+        wait(page, "shown.frames > 3")
+        first = grab(page)
+        wait(page, f"shown.frames > {page.evaluate('shown.frames')} + 3")
+        assert np.abs(first - grab(page)).mean() > 5  # it moves
+        page.evaluate("take = async () => {}")  # hold the picture, move the divider
+        page.evaluate("setDivider(0)")
+        ours = grab(page)
+        slide = "e => { e.value = 1000; e.dispatchEvent(new Event('input')) }"
+        page.locator("#slider").evaluate(slide)
+        apart = np.abs(ours - grab(page)).mean(axis=(0, 2))
+        assert apart[4:-4].mean() > 0.2  # bicubic now, everywhere
+        page.reload()
+        wait(page, "shown.frames > 1 && stats")
+        page.select_option("#model", "bicubic")
+        wait(page, "stats.model === 'bicubic'")
+        page.click("#snapshot")
+        wait(page, "document.getElementById('told').textContent.startsWith('saved')")
+        assert len(list(tmp_path.glob("*.png"))) == 2
+        chart = "document.getElementById('fps').toDataURL()"
+        before = page.evaluate(chart)
+        wait(page, f"{chart} !== {before!r}")
+        for mode in ("side", "diff", "before", "after"):
+            page.click(f"[data-mode={mode}]")
+            wait(page, f"shown.mode === {mode!r} && shown.frames > 1")
+        browser.close()
+    assert failures == []
+    assert all(url.startswith(base) for url in asked)

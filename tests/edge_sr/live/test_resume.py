@@ -1,0 +1,174 @@
+"""A killed file job goes on, and gives what it would have given."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import frame, info, make_clip, packets
+
+from edge_sr.cli import main
+from edge_sr.errors import MediaError
+from edge_sr.video.chunks import CHUNK
+from edge_sr.video.file import VideoFile
+from edge_sr.video.images import write_image
+from edge_sr.video.unfinished import (
+    partial_path,
+    same_job,
+    take_over,
+    ticket_path,
+    whole_chunks,
+    write_ticket,
+)
+from edge_sr.video.writer import VideoWriter
+
+ROOT = Path(__file__).parents[3]
+FRAMES = 620
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With sound, and frames that lie unevenly in time."""
+    pts = [number + number // 7 for number in range(FRAMES)]
+    path = tmp_path_factory.mktemp("resume") / "clip.mp4"
+    return make_clip(path, pts=pts, size=(96, 64), audio_s=28, options={"preset": "ultrafast"})
+
+
+def command(clip: Path, output: Path, *more: str) -> list[str]:
+    words = ["run", "--input", str(clip), "--output", str(output), "--backend", "nearest"]
+    return [*words, "--preset", "ultrafast", *more]
+
+
+def kill(words: list[str], output: Path, sent: signal.Signals) -> None:
+    """Run the job and end it once a whole chunk lies on the disk."""
+    part = output.with_name(f".{output.name}.part")
+    with subprocess.Popen([sys.executable, "-m", "edge_sr.cli", *words], cwd=ROOT) as job:
+        deadline = time.monotonic() + 60
+        while not whole_chunks(part):
+            assert job.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        job.send_signal(sent)
+
+
+def content(path: Path) -> list[tuple[Fraction, np.ndarray]]:
+    with VideoFile(path) as source:
+        return [(item.pts * item.time_base, item.y.copy()) for item in source]
+
+
+def same(one: Path, other: Path) -> None:
+    first, second = content(one), content(other)
+    assert [at for at, _ in first] == [at for at, _ in second]
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(first, second, strict=True))
+    assert packets(one, "audio") == packets(other, "audio")
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_job_goes_on(
+    clip: Path, tmp_path: Path, ending: str, sent: signal.Signals
+) -> None:
+    whole, output = tmp_path / f"whole.{ending}", tmp_path / f"film.{ending}"
+    assert main(command(clip, whole)) == 0
+    kill(command(clip, output), output, sent)
+    assert not output.exists()
+    assert ticket_path(output).exists()
+    assert main(command(clip, output, "--resume")) == 0
+    same(whole, output)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([whole.name, output.name])
+
+
+def test_what_was_made_is_not_made_again(tmp_path: Path) -> None:
+    output = tmp_path / "o.mp4"
+    writer = VideoWriter(output, source=info(), preset="ultrafast")
+    write_ticket(output, {"model": "a"})
+    for number in range(CHUNK + 40):
+        writer.write(frame(number))
+    writer.finish(complete=False)
+    found = take_over(output, {"model": "a"})
+    assert found is not None
+    assert found.frames == CHUNK
+    later = VideoWriter(output, source=info(), preset="ultrafast")
+    later.go_on(found)
+    for number in range(CHUNK, CHUNK + 60):
+        later.write(frame(number))
+    assert "o.mp4: 64x48, 12.40 s" in later.finish()
+    assert [at for at, _ in content(output)] == [Fraction(n, 25) for n in range(CHUNK + 60)]
+    assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    output = tmp_path / "o.mp4"
+    writer = VideoWriter(output, source=info(), preset="ultrafast")
+    write_ticket(output, {})
+    for number in range(CHUNK + 10):
+        writer.write(frame(number))
+    writer.finish(complete=False)
+    before = partial_path(output).read_bytes()
+    found = take_over(output, {})
+    assert found is not None
+    later = VideoWriter(output, source=info(), preset="ultrafast")
+    later.go_on(found)
+    later.write(frame(CHUNK))
+    later.abort()
+    assert partial_path(output).read_bytes() == before
+    assert take_over(output, {}) is not None
+
+
+def test_other_settings_are_refused(tmp_path: Path) -> None:
+    output = tmp_path / "o.mp4"
+    assert take_over(output, {"--crf": "18"}) is None
+    write_ticket(output, {"--crf": "18"})
+    assert take_over(output, {"--crf": "18"}) is None  # nothing was written yet
+    with pytest.raises(MediaError, match="was begun with --crf 18, now it is 20; use the same"):
+        take_over(output, {"--crf": "20"})
+    ticket_path(output).write_text("{")
+    with pytest.raises(MediaError, match="cannot be read"):
+        take_over(output, {})
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--input", "test://64x48?live=1", "--output", "o.mp4"], "has moved on"),
+        (["--input", "test://64x48?frames=9", "--output", "null"], "goes on with --output FILE"),
+        (
+            ["--input", "test://64x48", "--output", "o.mp4", "--drop-policy", "newest"],
+            "loses no frame",
+        ),
+    ],
+)
+def test_what_cannot_go_on(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *words, "--resume"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos, output = tmp_path / "photos", tmp_path / "bigger"
+    photos.mkdir()
+    for name in ("a", "b", "c"):
+        write_image(photos / f"{name}.png", np.full((64, 64, 3), 90, np.uint8))
+    words = ["run", "--input", str(photos), "--output", str(output)]
+    assert main(words) == 0
+    assert not ticket_path(output).exists()
+    (output / "b.png").unlink()
+    before = (output / "a.png").stat().st_mtime_ns
+    assert main([*words, "--resume"]) == 1  # that job was finished: its files are in the way
+    write_ticket(output, {"input": str(photos)})
+    with pytest.raises(MediaError, match="was begun with backend None"):
+        same_job(output, {"input": str(photos), "backend": "auto"})
+    facts = {"input": str(photos), "model": "edge-unet-s", "precision": "fp32", "scale": "None"}
+    facts |= {"target": "None", "backend": "auto", "threads": "None", "tile": "None"}
+    (output / "b.png").unlink()
+    write_ticket(output, facts)
+    assert main([*words, "--resume"]) == 0
+    assert "3 of 3 images" in capsys.readouterr().out
+    assert (output / "a.png").stat().st_mtime_ns == before

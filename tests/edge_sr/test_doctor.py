@@ -1,0 +1,183 @@
+"""The doctor: true lines, commands for gaps, exit 1 when the default path is broken."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_sr import cli, doctor
+from edge_sr.cli import main
+from edge_sr.doctor import backends, cuda, machine, media, packages
+from edge_sr.doctor.line import STATES, Line
+from edge_sr.doctor.report import as_table
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[Line]:
+    return doctor.examine()
+
+
+def test_here_the_default_path_works(lines: list[Line]) -> None:
+    found = {(line.group, line.name): line for line in lines}
+    assert not doctor.is_broken(lines)
+    assert {line.state for line in lines} <= set(STATES)
+    assert "64x64 in" in found["backends", "auto"].found
+    assert found["backends", "nearest"].state == "ok"
+    assert found["video", "libx264"].found == "encodes"
+    assert sys.version.split()[0] in found["machine", "Python"].found
+
+
+def test_every_gap_has_a_command(lines: list[Line]) -> None:
+    assert all(line.advice for line in lines if line.state in ("gap", "broken"))
+
+
+def test_the_table_fits_and_commands_are_whole(lines: list[Line]) -> None:
+    gap = Line("video", "window", "gap", "word " * 40, "sudo " + "x" * 100)
+    table = as_table([*lines, gap], width=80)
+    prose = [line for line in table.splitlines() if not line.lstrip().startswith("$")]
+    assert max(len(line) for line in prose) <= 80 + 40  # a path is not broken
+    assert f"$ {gap.advice}" in table
+    assert table.splitlines()[-1].startswith("the default path works")
+
+
+def test_json_and_exit_codes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = Line("a", "b", "ok", "c"), Line("a", "b", "broken", "c", "pip install x")
+    for found, code in ((good, 0), (bad, 1)):
+        monkeypatch.setattr(doctor, "examine", lambda found=found: [found])
+        assert main(["doctor", "--json"]) == code
+        told = json.loads(capsys.readouterr().out)
+        assert told["ok"] is (code == 0)
+        assert told["checks"][0]["advice"] == found.advice
+
+
+def test_a_backend_that_fails_is_told_by_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = backends.probe("no-such-backend")
+    assert line.state in ("note", "gap")
+    assert "no-such-backend" in line.found
+    monkeypatch.setattr(backends.sys, "executable", "/bin/false")
+    assert backends.probe("auto").state == "broken"
+
+
+def test_a_backend_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sleeper = tmp_path / "python"
+    sleeper.write_text("#!/bin/sh\nexec sleep 30\n")
+    sleeper.chmod(0o755)
+    monkeypatch.setattr(backends.sys, "executable", str(sleeper))
+    assert backends.probe("auto", limit_s=0.3).found == "no answer within 0.3 s"
+
+
+def test_a_jetson_is_recognised(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "etc/nv_tegra_release").write_text("# R36 (release), REVISION: 4.3, GCID: 1\n")
+    (tmp_path / "proc/device-tree/model").write_text("NVIDIA Jetson Orin Nano\0")
+    found = {line.name: line for line in machine.lines(tmp_path)}
+    assert found["Jetson"].found == "NVIDIA Jetson Orin Nano, L4T 36.4.3, JetPack 6.2"
+    assert found["Jetson"].state == "ok"
+    for release, state in (("R35 (release), REVISION: 4.1", "gap"), ("R36", "note"),
+                           ("R36 (release), REVISION: 3.0", "gap"),
+                           ("R39 (release), REVISION: 2.0", "ok")):  # fmt: skip
+        (tmp_path / "etc/nv_tegra_release").write_text(f"# {release}\n")
+        assert {line.name: line for line in machine.lines(tmp_path)}["Jetson"].state == state
+
+
+def test_cuda_is_asked_in_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def python(answer: str, code: int = 0) -> None:
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\necho '{answer}'\nexit {code}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(cuda.sys, "executable", str(path))
+
+    monkeypatch.setattr(cuda.shutil, "which", lambda _name: None)
+    python("", 3)
+    assert [line.state for line in cuda.lines(tmp_path)] == ["note", "note"]
+    python('{"version": 12060, "names": ["Orin"]}')
+    assert cuda.lines(tmp_path)[0].found == "12.6 by the driver: Orin"
+    python('{"error": "cuInit gives error 999"}')
+    assert (cuda.lines(tmp_path)[0].state, cuda.lines(tmp_path)[0].advice) == ("gap", "nvidia-smi")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/nv_tegra_release").touch()
+    python("", 3)
+    assert "libcuda.so.1 is missing" in cuda.lines(tmp_path)[0].found
+
+
+def test_a_package_that_crashes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert packages._import_in_child("json") == ""
+    assert "No module named" in packages._import_in_child("no_such_package")
+
+
+def test_gpu_hands_over_to_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(cli, "bench", lambda args: asked.append(args.words) or 0)
+    assert main(["doctor", "--gpu", "--output", "check"]) == 0
+    assert asked == [["device-check", "--output", "check"]]
+
+
+def test_a_card_without_a_driver_is_a_gap(tmp_path: Path) -> None:
+    card = tmp_path / "sys/bus/pci/devices/0000:01:00.0"
+    card.mkdir(parents=True)
+    (card / "vendor").write_text("0x10de\n")
+    (card / "class").write_text("0x030000\n")
+    found = {line.name: line for line in machine.lines(tmp_path)}["NVIDIA driver"]
+    assert (found.state, found.advice) == ("gap", "sudo ubuntu-drivers install")
+
+
+@pytest.mark.parametrize(
+    ("build", "environment", "state"),
+    [
+        ("GUI: NONE\nGStreamer: NO", {"DISPLAY": ":0"}, "gap"),
+        ("GUI: NONE\nGStreamer: NO", {}, "note"),
+        ("GUI: QT5\nGStreamer: YES (1.20)", {"DISPLAY": ":0"}, "ok"),
+        ("GUI: QT5\nGStreamer: YES (1.20)", {}, "note"),
+    ],
+)
+def test_windows(build: str, environment: dict[str, str], state: str) -> None:
+    window, gstreamer = media.opencv_lines(build, environment, "linux")
+    assert window.state == state
+    assert bool(window.advice) == (state == "gap")
+    assert (gstreamer.state == "ok") == ("YES" in build)
+
+
+def test_cameras(tmp_path: Path) -> None:
+    assert "none is plugged in" in media.camera_lines(tmp_path)[0].found
+    (tmp_path / "video0").touch()
+    assert media.camera_lines(tmp_path)[0].state == "ok"
+
+
+def test_a_package_that_is_missing_is_broken_or_a_gap() -> None:
+    needed = packages._needed("no_such_package", ("x",), "cpu", "everything")
+    optional = packages._optional("no_such_package", ("x",), "serve", "the page")
+    assert (needed.state, optional.state) == ("broken", "gap")
+    assert needed.advice.endswith("[cpu]'")
+
+
+def test_in_an_empty_environment_everything_missing_is_said_and_nothing_crashes(
+    tmp_path: Path,
+) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    packages_of = next((tmp_path / "bare").glob("lib/python*/site-packages"))
+    home = Path(np.__file__).parents[1]  # numpy is the one dependency that is always there
+    for path in (home / "numpy", *home.glob("numpy.libs"), *home.glob("numpy-*.dist-info")):
+        (packages_of / path.name).symlink_to(path)
+    done = subprocess.run(
+        [tmp_path / "bare/bin/python", "-m", "edge_sr.cli", "doctor"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "the default path is BROKEN" in done.stdout
+    assert f"$ {tmp_path}/bare/bin/python -m pip install" in done.stdout

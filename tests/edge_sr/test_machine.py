@@ -1,0 +1,79 @@
+"""Asking the driver, on a double of it in C; and reading a Jetson's release."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge_sr import machine
+from edge_sr.machine import Gpu, find_gpu, l4t_release, this_machine
+
+DRIVER = """
+#include <string.h>
+int cuInit(unsigned f) { return %(init)d; }
+int cuDeviceGetCount(int *n) { *n = %(count)d; return 0; }
+int cuDriverGetVersion(int *v) { *v = 12060; return 0; }
+int cuDeviceGet(int *d, int i) { *d = 7; return i; }
+int cuDeviceGetName(char *s, int n, int d) { strcpy(s, "Orin"); return d == 7 ? %(name)d : 1; }
+int cuDeviceGetAttribute(int *v, int k, int d)
+{ *v = k == 75 ? 8 : k == 76 ? 7 : k == 18 ? 1 : -1; return d != 7; }
+"""
+
+
+def driver(
+    folder: Path, patch: pytest.MonkeyPatch, *, init: int = 0, count: int = 1, name: int = 0
+) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    source, library = folder / "cuda.c", folder / "libcuda.so.1"
+    source.write_text(DRIVER % {"init": init, "count": count, "name": name})
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    patch.setattr(machine, "LIBRARY", str(library))
+
+
+def test_the_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver(tmp_path, monkeypatch)
+    assert find_gpu() == (Gpu("Orin", "8.7", "12.6", True), "")
+    found = this_machine("tensorrt", "10.3.0.26")
+    assert str(found) == "TensorRT 10.3.0.26 on Orin (8.7) with CUDA 12.6"
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"init": 100}, "finds no GPU"),
+        ({"count": 0}, "finds no GPU"),
+        ({"init": 999}, r"fails to start \(error 999\)"),
+        ({"name": 201}, r"does not tell its GPU \(error 201\)"),
+    ],
+    ids=str,
+)
+def test_a_driver_without_a_gpu_is_told(
+    fault: dict[str, int], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver(tmp_path, monkeypatch, **fault)
+    gpu, why = find_gpu()
+    assert gpu is None
+    assert re.search(words, why)
+
+
+def test_no_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LIBRARY", "libcuda-that-is-not-there.so")
+    gpu, why = find_gpu()
+    assert gpu is None
+    assert why.startswith("no CUDA driver")
+    assert str(this_machine("tensorrt-rtx", "1.7.1.116")) == "TensorRT-RTX 1.7.1.116 on no GPU"
+
+
+def test_a_jetsons_release_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "nv_tegra_release"
+    assert l4t_release(path) == ""
+    path.write_text("# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic\n")
+    assert l4t_release(path) == "36.4.3"
+    path.write_text("something else")
+    assert l4t_release(path) == ""

@@ -1,0 +1,325 @@
+"""What a run promises, measured: ``live_figures.py slow|file|rtsp|start|kill`` in tests/tools.
+
+``slow``: 1280x720 at 30 fps into a consumer that is five times too slow. ``file``: the rate of a
+file job against its stages alone, in one process. ``rtsp``: a server on loopback killed and started
+again, many times. ``start``: from the command to the first frame. ``kill``: a file job killed at
+random moments, looked at and resumed. Each prints its figures and exits
+with 1 where one is worse than it must be. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import select
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+
+from edge_sr import Upscaler
+from edge_sr.live.pipeline import run_pipeline
+from edge_sr.live.reconnect import Reconnecting
+from edge_sr.live.stats import Stats
+from edge_sr.video.file import VideoFile
+from edge_sr.video.frame import Frame, StreamInfo
+from edge_sr.video.null import NullSink
+from edge_sr.video.pattern import Pattern
+from edge_sr.video.stream import NetworkStream
+from edge_sr.video.unfinished import whole_chunks
+from edge_sr.video.writer import VideoWriter
+
+SERVER = Path(__file__).parents[1] / "edge_sr" / "live" / "rtsp_server.py"
+FPS, FACTOR = 30, 5
+KILLED = 1200  # frames of the job that is killed
+MB = 2**20
+
+
+class SlowSink(NullSink):
+    """Takes each frame for as long as ``FACTOR`` frames last, on a clock of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free = time.perf_counter()
+
+    def write(self, frame: Frame) -> None:
+        self._free = max(self._free, time.perf_counter() - 0.05) + FACTOR / FPS
+        time.sleep(max(0.0, self._free - time.perf_counter()))
+        super().write(frame)
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MB
+
+
+def slope(samples: Sequence[tuple[float, float]]) -> float:
+    """Of values over seconds, per second, by least squares."""
+    at, values = np.array(samples).T
+    return float(np.polyfit(at, values, 1)[0])
+
+
+def slow(seconds: float) -> int:
+    """Age, queues, drops and memory while the consumer is five times too slow."""
+    ages: list[tuple[float, float]] = []
+    memory: list[tuple[float, float]] = []
+    begun = time.perf_counter()
+
+    def on_frame(stats: Stats) -> None:
+        now = time.perf_counter() - begun
+        ages.append((now, (stats.age.last or 0.0) * 1000))
+        if not memory or now - memory[-1][0] > 1:
+            memory.append((now, resident_mb()))
+
+    source = Pattern(1280, 720, fps=FPS, frames=round(seconds * FPS), live=True)
+    with Upscaler.open("edge-unet-s-x2", backend="nearest") as upscaler:
+        stats = run_pipeline(source, upscaler.upscale_frame, [SlowSink()], on_frame=on_frame)
+    settled = [item for item in ages if item[0] > seconds * 0.1]
+    expected = 1 - 1 / FACTOR
+    found = stats.dropped / stats.read
+    figures = {
+        "seconds": round(stats.elapsed_s, 1),
+        "read": stats.read,
+        "written": stats.written,
+        "age_median_ms": round(statistics.median(value for _, value in settled), 1),
+        "age_slope_ms_per_min": round(slope(settled) * 60, 3),
+        "queue_most": stats.depth_max,
+        "dropped_share": round(found, 4),
+        "memory_slope_mb_per_h": round(slope(memory[len(memory) // 4 :]) * 3600, 2),
+        "memory_mb": round(memory[-1][1], 1),
+    }
+    print(json.dumps(figures))
+    good = abs(figures["age_slope_ms_per_min"]) <= 1 and stats.depth_max <= 2
+    return 0 if good and abs(found - expected) <= 0.01 else 1
+
+
+class Waiting:
+    """Upscales as a device beside the processor would: by waiting, then nearest."""
+
+    def __init__(self, upscaler: Upscaler, seconds: float) -> None:
+        self._upscaler, self._seconds = upscaler, seconds
+
+    def __call__(self, frame: Frame) -> Frame:
+        begun = time.perf_counter()
+        result = self._upscaler.upscale_frame(frame)
+        time.sleep(max(0.0, self._seconds - (time.perf_counter() - begun)))
+        return result
+
+
+def file_job(frames: int, infer_ms: float, folder: Path) -> int:
+    """A file job, and each of its stages alone on the same frames, in turns."""
+    clip = folder / "clip.mp4"
+    info = StreamInfo("clip", 640, 360, Fraction(1, 30), Fraction(30), frames, live=False)
+    with Pattern(640, 360, frames=frames) as source:
+        _encode(islice(source, frames), clip, info)
+    rates: dict[str, list[float]] = {"decode": [], "infer": [], "encode": [], "job": []}
+    dropped = 0
+    with Upscaler.open("edge-unet-s-x2", backend="nearest") as nearest:
+        upscale = Waiting(nearest, infer_ms / 1000)
+        with VideoFile(clip) as source:
+            small = list(source)
+        for turn in range(3):
+            with VideoFile(clip) as source:
+                rates["decode"].append(_rate(lambda s=source: sum(1 for _ in s), frames))
+            big: list[Frame] = []
+            rates["infer"].append(_rate(lambda b=big: b.extend(map(upscale, small)), frames))
+            alone = folder / f"alone-{turn}.mp4"
+            rates["encode"].append(_rate(lambda b=big, a=alone: _encode(b, a, info), frames))
+            with VideoFile(clip) as source:
+                writer = VideoWriter(folder / f"job-{turn}.mp4", source=source.info)
+                begun = time.perf_counter()
+                stats = run_pipeline(source, upscale, [writer])
+                writer.finish()
+                rates["job"].append(frames / (time.perf_counter() - begun))
+                dropped += stats.dropped
+    fps = {name: statistics.median(values) for name, values in rates.items()}
+    least = min(fps["decode"], fps["infer"], fps["encode"])
+    share = fps["job"] / least
+    print(json.dumps({k: round(v, 1) for k, v in fps.items()} | {"share": round(share, 3)}))
+    return 0 if share >= 0.9 and not dropped else 1
+
+
+def _encode(frames: Sequence[Frame] | Iterator[Frame], path: Path, info: StreamInfo) -> None:
+    writer = VideoWriter(path, source=info)
+    for frame in frames:
+        writer.write(frame)
+    writer.finish()
+
+
+def _rate(work: Callable[[], object], frames: int) -> float:
+    begun = time.perf_counter()
+    work()
+    return frames / (time.perf_counter() - begun)
+
+
+def rtsp(cycles: int) -> int:
+    """Kill and restore an RTSP server under a source that reconnects."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+
+    def serve() -> subprocess.Popen[str]:
+        command = ["/usr/bin/python3", str(SERVER), port]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        return server
+
+    def opener() -> NetworkStream:
+        return NetworkStream(f"rtsp://127.0.0.1:{port}/clip", open_s=5)
+
+    server = serve()
+    back: list[float] = []
+    seen: list[tuple[int, int, float]] = []
+    hangs = 0
+    with Reconnecting(opener, waits=lambda: iter([0.2] * 1000)) as source:
+        frames = iter(source)
+        for cycle in range(cycles):
+            for _ in range(3):
+                next(frames)
+            seen.append((len(os.listdir("/proc/self/fd")), threading.active_count(), resident_mb()))  # noqa: PTH208
+            server.send_signal(signal.SIGKILL)
+            server.wait()
+            if server.stdout:
+                server.stdout.close()
+            server = serve()
+            begun, before = time.perf_counter(), source.reconnects
+            while source.reconnects == before:
+                next(frames)
+            back.append(time.perf_counter() - begun)
+            hangs += back[-1] > 15
+            if cycle % 10 == 9:
+                print(f"{cycle + 1} cycles, back in {statistics.median(back):.2f} s", flush=True)
+    server.kill()
+    server.wait()
+    descriptors, threads, memory = ([row[i] for row in seen] for i in range(3))
+    figures = {
+        "cycles": cycles,
+        "hangs": hangs,
+        "back_median_s": round(statistics.median(back), 2),
+        "back_most_s": round(max(back), 2),
+        "descriptors": [descriptors[1], descriptors[-1]],
+        "threads": [threads[1], threads[-1]],
+        "memory_growth_mb": round(memory[-1] - memory[len(memory) // 10], 1),
+    }
+    print(json.dumps(figures))
+    flat = abs(descriptors[-1] - descriptors[1]) <= 2 and threads[-1] == threads[1]
+    return 0 if flat and not hangs else 1
+
+
+def start(runs: int) -> int:
+    """From starting the process until its first frame is out, on a pipe."""
+    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "test://1280x720?live=1"]
+    times: list[float] = []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        with subprocess.Popen(
+            [*command, "--output", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as job:
+            assert job.stdout is not None
+            select.select([job.stdout], [], [], 30)
+            job.stdout.read(6)
+            times.append(time.perf_counter() - begun)
+            job.kill()
+    figures = {"runs": runs, "median_s": round(statistics.median(times), 2)}
+    print(json.dumps(figures | {"least_s": round(min(times), 2), "most_s": round(max(times), 2)}))
+    return 0 if statistics.median(times) < 1.5 else 1
+
+
+def kill(times: int, seed: int, folder: Path) -> int:
+    """SIGKILL at random moments: what is left can be played, and goes on to the same frames."""
+    rng = random.Random(seed)  # noqa: S311 - no secret
+    words = [
+        sys.executable,
+        "-m",
+        "edge_sr.cli",
+        "run",
+        "--input",
+        f"test://160x90?frames={KILLED}",
+    ]
+    words += ["--backend", "nearest", "--preset", "ultrafast", "--output"]
+    whole = folder / "whole.mp4"
+    begun = time.perf_counter()
+    subprocess.run([*words, str(whole)], check=True, capture_output=True)
+    lasts = time.perf_counter() - begun
+    wanted = _frames(whole)
+    found: Counter[str] = Counter()
+    lost: list[int] = []
+    for number in range(times):
+        output = folder / f"{number}.mp4"
+        part = folder / f".{number}.mp4.part"
+        with subprocess.Popen([*words, str(output)], stderr=subprocess.PIPE, text=True) as job:
+            time.sleep(rng.uniform(0.2, 0.9) * lasts)
+            job.kill()
+        if output.exists():
+            found["over before it was killed" if _same(_frames(output), wanted) else "WRONG"] += 1
+            continue
+        try:
+            played = _frames(part)
+            found["playable" if _same(played, wanted[: len(played)]) else "OTHER FRAMES"] += 1
+        except (av.FFmpegError, OSError):
+            found["killed before the first second was out"] += 1
+        kept = whole_chunks(part)
+        done = subprocess.run([*words, str(output), "--resume"], capture_output=True, check=False)
+        good = done.returncode == 0 and _same(_frames(output), wanted)
+        found[f"resumed, {'the same' if good else 'OTHER'} frames"] += 1
+        lost.append(kept)
+        left = {path.name for path in folder.iterdir()} - {"whole.mp4", output.name}
+        found[f"LEFT {left}"] += bool(left)
+        output.unlink()
+    print(json.dumps({k: v for k, v in found.items() if v} | {"frames_kept": sorted(lost)}))
+    return 1 if any(v and k.split()[0].isupper() for k, v in found.items()) else 0
+
+
+def _frames(path: Path) -> list[bytes]:
+    with av.open(str(path)) as clip:
+        return [
+            hashlib.sha256(frame.to_ndarray().tobytes()).digest() for frame in clip.decode(video=0)
+        ]
+
+
+def _same(one: list[bytes], other: list[bytes]) -> bool:
+    return bool(one) and one == other
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when what was promised was reached."""
+    parser = argparse.ArgumentParser(description="Measure what a live run promises.")
+    parser.add_argument("what", choices=("slow", "file", "rtsp", "start", "kill"))
+    parser.add_argument("--seconds", type=float, default=600, help="of slow (600)")
+    parser.add_argument("--frames", type=int, default=300, help="of file (300)")
+    parser.add_argument("--infer-ms", type=float, default=40, help="a frame, of file (40)")
+    parser.add_argument("--cycles", type=int, default=100, help="of rtsp (100)")
+    parser.add_argument("--times", type=int, default=50, help="of kill (50)")
+    parser.add_argument("--seed", type=int, default=0, help="of kill (0)")
+    parser.add_argument("--runs", type=int, default=9, help="of start (9)")
+    args = parser.parse_args(argv)
+    if args.what == "slow":
+        return slow(args.seconds)
+    if args.what == "rtsp":
+        return rtsp(args.cycles)
+    if args.what == "start":
+        return start(args.runs)
+    with tempfile.TemporaryDirectory(prefix="edge-sr-file-") as name:
+        if args.what == "kill":
+            return kill(args.times, args.seed, Path(name))
+        return file_job(args.frames, args.infer_ms, Path(name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""A network grown from a smaller one computes the same function, and can learn more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+
+from training.grow import grow
+from training.models.edge_unet import edge_unet
+from training.start import copy_matching
+
+SMALL = {"width": 4, "lower_width": 4, "depth": 1, "lower_depth": 1}
+Shake = Callable[[keras.Model], None]
+
+
+def trained(scale: str, shake: Shake) -> keras.Model:
+    model = edge_unet(scale=scale, **SMALL)  # type: ignore[arg-type]
+    shake(model)
+    return model
+
+
+@pytest.fixture
+def shake() -> Shake:
+    def add(model: keras.Model) -> None:
+        rng = np.random.default_rng(3)
+        for variable in model.trainable_variables:
+            noise = rng.normal(0, 0.05, variable.shape)
+            variable.assign(variable.numpy() + noise.astype(np.float32))
+
+    return add
+
+
+@pytest.mark.parametrize("scale", ["2", "3/2"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"depth": 3},
+        {"lower_width": 8},
+        {"width": 8, "lower_width": 12, "depth": 2, "lower_depth": 3},
+    ],
+)
+def test_the_larger_network_begins_as_the_smaller_one(
+    scale: str, more: dict[str, int], shake: Shake
+) -> None:
+    small = trained(scale, shake)
+    large = edge_unet(scale=scale, **SMALL | more)  # type: ignore[arg-type]
+    copied = copy_matching(small, large)
+    filled = grow(small, large)
+    assert filled
+    assert sorted(copied + filled) == sorted(layer.name for layer in large.layers if layer.weights)
+    frame = np.random.default_rng(0).uniform(0, 255, (1, 16, 24, 1)).astype(np.float32)
+    np.testing.assert_allclose(large(frame), small(frame), atol=2e-3)
+
+
+def test_new_channels_are_not_dead(shake: Shake) -> None:
+    small = trained("2", shake)
+    large = edge_unet(scale="2", **SMALL | {"width": 8})  # type: ignore[arg-type]
+    copy_matching(small, large)
+    grow(small, large)
+    kernel = large.get_layer("encode0_0").merged()[0]
+    assert np.abs(kernel[..., 4:]).max() > 0.01  # they see something
+    assert np.abs(kernel[:, :, 4:, :4]).max() < 1e-6  # and the old ones do not listen yet
+
+
+def test_another_scale_keeps_its_own_head(shake: Shake) -> None:
+    large = edge_unet(scale="3/2", **SMALL | {"width": 8})  # type: ignore[arg-type]
+    before = large.get_layer("head").merged()[0]
+    filled = grow(trained("2", shake), large)
+    assert "head" not in filled
+    assert "stem" in filled
+    np.testing.assert_array_equal(large.get_layer("head").merged()[0], before)

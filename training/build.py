@@ -1,0 +1,47 @@
+"""The untrained networks of recipes, to time them before hours are spent.
+
+``python -m training.build --recipe FILE... --output FOLDER``
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from .checkpoint import CheckpointError, save_model
+from .recipe import RecipeError, load_recipe
+from .start import build_model
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when all were written, 1 when a recipe cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.build",
+        description="Write the untrained networks of recipes as .keras files.",
+        epilog="example: python -m training.build --recipe mine.toml --output runs/untrained/",
+    )
+    parser.add_argument("--recipe", type=Path, nargs="+", required=True, help="TOML files")
+    parser.add_argument("--output", type=Path, required=True, help="a folder")
+    args = parser.parse_args(argv)
+    try:
+        args.output.mkdir(parents=True, exist_ok=True)
+        for path in args.recipe:
+            recipe = load_recipe(path)
+            save_model(args.output / f"{recipe.name}.keras", build_model(recipe))
+            print(args.output / f"{recipe.name}.keras")
+    except (RecipeError, CheckpointError) as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"build: {args.output}: cannot be written ({error.strerror})", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Grow a trained network into a wider and deeper one that computes the same function.
+
+The idea is Net2Net's (Chen, Goodfellow, Shlens 2016): training of the larger network goes on from
+where the smaller one ended. New convolutions begin as the identity, which ReLU lets pass; new
+channels begin at random, and nothing listens to them yet.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from .models.layers import RepConv2D
+
+ENDS = ("head",)  # the channels that come out here are pixels, not features
+
+
+def grow(source: keras.Model, target: keras.Model) -> list[str]:
+    """Fill the layers of ``target`` that are larger than their namesake, or have none.
+
+    Layers of equal shape are left alone: copy them first. Returns the names of the filled ones.
+    A layer of another stride, smaller than its namesake, or an end with another number of
+    channels keeps its first weights.
+    """
+    namesakes = {layer.name: layer for layer in source.layers if layer.weights}
+    filled = []
+    for layer in target.layers:
+        if not layer.weights or not isinstance(layer, (RepConv2D, keras.layers.Conv2D)):
+            continue
+        if layer.name in namesakes:
+            done = _widen(namesakes[layer.name], layer)
+        else:
+            done = isinstance(layer, RepConv2D) and _pass_through(layer)
+        if done:
+            filled.append(layer.name)
+    return filled
+
+
+def _plain(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel (rows, columns, inputs, filters) and bias (filters,), branches merged."""
+    kernel, bias = layer.merged() if isinstance(layer, RepConv2D) else layer.get_weights()
+    return np.array(kernel), np.array(bias)
+
+
+def _assign(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:
+    """Give the layer this kernel; of several branches the 3x3 one makes up the difference."""
+    if isinstance(layer, RepConv2D):
+        merged, _ = _plain(layer)
+        layer.full.assign(layer.full.numpy() + kernel - merged)
+        layer.bias.assign(bias)
+    else:
+        layer.set_weights([kernel, bias])
+
+
+def _widen(small: keras.layers.Layer, layer: keras.layers.Layer) -> bool:
+    """Put the small kernel into the corner of the large one."""
+    kernel, bias = _plain(layer)
+    less, less_bias = _plain(small)
+    inputs, filters = less.shape[2:]
+    fits = (
+        less.shape != kernel.shape
+        and less.shape[:2] == kernel.shape[:2]
+        and inputs <= kernel.shape[2]
+        and filters <= kernel.shape[3]
+        and tuple(np.ravel(small.strides)) == tuple(np.ravel(layer.strides))
+        and (layer.name not in ENDS or filters == kernel.shape[3])
+    )
+    if fits:
+        kernel[:, :, :, :filters] = 0
+        kernel[:, :, :inputs, :filters] = less
+        bias[:filters] = less_bias
+        _assign(layer, kernel, bias)
+    return fits
+
+
+def _pass_through(layer: RepConv2D) -> bool:
+    """Make the layer the identity, where its shape and its ReLU allow."""
+    if not layer.has_identity or layer.activation != "relu" or layer.name in ENDS:
+        return False
+    kernel, bias = _plain(layer)
+    kernel[:] = 0
+    kernel[1, 1] = np.eye(layer.filters)
+    _assign(layer, kernel, 0 * bias)
+    return True

@@ -1,0 +1,82 @@
+"""Where a run's batches and its held-out pictures come from: photographs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from .data import Pair, find_images, fitting, load_pairs, split_held_out
+from .degrade import Degradation, degrade, make_degradation
+from .models.sizes import size_multiple
+from .recipe import Recipe
+from .sampler import PatchSampler
+
+
+class Batches(Protocol):
+    """Gives batches as a pure function of the step."""
+
+    def batches(self, first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Batches ``first`` .. ``last`` - 1: float32 levels, low (B, h, w, C) and high to match."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Batches to train on, pictures to judge by, and what the record says of them."""
+
+    sampler: Batches
+    held: list[Pair]
+    facts: dict[str, Any]
+
+
+def wanted(recipe: Recipe, model: keras.Model) -> tuple[tuple[int, int], int, int]:
+    """((rows, columns) of a patch, channels, what a picture's sides are multiples of)."""
+    height, width, channels = model.input_shape[1:]
+    patch = (height or recipe.patch, width or recipe.patch)
+    return patch, channels, max(2, size_multiple(model))
+
+
+def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Source:
+    """Photographs of the folders and their downscales; what is left out is said on stderr.
+
+    Raises:
+        DataError: nothing usable, or too little to hold pictures out.
+    """
+    scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
+    patch, channels, multiple = wanted(recipe, model)
+    paths, left_out = fitting(find_images(folders), scale, patch=patch, multiple=multiple)
+    train, held = split_held_out(paths, recipe.held_out, recipe.seed)
+    pairs, more = load_pairs(train, scale, channels=channels, multiple=multiple)
+    judged, most = load_pairs(held, scale, channels=channels, multiple=multiple)
+    if degradation is not None:
+        judged = [_degraded(pair, degradation, recipe.seed, i) for i, pair in enumerate(judged)]
+    report(left_out + more + most)
+    sampler = PatchSampler(
+        pairs,
+        scale,
+        patch=patch,
+        batch=recipe.batch,
+        seed=recipe.seed,
+        gain_chance=recipe.gain_chance,
+        degradation=degradation,
+    )
+    return Source(sampler, judged, {"pictures": len(pairs), "pictures_held_out": len(judged)})
+
+
+def _degraded(pair: Pair, how: Degradation, seed: int, index: int) -> Pair:
+    """A held-out picture with an input as training has them."""
+    rng = np.random.default_rng([seed, index, 2])
+    low = degrade(pair.low[None].astype(np.float32), how, rng)[0]
+    return replace(pair, low=low.astype(np.uint8))
+
+
+def report(left_out: list[str]) -> None:
+    """Name what was left out."""
+    for line in left_out:
+        print(f"left out: {line}", file=sys.stderr)
