@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_sr.engine_cache import cache_dir, converted_path
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import PRECISIONS, Sidecar, sha256_of
+from edge_sr.sidecar import PRECISIONS, Sidecar, load_sidecar, sha256_of
 
 from .source import Wish, find_source, says_int8
 from .steps import Steps
@@ -76,15 +76,14 @@ def _shipped_int8(
 ) -> tuple[Path, Sidecar, Path | None]:
     if shipped is None:
         raise ModelFileError(f"{single.name}: {NO_FRAMES}")
-    path = converted_path(_stem(single), source.sha256, precision="int8")
-
-    def make(output: Path) -> None:
-        from .respell import respell
-
-        respell(single, shipped, output)
-
-    sidecar = steps.file("int8", path, make, _told)
-    return path, sidecar, None
+    sidecar = load_sidecar(shipped)
+    if sidecar.made_from_sha256 != source.sha256:
+        raise ModelFileError(
+            f"{shipped}: was made from {sidecar.made_from_sha256[:12]}; {single} is "
+            f"{source.sha256[:12]}: make it anew with python -m convert.zoo"
+        )
+    steps.line("int8", f"{sidecar.name} (shipped): {_told(sidecar)}")
+    return shipped, sidecar, None
 
 
 def _converter(
