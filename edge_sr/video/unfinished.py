@@ -65,8 +65,10 @@ def write_ticket(path: Path, facts: Mapping[str, str]) -> None:
     Raises:
         MediaError: it cannot be written.
     """
+    part = ticket_path(path).with_suffix(".part")
     try:
-        ticket_path(path).write_text(json.dumps(dict(facts), indent=2) + "\n")
+        part.write_text(json.dumps(dict(facts), indent=2) + "\n")
+        os.replace(part, ticket_path(path))
     except OSError as error:
         raise MediaError(f"{ticket_path(path)}: cannot be written ({error.strerror})") from error
 
