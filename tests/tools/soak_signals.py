@@ -86,8 +86,9 @@ def _judge(code: int, sent: signal.Signals, folder: Path, errors: str) -> str:
     final = folder / "o.mp4"
     if code == 0:
         return "was done" if final.exists() and count_frames(final) == FRAMES else "exit 0, no film"
-    if final.exists():
-        return "a part stands at the final name"
+    if final.exists():  # the signal may come between the last frame and the end
+        whole = count_frames(final) == FRAMES
+        return "was done" if whole else "a part stands at the final name"
     if code not in (CODES.get(sent), -sent):  # negative: before our handler was there
         return f"exit {code}"
     killed = sent is signal.SIGKILL
