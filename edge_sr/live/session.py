@@ -109,8 +109,9 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) ->
         notifier.stopping()
         if stats.written:
             complete = info.live or not caught  # a recording ends when it is told to
-            lines = [sink.finish(complete=complete) for sink in sinks]
-            _report(job, stats, lines, [source, desk.switch, *sinks])
+            lines = [sink.finish(complete=complete) for sink in wanted]
+            recorded = [sink.finish() for sink in (desk, desk.recorder)]
+            _report(job, stats, lines, recorded, [source, desk.switch, *sinks])
         elif not caught:
             raise MediaError(f"{info.name}: no frame came out of it")
     finally:
@@ -162,7 +163,9 @@ def _open(job: Job) -> Source:
     return source
 
 
-def _report(job: Job, stats: Stats, finished: list[str], parts: Sequence[object]) -> None:
+def _report(
+    job: Job, stats: Stats, finished: list[str], recorded: list[str], parts: Sequence[object]
+) -> None:
     """What came out, on stdout, unless video went there; what to know about it, on stderr."""
     from ..run import note
 
@@ -173,3 +176,5 @@ def _report(job: Job, stats: Stats, finished: list[str], parts: Sequence[object]
     dropped = f", {stats.dropped} dropped" if stats.dropped else ""
     for line in filter(None, finished):
         tell(f"{line} ({stats.written} frames at {stats.fps:.2f} fps{dropped})")
+    for line in filter(None, recorded):
+        tell(line)
