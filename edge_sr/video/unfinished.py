@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MediaError
+from ..reading import parse_json
 from .chunks import CHUNK, TAIL
 from .libraries import load_av
 from .output import part_path
@@ -79,7 +80,7 @@ def same_job(path: Path, facts: Mapping[str, str]) -> bool:
         MediaError: it has others.
     """
     try:
-        begun = json.loads(ticket_path(path).read_text())
+        begun = parse_json(ticket_path(path).read_text())
     except FileNotFoundError:
         return False
     except (OSError, ValueError) as error:
