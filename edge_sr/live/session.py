@@ -41,6 +41,8 @@ def run_video(job: Job) -> int:
         info = source.info
         check_resume(job, source)
         sinks = output_sinks(job, source)
+        for sink in sinks:
+            stack.callback(sink.abort)  # where the run does not even begin
         upscaler, size = open_upscaler(job, info.width, info.height)
         kept = 0
         if sinks and isinstance(sinks[0], VideoWriter) and not info.live and job.input != "-":
