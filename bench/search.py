@@ -132,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
             lines = search(args, Path(folder))
         told = (
-            f"{before['utc']}, {device_name(device_facts())}, {args.threads} thread{'s' * (args.threads > 1)}, "
+            f"{before['utc']}, {device_name(device_facts())}, {args.threads} of them used, "
             f"{args.size[0]}x{args.size[1]} in, {args.rounds} rounds in turns, load average "
             f"{load} before and {device_state().get('load_1min', '?')} after"
         )
