@@ -42,6 +42,7 @@ def cached_engine(
         MissingDependencyError: the builder is not installed.
         BackendError: it failed; what it said is on stderr.
     """
+    model, sidecar = _single(model, sidecar)
     found = _look_up(model, sidecar, size=size, precision=precision, machine=machine, tell=tell)
     if found:
         return found
@@ -65,6 +66,14 @@ def cached_engine(
             f"no engine could be built for {sidecar.name}; see above, or use --backend onnxruntime"
         )
     return Path(json.loads(done.stdout.splitlines()[-1])["file"])
+
+
+def _single(model: Path, sidecar: Sidecar) -> tuple[Path, Sidecar]:
+    """The float32 file beside a shipped int8 one, which has fp32 around for CPUs."""
+    if sidecar.precision != "int8" or model.resolve().parent != zoo.FOLDER:
+        return model, sidecar
+    single = model.with_name(model.name.replace(".int8.", "."))
+    return single, load_sidecar(single)
 
 
 def _stem(model: Path, sidecar: Sidecar, precision: str) -> str:
