@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types format test-runtime check-aarch64 soak clean
+.PHONY: demo test lint types format test-runtime check-aarch64 soak pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench.demo
@@ -37,6 +37,10 @@ soak: .venv/.dev
 	$(BIN)/python tests/tools/soak.py signals
 	$(BIN)/python tests/tools/soak.py limits
 	$(BIN)/python tests/tools/soak.py frames
+
+# pycuda against the CUDA double, where the tests then find it: 2 minutes
+pycuda-double: .venv/.dev
+	$(BIN)/python tests/tools/build_pycuda.py build/pycuda
 
 # whether a Jetson finds wheels for all that the runtime needs; asks the package index
 check-aarch64: .venv/bin/python

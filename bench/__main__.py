@@ -1,4 +1,4 @@
-"""``python -m bench run|report|roofline``: which model takes how long, how good it is, on what."""
+"""``python -m bench``: which model takes how long, how good it is, on what."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from edge_sr.errors import EdgeSRError, UsageError
 
-from . import command_report, command_roofline, command_run
+from . import command_device_check, command_report, command_roofline, command_run
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,6 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     command_run.add_parser(commands)
     command_report.add_parser(commands)
     command_roofline.add_parser(commands)
+    command_device_check.add_parser(commands)
     return parser
 
 

@@ -169,7 +169,7 @@ def _take_turn(lane: _Lane, number: int, frame: Frame, threads: int, plan: Plan)
         lane.watts.append(meter.watts)
     source = FrameList([frame] * lane.per_turn)
     once_through = sample(
-        lambda: run_pipeline(source, upscaler.upscale_frame, [NullSink()]),
+        lambda: run_pipeline(source, upscaler.overlap(), [NullSink()]),
         runs=1,
         seconds=0,
         limit=0,

@@ -99,8 +99,8 @@ def table(nodes: Sequence[NodeTime], *, least: float = 0.005) -> str:
     return "\n".join([*lines, f"| **all** | | **{total:.2f}** | |"])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print a table for each model. Returns 0 when all were profiled."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.nodes",
         description="Time every node of a network on this CPU.",
@@ -114,7 +114,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--threads", type=at_least_one, help="default: all cores")
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a table for each model. Returns 0 when all were profiled."""
+    args = build_parser().parse_args(argv)
     try:
         parts = []
         for model in args.models:

@@ -64,8 +64,8 @@ def pipeline_rate(model: str, clip: Path, frames: int, threads: int) -> float:
         return frames / (time.perf_counter() - begun)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print both rates and their ratio. Returns 0 when they were measured."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.overhead",
         description="Compare file -> null sink with bare session.run on the same frames.",
@@ -76,7 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="edge-unet-s-x2")
     parser.add_argument("--frames", type=int, default=60, help="frames a round (default: 60)")
     parser.add_argument("--rounds", type=int, default=3, help="of each, in turns (default: 3)")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print both rates and their ratio. Returns 0 when they were measured."""
+    args = build_parser().parse_args(argv)
     try:
         path, _ = zoo.find(args.model)
         frames = read_luma(args.input, args.frames)

@@ -53,8 +53,8 @@ def _named_folder(text: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when the sidecar was written."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.record",
         description="Measure a model on picture sets and write the figures into its sidecar.",
@@ -65,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--images", type=_named_folder, nargs="+", required=True, metavar="NAME=FOLDER"
     )
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when the sidecar was written."""
+    args = build_parser().parse_args(argv)
     try:
         path, sidecar = zoo.find(args.model)
         quality = dict(sidecar.quality)

@@ -6,6 +6,7 @@ file with its sidecar, or one line of what is wrong.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.errors import EdgeSRError, MissingDependencyError, ModelFileError
 
 # the parent's own search path: a folder the user stands in must not be imported from
 START = (
@@ -35,8 +36,16 @@ def export_in_child(
     """`export_onnx.export_here` in a child process.
 
     Raises:
+        MissingDependencyError: TensorFlow is not installed here.
         ModelFileError: what the child says, or how it ended.
     """
+    for package in ("keras", "tensorflow", "tf2onnx"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(
+                f"{source}: exporting a Keras file needs {package}: pip install "
+                "'edge-sr[convert]', or run python -m convert.export_onnx on another machine and "
+                "bring the .onnx file with its .json"
+            )
     asked = [str(source), str(output), json.dumps([size, value_range, force])]
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     command = [sys.executable, "-c", START, paths, *asked]

@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             backend=args.backend,
             threads=args.threads,
+            slots=args.slots,
             tile=args.tile,
             max_frames=args.max_frames,
             camera_size=args.camera_size,
@@ -172,11 +173,24 @@ def _add_model(group: Any) -> None:
         "--precision",
         choices=CHOICES,
         default="fp32",
-        help="of a shipped model: fp32 (default), int8, or auto for the faster one here",
+        help="of a shipped model: fp32 (default), int8, fp16 with TensorRT, or auto for the "
+        "faster one here",
     )
-    group.add_argument("--backend", choices=BACKENDS, default="auto")
+    group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="auto",
+        help="tensorrt builds the engine it needs, once; auto uses one that is built",
+    )
     group.add_argument(
         "--threads", type=options.at_least_one, metavar="N", help="default: all cores"
+    )
+    group.add_argument(
+        "--slots",
+        type=options.at_least_one,
+        default=2,
+        metavar="N",
+        help="frames that the GPU works on at once, with TensorRT (default: 2)",
     )
     group.add_argument(
         "--tile",

@@ -14,7 +14,7 @@ from .backend import open_backend
 from .errors import ModelFileError
 from .sidecar import Sidecar
 
-CHOICES = ("auto", "fp32", "int8")
+CHOICES = ("auto", "fp32", "fp16", "int8")
 MAX_LOSS_DB = 0.05  # PSNR-Y: an int8 file that loses more is not chosen for its speed
 STRIP_ROWS = 192  # of the frame: enough to rank two files of one network
 RUNS = 4  # of each file, taking turns, after one to warm up
@@ -46,7 +46,7 @@ def choose(
         ModelFileError, BackendError, MissingDependencyError: as opening a model does.
     """
     path, sidecar = zoo.find(model, ratio)
-    if Path(model).suffix == ".onnx" or sidecar.precision != "fp32":
+    if Path(model).suffix in (".onnx", ".engine") or sidecar.precision != "fp32":
         return Choice(path, sidecar, f"{sidecar.precision}: the file that was named")
     try:
         small, facts = zoo.find(model, ratio, precision="int8")

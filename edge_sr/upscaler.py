@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import zoo
 from .backend import Backend, open_backend
+from .backend.choose import settle
 from .closing import Closing
 from .errors import FrameError
 from .sidecar import Sidecar
 from .tiles import find_reach, run_tiled, tile_side
-from .video.frame import Frame, Source
+from .video.frame import Frame, Plane, Source
+
+if TYPE_CHECKING:
+    from .overlap import FrameOverlap
 
 Image = NDArray[np.uint8]
 
@@ -31,7 +37,7 @@ class Upscaler(Closing):
         self.sidecar = sidecar
         self.tile: int | None = None
         self._reach: int | None = None
-        self.why = ""  # one line on the precision, where it was chosen by measuring
+        self.why = ""  # one line on precision and backend, where they were chosen
 
     @classmethod
     def open(
@@ -43,17 +49,21 @@ class Upscaler(Closing):
         size: tuple[int, int] = (1280, 720),
         backend: str = "auto",
         threads: int | None = None,
+        slots: int = 2,
         tile: int | None = None,
     ) -> Upscaler:
-        """Open a shipped model by name (``edge-sr models`` lists them) or an ``.onnx`` file.
+        """Open a shipped model by name (``edge-sr models`` lists them), ``.onnx`` or ``.engine``.
 
         Args:
             scale: picks among the scales of a family such as "edge-unet-s"; ignored otherwise.
-            precision: "fp32", "int8", or "auto" for the faster of the two here, found by running
-                both for a moment. The sidecar's ``precision`` tells which it is.
-            size: (columns, rows) of the frames to come, for "auto".
-            backend: "auto", "onnxruntime" or "nearest".
+            precision: "fp32", "fp16" (of an engine), "int8", or "auto": fp16 with TensorRT; else
+                the faster of fp32 and int8 here, found by running both for a moment. The
+                sidecar's ``precision`` tells which it is.
+            size: (columns, rows) of the frames to come, for "auto" and for the engine.
+            backend: "auto", "onnxruntime", "tensorrt" or "nearest". TensorRT takes the engine of
+                the model for this size from the cache, or builds it, which takes minutes.
             threads: for CPU inference; None for all cores.
+            slots: frames that may be in flight on a GPU, each with buffers of its own.
             tile: side of the tiles that a large frame is cut into, in input pixels, a multiple of
                 16; 0 for never, None to cut frames above 4 megapixels.
 
@@ -61,17 +71,40 @@ class Upscaler(Closing):
             ModelFileError, BackendError, MissingDependencyError.
         """
         ratio = Fraction(scale).limit_denominator(1000)
-        if precision == "auto":
+        why = ""
+        measured = precision == "auto" and backend != "tensorrt" and not model.endswith(".engine")
+        if measured:
             from .precision import choose
 
             choice = choose(
                 model, ratio, width=size[0], height=size[1], backend=backend, threads=threads
             )
             path, sidecar, why = choice.path, choice.sidecar, choice.why
+            precision = sidecar.precision
         else:
-            (path, sidecar), why = zoo.find(model, ratio, precision=precision), ""
-        opened = cls(open_backend(path, sidecar, backend=backend, threads=threads), sidecar)
-        opened.why = why
+            precision = "fp16" if precision == "auto" else precision
+            # an fp16 engine is built from the fp32 file
+            source = (
+                "fp32" if backend in ("auto", "tensorrt") and precision == "fp16" else precision
+            )
+            path, sidecar = zoo.find(model, ratio, precision=source)
+        if sidecar.precision != "fp32":
+            precision = sidecar.precision
+        settled = settle(path, sidecar, backend=backend, size=size, precision=precision)
+        if settled.backend != "tensorrt" and precision != settled.sidecar.precision:
+            path, sidecar = zoo.find(model, ratio, precision=precision)
+            settled = replace(settled, path=path, sidecar=sidecar)
+        opened = cls(
+            open_backend(
+                settled.path,
+                settled.sidecar,
+                backend=settled.backend,
+                threads=threads,
+                slots=slots,
+            ),
+            settled.sidecar,
+        )
+        opened.why = "; ".join(filter(None, [why, settled.why]))
         opened.tile = tile
         return opened
 
@@ -103,19 +136,48 @@ class Upscaler(Closing):
         Raises:
             FrameError: a size the model does not take.
         """
-        from .video.color import rgb_to_yuv, settle, yuv_to_rgb
+        return self.assemble(frame, self._run(self.network_input(frame)))
+
+    def network_input(self, frame: Frame) -> Image:
+        """What the network gets of a frame: uint8 (H, W, C); luma is a view."""
+        if self.sidecar.color == "luma":
+            return frame.y[..., None]
+        from .video.color import yuv_to_rgb
+
+        return yuv_to_rgb(frame)
+
+    def assemble(
+        self, frame: Frame, image: Image, chroma: tuple[Plane, Plane] | None = None
+    ) -> Frame:
+        """The upscaled frame, from the network's result.
+
+        Args:
+            image: uint8 (H, W, C), kept.
+            chroma: u and v of that size, of a luma model; None to make them now.
+        """
+        from .video.color import rgb_to_yuv, settle
 
         height = frame.y.shape[0]
         if self.sidecar.color == "luma":
             from .video.chroma import resize_chroma
 
-            y = self._run(frame.y[..., None])[..., 0]
-            u, v = resize_chroma(frame, y.shape[1], y.shape[0])
+            y = image[..., 0]
+            u, v = chroma or resize_chroma(frame, y.shape[1], y.shape[0])
         else:
-            rgb = self._run(yuv_to_rgb(frame))
-            y, u, v = rgb_to_yuv(rgb, frame.color, height=height)
+            y, u, v = rgb_to_yuv(image, frame.color, height=height)
         color = settle(frame.color, height, y.shape[0])
         return Frame(y, u, v, frame.pts, frame.time_base, color)
+
+    def overlap(self) -> FrameOverlap:
+        """Frames through this model, several in flight where the backend can."""
+        from .overlap import FrameOverlap
+
+        return FrameOverlap(self)
+
+    @property
+    def notices(self) -> list[str]:
+        """What the backend has to say about the run so far, in lines for the user."""
+        return list(getattr(self.backend, "notices", []))
 
     def stream(self, source: str | Source) -> Generator[Frame, None, None]:
         """Upscale every frame of a video, camera, stream or ``test://`` picture, as they come.

@@ -23,6 +23,8 @@ PLACES = {
     "tensorrt": ("edge_sr/backend/tensorrt.py", "convert/trt.py"),
     "tensorrt_lean": ("edge_sr/backend/tensorrt.py",),
     "tensorrt_rtx": ("edge_sr/backend/tensorrt.py", "convert/trt.py"),
+    "cuda": ("edge_sr/cuda/",),
+    "pycuda": ("edge_sr/cuda/",),
     "cv2": ("edge_sr/video/", "edge_sr/live/"),
     "av": ("edge_sr/video/", "edge_sr/live/", "training/video_codec.py", "training/video_file.py"),
     "matplotlib": ("bench/", "calibration/charts.py", "training/"),
@@ -80,6 +82,8 @@ def test_the_table_is_not_blind() -> None:
     found = set(imports())
     assert ("edge_sr/backend/onnx_runtime.py", "onnxruntime") in found  # inside a function
     assert ("convert/from_keras.py", "tensorflow") in found
+    assert ("edge_sr/backend/tensorrt.py", "tensorrt_lean") in found
+    assert ("edge_sr/cuda/pycuda.py", "pycuda") in found
 
 
 WALL = """
@@ -104,7 +108,8 @@ sys.meta_path.insert(0, Wall())
         ),
         (
             "import edge_sr.cli, edge_sr.run, edge_sr.upscaler, edge_sr.sidecar, edge_sr.zoo",
-            {"tensorflow", "keras", "onnx", "onnxruntime", "cv2", "av", "PIL", "tqdm", *ROOMS[1:]},
+            {"tensorflow", "keras", "onnx", "onnxruntime", "cv2", "av", "PIL", "tqdm", *ROOMS[1:]}
+            | {"tensorrt", "tensorrt_lean", "tensorrt_rtx", "cuda", "pycuda"},
         ),
     ],
 )

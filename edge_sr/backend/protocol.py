@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,4 +41,29 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the model; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Overlapping(Protocol):
+    """What a backend offers besides that can work on several frames at once."""
+
+    @property
+    def slots(self) -> int:
+        """How many frames may be in flight."""
+        ...
+
+    def submit(self, frame: Batch) -> None:
+        """Begin with a frame; it may be overwritten when this returns.
+
+        Raises:
+            FrameError, BackendError: as `infer`; after a BackendError no frame is in flight.
+        """
+        ...
+
+    def collect(self) -> Batch:
+        """The result of the oldest frame in flight; waits for it.
+
+        It is valid until the next `submit`, and not after `close`.
+        """
         ...

@@ -22,7 +22,7 @@ def measure(backend: str) -> dict[str, object]:
         EdgeSRError: it cannot be opened or run, or gives a picture that cannot be right.
     """
     frame = np.linspace(16, 235, SIDE * SIDE).reshape(SIDE, SIDE).astype(np.uint8)
-    with Upscaler.open(backend=backend) as upscaler:
+    with Upscaler.open(size=(SIDE, SIDE), backend=backend) as upscaler:
         times: list[float] = []
         for _ in range(WARM_UP + RUNS):
             begun = time.perf_counter_ns()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 
 from .. import zoo
 from ..closing import Closing
 from ..errors import EdgeSRError, UsageError
+from ..overlap import FrameOverlap
 from ..upscaler import Upscaler
 from ..video.frame import Frame
 from .deadline import Deadline
@@ -49,7 +51,7 @@ def _text(ratio: Fraction) -> str:
 class ModelSwitch(Closing):
     """Upscales frames to one size with the model of the moment, or bicubic.
 
-    `request` may be called from any thread; `upscale` from one.
+    `request` may be called from any thread; `upscale`, `submit` and `collect` from one.
     """
 
     def __init__(
@@ -73,6 +75,9 @@ class ModelSwitch(Closing):
         self._size, self._opener, self._say = size, opener, say
         self._lock = threading.Lock()
         self._current: Upscaler | None = upscaler
+        self._ahead: FrameOverlap | None = upscaler.overlap()
+        self._begun: deque[tuple[Frame, float]] = deque()
+        self._finished = 0.0
         self._first = full_name(upscaler)
         self._next: tuple[str, Upscaler | None] | None = None
         self.name = self._first
@@ -112,18 +117,50 @@ class ModelSwitch(Closing):
             self._deadline = Deadline(self._deadline_s, len(self._ladder))
         self._put(name, found)
 
-    def upscale(self, frame: Frame) -> Frame:
-        """One frame, `size` large; the result is yours to keep."""
-        self._take()
-        begun = time.perf_counter()
-        result = self._current.upscale_frame(frame) if self._current else frame
+    @property
+    def depth(self) -> int:
+        """How many frames may be in flight; 1 while another model waits for its turn."""
+        return 1 if self._next or self._ahead is None else self._ahead.depth
+
+    def submit(self, frame: Frame) -> None:
+        """Begin with a frame."""
+        if not self._begun:
+            self._take()
+        self._begun.append((frame, time.perf_counter()))
+        try:
+            if self._ahead:
+                self._ahead.submit(frame)
+        except BaseException:
+            self._begun.clear()
+            raise
+
+    def collect(self) -> Frame:
+        """The oldest frame in flight, `size` large; the result is yours to keep."""
+        try:
+            result = self._ahead.collect() if self._ahead else self._begun[0][0]
+        except BaseException:
+            self._begun.clear()
+            raise
+        _, begun = self._begun.popleft()
         if result.y.shape != self._size[::-1]:
             from ..video.chroma import resize_frame
 
             result = resize_frame(result, *self._size)
+        now = time.perf_counter()
         if self._deadline:
-            self._follow(time.perf_counter() - begun)
+            self._follow(now - max(begun, self._finished))
+        self._finished = now
         return result
+
+    def upscale(self, frame: Frame) -> Frame:
+        """One frame, `size` large; the result is yours to keep."""
+        self.submit(frame)
+        return self.collect()
+
+    @property
+    def notices(self) -> list[str]:
+        """What the present model's backend has to say, in lines for the user."""
+        return self._current.notices if self._current else []
 
     def close(self) -> None:
         """Free the models; safe to call twice."""
@@ -132,7 +169,7 @@ class ModelSwitch(Closing):
             for model in (self._current, waiting):
                 if model is not None:
                     model.close()
-            self._current = self._next = None
+            self._current = self._next = self._ahead = None
 
     def _follow(self, took_s: float) -> None:
         """Step up or down the ladder as the deadline tells."""
@@ -166,5 +203,6 @@ class ModelSwitch(Closing):
                 return
             before = self._current
             (self.name, self._current), self._next = self._next, None
+            self._ahead = self._current.overlap() if self._current else None
         if before is not None:
             before.close()

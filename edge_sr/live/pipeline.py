@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 
 from ..video.frame import Frame, Sink, Source
+from .ahead import Ahead, OneByOne, run_ahead
 from .link import End, Link
 from .shot import Shot, ShotSink
 from .stats import Stats as Stats
@@ -18,7 +19,7 @@ JOIN_S = 2.0  # how long stopped stages, and a source that lets go, are waited f
 
 def run_pipeline(
     source: Source,
-    upscale: Callable[[Frame], Frame],
+    upscale: Callable[[Frame], Frame] | Ahead,
     sinks: Sequence[Sink],
     *,
     max_frames: int | None = None,
@@ -36,6 +37,7 @@ def run_pipeline(
     The sinks are neither finished nor aborted here: the caller knows what the end means.
 
     Args:
+        upscale: a function, or what takes several frames at once.
         max_frames: stop after writing so many.
         newest_wins: drop older frames, or lose none; None for what fits the source.
         stop: set it, from a signal handler or another thread, to end the run early.
@@ -82,7 +84,7 @@ def run_pipeline(
 
 def shots(
     source: Source,
-    upscale: Callable[[Frame], Frame],
+    upscale: Callable[[Frame], Frame] | Ahead,
     stats: Stats,
     *,
     newest_wins: bool | None = None,
@@ -116,13 +118,11 @@ def shots(
                 return
 
     def infer() -> None:
-        for frame, taken_s in raw.items():
-            begun = time.perf_counter()
-            result = upscale(frame)
-            took = time.perf_counter() - begun
-            stats.infer_s += took
-            stats.infer.add(took)
-            done.put(Shot(frame, result, taken_s, took))
+        ahead = upscale if isinstance(upscale, Ahead) else OneByOne(upscale)
+        for shot in run_ahead(raw.items(), ahead, lambda: len(raw)):
+            stats.infer_s += shot.infer_s
+            stats.infer.add(shot.infer_s)
+            done.put(shot)
             if live and not done.wait_room():
                 return
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,14 @@ def run_video(job: Job) -> int:
             source = Skipping(source, kept) if kept else source
 
         def opener(name: str) -> Upscaler:
-            return Upscaler.open(name, backend=job.backend, threads=job.threads, tile=job.tile)
+            return Upscaler.open(
+                name,
+                size=(info.width, info.height),
+                backend=job.backend,
+                threads=job.threads,
+                slots=job.slots,
+                tile=job.tile,
+            )
 
         deadline_s = job.deadline_ms / 1000 if job.deadline_ms else None
         switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s, say=say)
@@ -91,7 +98,7 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) ->
 
             stats = run_pipeline(
                 source,
-                desk.switch.upscale,
+                desk.switch,
                 sinks,
                 max_frames=job.max_frames and job.max_frames - kept,
                 newest_wins={"newest": True, "none": False}.get(job.drop_policy),
@@ -105,7 +112,7 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) ->
         if stats.written:
             complete = info.live or not caught  # a recording ends when it is told to
             lines = [sink.finish(complete=complete) for sink in sinks]
-            _report(job, stats, lines, [source, *sinks])
+            _report(job, stats, lines, [source, desk.switch, *sinks])
         elif not caught:
             raise MediaError(f"{info.name}: no frame came out of it")
     finally:
@@ -214,7 +221,7 @@ def _screens(
     return screens
 
 
-def _report(job: Job, stats: Stats, finished: list[str], parts: list[Source | Sink]) -> None:
+def _report(job: Job, stats: Stats, finished: list[str], parts: Sequence[object]) -> None:
     """What came out, on stdout, unless video went there; what to know about it, on stderr."""
     from ..run import note
 

@@ -21,8 +21,6 @@ def stream_frames(upscaler: Upscaler, source: str | Source) -> Generator[Frame, 
         opened = open_source(source) if isinstance(source, str) else source
         if isinstance(source, str):
             stack.enter_context(opened)
-        found = stack.enter_context(
-            contextlib.closing(shots(opened, upscaler.upscale_frame, Stats()))
-        )
+        found = stack.enter_context(contextlib.closing(shots(opened, upscaler.overlap(), Stats())))
         for shot in found:
             yield shot.after

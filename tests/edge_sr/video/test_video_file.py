@@ -285,3 +285,9 @@ def test_a_file_that_is_removed_while_it_is_read_is_read_to_its_end(tmp_path: Pa
         next(frames)
         path.unlink()
         assert sum(1 for _ in frames) == 39
+
+
+def test_the_alpha_of_a_film_is_dropped(tmp_path: Path) -> None:
+    clear = make_clip(tmp_path / "a.mkv", **LOSSLESS, pix_fmt="yuva420p")
+    plain = make_clip(tmp_path / "b.mkv", **LOSSLESS)
+    assert np.array_equal(read(clear)[3].y, read(plain)[3].y)

@@ -1,0 +1,186 @@
+"""What `python -m bench device-check` does with one engine on the GPU."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.backend.onnx_runtime import OnnxRuntimeBackend
+from edge_sr.backend.trt_backend import TensorRTBackend
+from edge_sr.cuda import Device, open_device
+from edge_sr.quality import psnr, standard_border
+from edge_sr.sidecar import Sidecar
+
+LEAST_DB = {"fp32": 55.0, "fp16": 48.0, "int8": 40.0}  # PSNR to ONNX Runtime's result
+GROWTH_MIB = 8.0  # of host or GPU memory over the long run: more is a leak
+SETTINGS = ((False, 1), (True, 1), (True, 2), (True, 3))  # graphs, slots
+WARM_UP = 20
+
+Batch = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """The engine's results beside ONNX Runtime's."""
+
+    frames: int
+    psnr_db: float  # of the worst frame; 120 where all bytes are equal
+    max_difference: int  # grey levels
+    least_db: float  # that was asked for
+
+    @property
+    def good(self) -> bool:
+        return self.psnr_db >= self.least_db
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Frames through the slots, as fast as they go, from host memory to host memory."""
+
+    graphs: bool
+    slots: int
+    frames: int
+    p50_ms: float  # from one result to the next
+    p99_ms: float
+    fps: float
+    gpu_ms: float  # mean, from events, copies included
+    submit_us: float  # median time that beginning a frame takes the host, its copy included
+    notes: tuple[str, ...]  # what the backend had to say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endurance:
+    """A long run, and what memory it took for good."""
+
+    frames: int
+    host_growth_mib: float
+    gpu_growth_mib: float
+    gpu_left_mib: float  # taken still when the backend was closed
+    black: int  # results that cannot be right
+    constant: int
+
+    @property
+    def good(self) -> bool:
+        grown = max(self.host_growth_mib, self.gpu_growth_mib, self.gpu_left_mib)
+        return grown <= GROWTH_MIB and not (self.black or self.constant)
+
+
+def sample_frames(width: int, height: int, channels: int, count: int = 8) -> list[Batch]:
+    """Moving waves with edges and a little noise, uint8 (1, H, W, C)."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        wave = 120 + 60 * np.sin((x + 9 * number) / 11) + 50 * np.cos(y / 17)
+        boxes = 25 * (((x + 3 * number) // 40 + y // 40) % 2)
+        noisy = (wave + boxes)[..., None] + rng.normal(0, 3, (height, width, channels))
+        made.append(np.clip(noisy, 0, 255).astype(np.uint8)[None])
+    return made
+
+
+def agree(
+    engine: Path, sidecar: Sidecar, onnx: Path, card: Sidecar, given: list[Batch]
+) -> Agreement:
+    """Compare frame by frame with the ONNX file that the engine was made from."""
+    reference = OnnxRuntimeBackend(onnx, card)
+    backend = TensorRTBackend(engine, sidecar)
+    border = standard_border(float(sidecar.ratio))
+    worst, most = 120.0, 0
+    try:
+        for frame in given:
+            found, wanted = backend.infer(frame)[0], reference.infer(frame)[0]
+            apart = np.abs(found.astype(np.int16) - wanted)
+            most = max(most, int(apart.max()))
+            if apart.any():
+                worst = min(worst, psnr(found, wanted, border=border))
+    finally:
+        backend.close()
+        reference.close()
+    least = LEAST_DB[sidecar.precision]
+    return Agreement(frames=len(given), psnr_db=worst, max_difference=most, least_db=least)
+
+
+def time_frames(
+    engine: Path, sidecar: Sidecar, given: list[Batch], *, graphs: bool, slots: int, frames: int
+) -> Timing:
+    """Keep the slots full; the first 20 frames do not count."""
+    backend = TensorRTBackend(engine, sidecar, graphs=graphs, slots=slots)
+    done: list[int] = []
+    begun: list[int] = []
+    try:
+        gpu_ms = 0.0
+        for number in range(WARM_UP + frames + slots):
+            if backend.in_flight == slots:
+                backend.collect()
+                done.append(time.perf_counter_ns())
+                gpu_ms += backend.gpu_ms if len(done) > WARM_UP else 0.0
+            before = time.perf_counter_ns()
+            backend.submit(given[number % len(given)])
+            begun.append(time.perf_counter_ns() - before)
+        notes = tuple(backend.notices)
+    finally:
+        backend.close()
+    gaps = sorted(b - a for a, b in zip(done[WARM_UP - 1 :], done[WARM_UP:], strict=False))
+    return Timing(
+        graphs=graphs,
+        slots=slots,
+        frames=len(gaps),
+        p50_ms=gaps[len(gaps) // 2] / 1e6,
+        p99_ms=gaps[int(len(gaps) * 0.99)] / 1e6,
+        fps=len(gaps) / (sum(gaps) / 1e9),
+        gpu_ms=gpu_ms / len(gaps),
+        submit_us=statistics.median(begun[WARM_UP:]) / 1e3,
+        notes=notes,
+    )
+
+
+def endure(engine: Path, sidecar: Sidecar, given: list[Batch], frames: int) -> Endurance:
+    """Run many frames and look at the memory of host and GPU before, after, and once closed."""
+    device = open_device()  # keeps the context, so that what is left can be seen
+    try:
+        before = _free_mib(device)
+        backend = TensorRTBackend(engine, sidecar, guard_every=10)
+        try:
+            _pump(backend, given, min(frames, 100))
+            host, gpu = _resident_mib(), _free_mib(device)
+            _pump(backend, given, frames)
+            host_growth, gpu_growth = _resident_mib() - host, gpu - _free_mib(device)
+        finally:
+            backend.close()
+        left = before - _free_mib(device)
+    finally:
+        device.close()
+    return Endurance(
+        frames=frames,
+        host_growth_mib=host_growth,
+        gpu_growth_mib=gpu_growth,
+        gpu_left_mib=left,
+        black=backend.guard.black,
+        constant=backend.guard.constant,
+    )
+
+
+def _pump(backend: TensorRTBackend, given: list[Batch], frames: int) -> None:
+    for number in range(frames):
+        if backend.in_flight == backend.slots:
+            backend.collect()
+        backend.submit(given[number % len(given)])
+    while backend.in_flight:
+        backend.collect()
+
+
+def _free_mib(device: Device) -> float:
+    with device:
+        return device.memory()[0] / 2**20
+
+
+def _resident_mib() -> float:
+    """Memory of this process; of Linux only."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

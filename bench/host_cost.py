@@ -1,0 +1,74 @@
+"""What the GPU backend costs the host for each frame: ``python -m bench.host_cost --engine FILE``.
+
+On the CUDA driver double with an engine that does nothing, the whole time is the host's. On a GPU
+the wait for the result is in it, and one slot shows the latency of a frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edge_sr.backend.trt_backend import SLOTS, TensorRTBackend
+from edge_sr.errors import EdgeSRError
+from edge_sr.sidecar import load_sidecar
+
+from .options import at_least_one, size
+
+
+def host_cost(backend: TensorRTBackend, at: tuple[int, int], frames: int) -> tuple[float, float]:
+    """Median microseconds a frame: (everything but copying the frame in, that copy).
+
+    The result is looked at where it lies, as a sink would; every 30th is examined by the guard.
+    """
+    frame = np.zeros((1, at[1], at[0], backend.sidecar.channels), np.uint8)
+    frame[:, ::2] = 200
+    whole: list[int] = []
+    copies: list[int] = []
+    for _ in range(frames + 50):
+        while backend.in_flight == backend.slots:
+            backend.collect()
+        before = time.perf_counter_ns()
+        target = backend.input_for(frame)
+        ready = time.perf_counter_ns()
+        np.copyto(target, frame)
+        copied = time.perf_counter_ns()
+        backend.submit_input()
+        backend.collect()
+        whole.append(time.perf_counter_ns() - copied + ready - before)
+        copies.append(copied - ready)
+    return statistics.median(whole[50:]) / 1e3, statistics.median(copies[50:]) / 1e3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print both times. Returns 0 when they were measured."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.host_cost", description="Time the GPU backend's work on the host."
+    )
+    parser.add_argument("--engine", type=Path, required=True)
+    parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    parser.add_argument("--frames", type=at_least_one, default=1000, metavar="N")
+    args = parser.parse_args(argv)
+    try:
+        backend = TensorRTBackend(args.engine, load_sidecar(args.engine), slots=SLOTS)
+        try:
+            cost, copy = host_cost(backend, args.size, args.frames)
+        finally:
+            backend.close()
+    except EdgeSRError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    print(f"{backend.device}, {args.size[0]}x{args.size[1]}, {args.frames} frames")
+    print(f"host time a frame, median   {cost:7.1f} us")
+    print(f"copying the frame in        {copy:7.1f} us")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""`python -m bench device-check` and `bench.host_cost`, from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import double
+import pytest
+import tensorrt
+from frames import GRAPHS
+from plans import write_engine
+
+from bench.__main__ import main
+from bench.host_cost import main as host_cost
+from edge_sr import build_request
+from edge_sr.sidecar import Sidecar
+
+
+def test_device_check_writes_what_it_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    double.reset(seed=3)
+    engine, _ = write_engine(tmp_path, size=(96, 64))
+    output = tmp_path / "out"
+    words = ["device-check", "--engines", str(engine), "--frames", "1000", "--timed", "30"]
+    assert main([*words, "--output", str(output)]) == 0
+    double.clean()
+    assert "all checks passed" in capsys.readouterr().out
+    found = json.loads((output / "device-check.json").read_text())
+    (item,) = found["engines"]
+    assert found["gpu"]["gpu"] == "CUDA double 0"
+    assert item["good"]
+    assert item["agreement"]["max_difference"] == 0
+    assert [(one["graphs"], one["slots"]) for one in item["timings"]] == [
+        (False, 1),
+        (True, 1),
+        (True, 2),
+        (True, 3),
+    ]
+    assert item["endurance"]["frames"] == 1000
+    assert item["endurance"]["gpu_left_mib"] == 0
+    page = (output / "device-check.md").read_text()
+    assert "CUDA double 0 (compute capability 8.7), tensorrt 10.13.3.9" in page
+    assert "largest difference 0 grey levels" in page
+    assert ("without CUDA graphs: pycuda has none" in page) is not GRAPHS
+
+
+def test_device_check_tells_an_engine_that_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    double.reset()
+    engine, _ = write_engine(tmp_path, size=(96, 64))
+    other, _ = write_engine(tmp_path, model="edge-unet-s-x1.5", size=(96, 64), gpu="Orin")
+    execute = tensorrt.IExecutionContext.execute_async_v3
+    calls = iter(range(10**9))
+
+    def forget(self: tensorrt.IExecutionContext, stream: int) -> bool:
+        """Leaves a frame as it was, now and then."""
+        return True if next(calls) % 3 == 2 else execute(self, stream)
+
+    monkeypatch.setattr(tensorrt.IExecutionContext, "execute_async_v3", forget)
+    words = ["device-check", "--engines", str(engine), str(other), "--frames", "20"]
+    assert main([*words, "--timed", "5", "--output", str(tmp_path / "out")]) == 1
+    assert f"failed: {engine}, {other}" in capsys.readouterr().out
+    page = (tmp_path / "out" / "device-check.md").read_text()
+    assert page.count("FAILED") == 2
+    assert "Error: " in page
+    assert "this machine is TensorRT 10.13.3.9 on CUDA double 0" in page
+
+
+def test_device_check_has_engines_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    double.reset()
+    asked: list[dict[str, Any]] = []
+
+    def build(model: Path, _sidecar: Sidecar, **named: Any) -> Path:
+        asked.append(named)
+        return write_engine(tmp_path, model=model.stem, size=(96, 64))[0]
+
+    monkeypatch.setattr(build_request, "cached_engine", build)
+    words = ["device-check", "--size", "96x64", "--frames", "20", "--timed", "5"]
+    assert main([*words, "--output", str(tmp_path / "out")]) == 0
+    assert [(one["precision"], one["size"]) for one in asked] == [
+        ("fp16", (64, 96)),
+        ("int8", (64, 96)),
+    ]
+    double.clean()
+
+
+def test_device_check_without_a_gpu_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    double.reset(devices=0)
+    assert main(["device-check", "--output", str(tmp_path / "out")]) == 1
+    words = capsys.readouterr()
+    assert words.out == ""
+    assert words.err.splitlines() == [
+        "bench: the CUDA driver finds no GPU: TensorRT needs an NVIDIA GPU; use --backend "
+        "onnxruntime"
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+def test_host_cost_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_TENSORRT_NOOP", "1")
+    double.reset(copies=0)
+    engine, _ = write_engine(tmp_path, size=(1280, 720))
+    assert host_cost(["--engine", str(engine), "--frames", "200"]) == 0
+    double.clean()
+    out = capsys.readouterr().out
+    assert "1280x720, 200 frames" in out
+    assert "host time a frame, median" in out
