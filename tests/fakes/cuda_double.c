@@ -37,7 +37,7 @@ enum {
 };
 
 typedef enum { STREAM = 1, EVENT, GRAPH, EXEC } Kind;
-typedef enum { COPY, RECORD, WAIT, WORK } Action;
+typedef enum { COPY, RECORD, WORK } Action;
 
 typedef struct Object Object;
 typedef struct Op {
@@ -192,8 +192,7 @@ static void append(Op **first, Op **last, Op op) {
 }
 
 static int is_runnable(Object *stream) {
-  if (stream->kind != STREAM || !stream->first || stream->busy) return 0;
-  return stream->first->action != WAIT || stream->first->event->done >= stream->first->turn;
+  return stream->kind == STREAM && stream->first && !stream->busy;
 }
 
 static void run_head(Object *stream) {
@@ -232,13 +231,10 @@ static int run_any(void) {
 }
 
 static int is_settled(Object *object, uint64_t turn) {
-  if (object) return object->kind == EVENT ? object->done >= turn : !object->first;
-  for (Object *item = objects; item; item = item->next)
-    if (item->kind == STREAM && item->first) return 0;
-  return 1;
+  return object->kind == EVENT ? object->done >= turn : !object->first;
 }
 
-/* Run queues in a random order until the stream is empty, the event reached, or (NULL) all done. */
+/* Run queues in a random order until the stream is empty or the event reached. */
 static Status settle(Object *object, uint64_t turn) {
   double begun = now_ms();
   while (!is_settled(object, turn)) {
@@ -445,13 +441,6 @@ API Status cuDeviceGetName(char *name, int length, int device) {
   return leave(status);
 }
 
-API Status cuDeviceTotalMem_v2(size_t *bytes, int device) {
-  Status status = enter("cuDeviceTotalMem", 0);
-  (void)device;
-  if (!status) *bytes = (size_t)memory_mib << 20;
-  return leave(status);
-}
-
 API Status cuDeviceGetAttribute(int *value, int attribute, int device) {
   Status status = enter("cuDeviceGetAttribute", 0);
   (void)device;
@@ -510,17 +499,6 @@ API Status cuCtxPopCurrent_v2(void **context) {
   *context = stack[--depth];
   pushed--;
   return leave(OK);
-}
-
-API Status cuCtxGetCurrent(void **context) {
-  Status status = enter("cuCtxGetCurrent", 0);
-  if (!status) *context = depth ? stack[depth - 1] : NULL;
-  return leave(status);
-}
-
-API Status cuCtxSynchronize(void) {
-  Status status = enter("cuCtxSynchronize", 1);
-  return leave(status ? status : settle(NULL, 0));
 }
 
 /* ---- the driver: memory ---- */
@@ -620,22 +598,6 @@ API Status cuStreamSynchronize(Object *stream) {
   return leave(status ? status : settle(stream, 0));
 }
 
-API Status cuStreamQuery(Object *stream) {
-  Status status = enter("cuStreamQuery", 1);
-  if (!status && !is_live(stream, STREAM, "cuStreamQuery")) status = INVALID_HANDLE;
-  if (!status) run_any();
-  return leave(status ? status : stream->first ? NOT_READY : OK);
-}
-
-API Status cuStreamWaitEvent(Object *stream, Object *event, unsigned flags) {
-  Status status = enter("cuStreamWaitEvent", 1);
-  (void)flags;
-  int good = !status && is_live(stream, STREAM, "cuStreamWaitEvent");
-  if (!status && !(good && is_live(event, EVENT, "cuStreamWaitEvent"))) status = INVALID_HANDLE;
-  if (!status) enqueue(stream, (Op){.action = WAIT, .event = event, .turn = event->recorded});
-  return leave(status);
-}
-
 API Status cuEventCreate(Object **event, unsigned flags) {
   Status status = enter("cuEventCreate", 1);
   if (!status) {
@@ -662,13 +624,6 @@ API Status cuEventRecord(Object *event, Object *stream) {
   if (!status)
     enqueue(stream, (Op){.action = RECORD, .event = event, .turn = ++event->recorded});
   return leave(status);
-}
-
-API Status cuEventQuery(Object *event) {
-  Status status = enter("cuEventQuery", 1);
-  if (!status && !is_live(event, EVENT, "cuEventQuery")) status = INVALID_HANDLE;
-  if (!status) run_any();
-  return leave(status ? status : event->done < event->recorded ? NOT_READY : OK);
 }
 
 API Status cuEventSynchronize(Object *event) {
