@@ -7,7 +7,7 @@
  * a violation; a test reads the list with double_report and fails.
  *
  * Options, in the environment as CUDA_DOUBLE or through double_reset:
- * seed=1,devices=1,integrated=0,graphs=1,copies=1,memory=1024 (MiB),major=8,minor=7
+ * seed=1,devices=1,integrated=0,graphs=1,copies=1,memory=1024 (MiB),major=8,minor=7,driver=13000
  * pops=0: leaving a context never reports earlier errors; graphs=0 refuses stream capture,
  * graphs=2 loses the last operation of a replay.
  */
@@ -74,7 +74,7 @@ static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static Object *objects;
 static Block *blocks;
 static uint64_t random_state = 1;
-static long devices, integrated, pops, graphs, copies, memory_mib, major, minor;
+static long driver_version, devices, integrated, pops, graphs, copies, memory_mib, major, minor;
 static long used, retained, pushed, calls, fail_call, fail_status, lost, initialized;
 static const char *names[1 << 16]; /* of the calls, in order */
 static char violations[8192];
@@ -334,6 +334,7 @@ API void double_reset(const char *options) {
   objects = NULL;
   blocks = NULL;
   random_state = 0x9E3779B97F4A7C15ull * (option(options, "seed=", 1) + 1);
+  driver_version = option(options, "driver=", 13000);
   devices = option(options, "devices=", 1);
   integrated = option(options, "integrated=", 0);
   pops = option(options, "pops=", 1);
@@ -418,7 +419,7 @@ API Status cuInit(unsigned flags) {
 }
 
 API Status cuDriverGetVersion(int *version) {
-  *version = 13000;
+  *version = driver_version;
   return OK;
 }
 
