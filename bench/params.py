@@ -115,6 +115,8 @@ def _fold(model: onnx.ModelProto, tensors: dict[str, Tensor]) -> bool:
     for node in list(graph.node):
         inputs = [name for name in node.input if name]
         feeds: dict[str, Array]
+        if node.op_type == "DequantizeLinear":
+            continue  # a weight, not a size
         if node.op_type == "Shape" and node.input[0] in tensors:
             stand_in = np.broadcast_to(np.float32(0), tensors[node.input[0]].shape)
             feeds = {node.input[0]: stand_in}

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from .ends import Ends, Image
-from .session import open_session, run
+from .session import open_session, run_each
 
 
 def upscale_all(
@@ -16,7 +16,7 @@ def upscale_all(
 ) -> list[Image]:
     """The network's uint8 (H*s, W*s, C) results for uint8 (H, W, C) images."""
     session = open_session(model, integer=integer)
-    return [ends.fetch(run(session, ends.feed(image))[0]) for image in images]
+    return [ends.fetch(found[0]) for _, found in run_each(session, (ends.feed(i) for i in images))]
 
 
 def pooled_psnr(a: Sequence[Image], b: Sequence[Image]) -> float:

@@ -18,7 +18,7 @@ from .ends import Ends, Image
 from .judge import Judge
 from .placement import weighted_layers
 from .qdq import Plan, quantise
-from .session import open_session, run
+from .session import open_session, run_each
 
 
 def correct_biases(judge: Judge, plan: Plan) -> Plan:
@@ -48,7 +48,7 @@ def channel_means(
     """Mean of each channel (C,) of NCHW tensors over all images."""
     session = open_session(model, taps=tensors)
     sums = [np.zeros(()) for _ in tensors]
-    for image in images:
-        for place, value in enumerate(run(session, ends.feed(image))[1:]):
+    for _, found in run_each(session, (ends.feed(image) for image in images)):
+        for place, value in enumerate(found[1:]):
             sums[place] = sums[place] + value.astype(np.float64).mean(axis=(0, 2, 3))
     return [(total / len(images)).astype(np.float32) for total in sums]

@@ -45,7 +45,7 @@ def quantise(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto:
 
     Weights are stored as int8 with one scale per output channel; biases stay float.
     """
-    return _Writer(model, plan).result()
+    return Writer(model, plan).result()
 
 
 def quantise_weight(
@@ -70,7 +70,9 @@ def _residuals(model: onnx.ModelProto, plan: Plan) -> list[Residual]:
     return [item for item in residuals(model, plan.layers) if item.name not in plan.float_residuals]
 
 
-class _Writer:
+class Writer:
+    """Writes one plan into one copy of a graph; other spellings of the numbers override `grid`."""
+
     def __init__(self, model: onnx.ModelProto, plan: Plan) -> None:
         self.model = onnx.ModelProto()
         self.model.CopyFrom(model)
@@ -87,7 +89,7 @@ class _Writer:
         for item in graph.input:
             self._pair(item.name)
         for node in list(graph.node):
-            self._rewire(node)
+            self.rewire(node)
             self.nodes.append(node)
             for name in node.output:
                 self._pair(name)
@@ -99,7 +101,7 @@ class _Writer:
         onnx.checker.check_model(self.model, full_check=True)
         return self.model
 
-    def _rewire(self, node: onnx.NodeProto) -> None:
+    def rewire(self, node: onnx.NodeProto) -> None:
         if node.name in self.plan.layers:
             layer = self.layers[node.name]
             self._shift_bias(node)
@@ -118,31 +120,34 @@ class _Writer:
         if tensor not in self.leaders:
             return
         leader = self.leaders[tensor]
-        scale = self._constant(f"{leader}_scale", np.array(self._scale(leader), np.float32))
-        zero = self._constant("int8_zero", np.array(0, np.int8))
+        step, zero_point = self.grid(leader)
+        scale = self.constant(f"{leader}_scale", np.array(step, np.float32))
+        zero = self.constant(f"{zero_point.dtype}_{zero_point}", zero_point)
         quantised, result = f"{tensor}_q", f"{tensor}_dq"
         self.nodes += [
             helper.make_node("QuantizeLinear", [tensor, scale, zero], [quantised], quantised),
             helper.make_node("DequantizeLinear", [quantised, scale, zero], [result], result),
         ]
 
-    def _scale(self, leader: str) -> float:
-        group = [name for name, other in self.leaders.items() if other == leader]
-        return half_exact(max(self.plan.clips[name] for name in group) / LEVELS)
+    def grid(self, leader: str) -> tuple[float, NDArray[np.generic]]:
+        """(scale, zero point) of the tensors that share a leader's: symmetric int8."""
+        return half_exact(self.clip(leader) / LEVELS), np.array(0, np.int8)
+
+    def clip(self, leader: str) -> float:
+        """The magnitude that the largest level stands for."""
+        return max(self.plan.clips[name] for name, other in self.leaders.items() if other == leader)
 
     def _weight(self, layer: Layer) -> str:
+        """Dequantised levels, a layer's own: ONNX Runtime fails on some that are shared."""
         own = self.plan.levels.get(layer.name)
-        stem = layer.weight if own is None else f"{layer.name}_weight"
+        stem = f"{layer.name}_weight"
         result = f"{stem}_dq"
-        if result in self.written:
-            return result
-        self.written.add(result)
         weight = numpy_helper.to_array(self.weights[layer.weight])
         levels, scales = quantise_weight(weight, layer.axis)
         names = [
-            self._constant(f"{stem}_int8", levels if own is None else own),
-            self._constant(f"{stem}_scale", scales),
-            self._constant(f"{stem}_zero", np.zeros(len(scales), np.int8)),
+            self.constant(f"{stem}_int8", levels if own is None else own),
+            self.constant(f"{stem}_scale", scales),
+            self.constant(f"{stem}_zero", np.zeros(len(scales), np.int8)),
         ]
         self.nodes.append(
             helper.make_node("DequantizeLinear", names, [result], result, axis=layer.axis)
@@ -156,11 +161,12 @@ class _Writer:
         name = f"{node.name}_bias_corrected"
         if len(node.input) > 2 and node.input[2]:
             shift = numpy_helper.to_array(self.weights[node.input[2]]) + shift
-        self._constant(name, shift.astype(np.float32))
+        self.constant(name, shift.astype(np.float32))
         del node.input[2:]
         node.input.append(name)
 
-    def _constant(self, name: str, value: np.ndarray) -> str:
+    def constant(self, name: str, value: np.ndarray) -> str:
+        """The name of an initialiser of this value, written once."""
         if name not in self.written:
             self.written.add(name)
             self.model.graph.initializer.append(numpy_helper.from_array(value, name))

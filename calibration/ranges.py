@@ -10,26 +10,30 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from edge_sr.backend.onnx_runtime import usable_cores
 from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
+from edge_sr.reading import parse_json
 
+from .cpu import results
 from .ends import LEVELS, Image
 from .frames import FrameSet, open_frames
 from .histogram import Histogram
 from .judge import split
 from .network import Network, load_network
 from .placement import image_tensors, quantisable
-from .session import open_session, run
+from .session import open_session, run, run_each
 from .thresholds import METHODS, thresholds
 
-SCHEMA = 1
-MEMORY_BYTES = 512 * 2**20  # that the tensors of one run may take; larger frames are cut
+SCHEMA = 2
+MEMORY_BYTES = 384 * 2**20  # that the tensors of all runs may take; larger frames are cut
 EXAMPLES = """\
 example:
   python -m calibration.ranges --model x2.onnx --frames frames/ --output ranges.json
@@ -74,27 +78,35 @@ def measure_ranges(network: Network, frames: FrameSet) -> Ranges:
         BackendError: an activation is NaN or infinite.
         FrameError, MediaError: the frames do not fit, or none can be read.
     """
-    names = quantisable(network.model)
+    names = list(dict.fromkeys([*quantisable(network.model), *results(network.model).values()]))
     if not names:
         raise ModelFileError(f"{network.path}: has no convolution with constant weights")
     session = open_session(network.model, taps=[n for n in names if n != network.ends.input])
     histograms = {name: Histogram() for name in names}
     most = _most_pixels(network, names)
+    pieces: deque[tuple[str, float]] = deque()  # of what runs: the frame, the part of it
     count = 0
-    bar = tqdm(frames.read(network.ends), total=len(frames), unit="frame", disable=None)
-    for file, image in bar:
-        pieces = _pieces(image, most)
-        for piece in pieces:
-            batch = network.ends.feed(piece)
-            taps = iter(run(session, batch)[1:])
-            for name in names:
-                value = batch if name == network.ends.input else next(taps)
-                if not histograms[name].add(value, weight=piece.size / image.size):
-                    raise BackendError(
-                        f"{network.path}: tensor {name} is NaN or infinite on {file}; "
-                        "repair the network before quantising it"
-                    )
-        count += 1
+
+    def batches() -> Iterator[np.ndarray]:
+        nonlocal count
+        for file, image in tqdm(
+            frames.read(network.ends), total=len(frames), unit="frame", disable=None
+        ):
+            count += 1
+            for piece in _pieces(image, most):
+                pieces.append((file, piece.size / image.size))
+                yield network.ends.feed(piece)
+
+    for batch, found in run_each(session, batches()):
+        file, weight = pieces.popleft()
+        taps = iter(found[1:])
+        for name in names:
+            value = batch if name == network.ends.input else next(taps)
+            if not histograms[name].add(value, weight=weight):
+                raise BackendError(
+                    f"{network.path}: tensor {name} is NaN or infinite on {file}; "
+                    "repair the network before quantising it"
+                )
     _see_black_and_white(network, histograms)
     return Ranges(
         network.path.name,
@@ -114,7 +126,8 @@ def _most_pixels(network: Network, names: Sequence[str]) -> int | None:
     taps = [name for name in names if name != network.ends.input]
     probe = np.zeros((64, 64, network.ends.channels), np.uint8)
     found = run(open_session(network.model, taps=taps), network.ends.feed(probe))
-    return max(64 * 64, MEMORY_BYTES * 64 * 64 // sum(value.nbytes for value in found))
+    pixel_bytes = sum(value.nbytes for value in found) / 64**2
+    return max(64**2, int(MEMORY_BYTES / usable_cores() / pixel_bytes))
 
 
 def _pieces(image: Image, most: int | None) -> list[Image]:
@@ -174,13 +187,14 @@ def load_ranges(path: Path) -> Ranges:
         ModelFileError: missing, damaged, or of another version.
     """
     try:
-        found = json.loads(path.read_text())
+        found = parse_json(path.read_text())
         ranges = Ranges(**found)
         whole = ranges.schema == SCHEMA and all(
             set(METHODS) == set(clips) for clips in ranges.tensors.values()
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ModelFileError(f"{path}: cannot be read as ranges ({error})") from error
+        why = " ".join(str(error).split())[:200]  # it may quote the file
+        raise ModelFileError(f"{path}: cannot be read as ranges ({why})") from error
     if not whole:
         raise ModelFileError(f"{path}: is of another version; measure the ranges again")
     return ranges

@@ -17,8 +17,9 @@ from .ends import Ends, Image
 from .judge import Judge
 from .least_squares import round_weights
 from .placement import Layer, anchors, last_layers, residuals, weighted_layers
-from .qdq import Plan, quantise
+from .qdq import Plan, quantise, tensors_of
 from .ranges import Ranges
+from .rows import Row, explain
 from .session import open_session, run
 
 HARMLESS = 0.1  # of the bound: what the last layer may add and still become int8
@@ -27,16 +28,6 @@ MARGIN = 0.8  # of the bound is aimed at: other pictures lose a little more
 
 class LossError(EdgeSRError):
     """No plan keeps the loss within its bound."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One layer (or the identity of a residual addition) quantised alone."""
-
-    name: str
-    loss_db: float  # PSNR-Y lost on held-out pictures
-    sqnr_db: float  # signal to quantisation noise of its output; nan for an identity
-    kept: str = ""  # why it stays out of int8; empty: it is int8
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,19 @@ def find_plan(judge: Judge, ranges: Ranges, *, max_loss_db: float) -> Found:
     for layer in layers:
         if layer.name in last - anchor and loss_db <= max_loss_db and layer not in inner:
             plan, loss_db = _try_last(judge, plan, loss_db, layer, max_loss_db)
-    return Found(plan, loss_db, _explain(rows, plan, last, anchor), methods)
+    return Found(plan, loss_db, explain(rows, plan, last, anchor), methods)
+
+
+def judge_plan(judge: Judge, plan: Plan) -> Found:
+    """A plan from elsewhere, as it is: what it costs, layer by layer."""
+    model = judge.network.model
+    rows = sensitivity(judge, plan, [la for la in weighted_layers(model) if la.name in plan.layers])
+    out = [layer for layer in weighted_layers(model) if layer.name not in plan.layers]
+    rows += [Row(layer.name, 0.0, 0.0) for layer in out]
+    loss_db = judge.loss_db(quantise(model, plan))
+    methods = dict.fromkeys(tensors_of(model, plan), "trained")
+    last, anchor = last_layers(model), anchors(model)
+    return Found(plan, loss_db, explain(rows, plan, last, anchor, "the plan"), methods)
 
 
 def sensitivity(judge: Judge, plan: Plan, layers: Sequence[Layer]) -> list[Row]:
@@ -106,15 +109,6 @@ def sqnr_db(
     return 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The sensitivity of each layer as text, the dearest first."""
-    lines = [f"{'layer':48} {'loss dB':>8} {'SQNR dB':>8}  "]
-    for row in sorted(rows, key=lambda item: -item.loss_db):
-        noise = "identity" if np.isnan(row.sqnr_db) else f"{row.sqnr_db:8.1f}"
-        lines.append(f"{row.name[-48:]:48} {row.loss_db:8.4f} {noise:>8}  {row.kept}")
-    return "\n".join(lines)
-
-
 def _without(plan: Plan, names: Sequence[str]) -> Plan:
     gone = frozenset(names)
     return replace(
@@ -133,7 +127,7 @@ def _leave_worst(
     layer keeps it, all are returned.
     """
     model = judge.network.model
-    inside = [row for row in rows if row.name in full.layers or np.isnan(row.sqnr_db)]
+    inside = [row for row in rows if row.name in full.layers or row.is_identity]
     dearest = [row.name for row in sorted(inside, key=lambda row: -row.loss_db)]
     tried: list[tuple[Plan, float]] = []
 
@@ -166,20 +160,3 @@ def _try_last(
     found = judge.loss_db(quantise(judge.network.model, tried))
     harmless = found - loss_db <= HARMLESS * max_loss_db and found <= max_loss_db * MARGIN
     return (tried, found) if harmless else (plan, loss_db)
-
-
-def _explain(rows: Sequence[Row], plan: Plan, last: set[str], anchor: set[str]) -> list[Row]:
-    explained = []
-    for row in rows:
-        identity = np.isnan(row.sqnr_db)
-        inside = row.name not in plan.float_residuals if identity else row.name in plan.layers
-        if inside:
-            reason = ""
-        elif row.name in anchor:
-            reason = "anchor"
-        elif row.name in last:
-            reason = "last layer"
-        else:
-            reason = "loss bound"
-        explained.append(replace(row, kept=reason))
-    return explained

@@ -21,8 +21,10 @@ from .ends import LEVELS
 from .frames import open_frames
 from .judge import Judge, split
 from .network import Network, load_network
+from .qdq import tensors_of
 from .ranges import load_ranges, measure_ranges
-from .search import Found, LossError, find_plan, table
+from .rows import table
+from .search import Found, LossError, find_plan
 
 EXAMPLES = """\
 example:
@@ -48,6 +50,13 @@ def save(path: Path, network: Network, frames_sha256: str, found: Found, bound_d
             for row in found.rows
         ],
         "range_methods": found.methods,
+        "plan": {
+            "layers": sorted(found.plan.layers),
+            "clips": {
+                name: found.plan.clips[name] for name in tensors_of(network.model, found.plan)
+            },
+            "float_residuals": sorted(found.plan.float_residuals),
+        },
     }
     chart = path.with_suffix(".png")
     part = path.with_name(path.name + ".part")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 
+from edge_sr.backend.onnx_runtime import precision_entries, usable_cores
 from edge_sr.errors import BackendError
 
 PROVIDER = "CPUExecutionProvider"
+NOT_AS_WRITTEN = ["WeightBiasQuantization"]  # quantises float biases, and fails on shared ones
 
 
 def open_session(
     model: onnx.ModelProto | str, *, taps: Sequence[str] = (), integer: bool = False
 ) -> onnxruntime.InferenceSession:
-    """A session of a model or a file.
+    """A session of a model or a file, of one thread: `run_each` runs several inputs side by side.
 
     Args:
         taps: tensors to give out besides the model's own outputs, after them, in this order.
@@ -29,11 +33,16 @@ def open_session(
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    for entry in precision_entries():
+        options.add_session_config_entry(*entry)
     if not integer:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         source = model if isinstance(model, str) else with_taps(model, taps).SerializeToString()
-        return onnxruntime.InferenceSession(source, options, providers=[PROVIDER])
+        return onnxruntime.InferenceSession(
+            source, options, providers=[PROVIDER], disabled_optimizers=NOT_AS_WRITTEN
+        )
     except Exception as error:  # ONNX Runtime's own classes share no public base
         raise BackendError(f"ONNX Runtime cannot open the network ({_line(error)})") from error
 
@@ -50,6 +59,26 @@ def run(session: onnxruntime.InferenceSession, batch: np.ndarray) -> list[np.nda
     except Exception as error:
         raise BackendError(f"ONNX Runtime failed on {batch.shape} ({_line(error)})") from error
     return found
+
+
+def run_each(
+    session: onnxruntime.InferenceSession, batches: Iterable[np.ndarray]
+) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """(input, all outputs) in order; as many inputs at once as there are cores, and no more.
+
+    Raises:
+        BackendError: ONNX Runtime fails on one.
+    """
+    cores = usable_cores()
+    waiting: deque[tuple[np.ndarray, Future[list[np.ndarray]]]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        for batch in batches:
+            waiting.append((batch, pool.submit(run, session, batch)))
+            if len(waiting) >= cores:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        for first, result in waiting:
+            yield first, result.result()
 
 
 def with_taps(model: onnx.ModelProto, taps: Sequence[str]) -> onnx.ModelProto:

@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from calibration.compare import pooled_psnr, upscale_all
 from calibration.ends import Image
 from calibration.network import Network
-from calibration.session import open_session, run
+from calibration.session import open_session, run_each
 from edge_sr.errors import BackendError, ModelFileError
 
 from .half import KEPT_INPUTS, float_tensors, size_nodes, to_half
@@ -94,17 +94,17 @@ def _bad_constants(model: onnx.ModelProto) -> dict[str, str]:
 
 def _bad_activations(network: Network, images: Sequence[Image]) -> dict[str, str]:
     """Nodes that make or read a tensor too large for half."""
-    sizes = size_nodes(network.model)
+    sizes, floats = size_nodes(network.model), float_tensors(network.model)
     names = sorted(
         name
         for node in network.model.graph.node
         if node.name not in sizes
-        for name in set(node.output) & float_tensors(network.model)
+        for name in floats.intersection(node.output)
     )
     session = open_session(network.model, taps=names)
     peaks = dict.fromkeys(names, 0.0)
-    for image in images:
-        for name, value in zip(names, run(session, network.ends.feed(image))[1:], strict=True):
+    for _, found in run_each(session, (network.ends.feed(image) for image in images)):
+        for name, value in zip(names, found[1:], strict=True):
             peak = float(np.max(np.abs(value), initial=0.0))
             if not np.isfinite(peak):
                 raise BackendError(f"{network.path}: tensor {name} holds NaN or infinity in fp32")

@@ -1,4 +1,4 @@
-"""float32 network + ranges -> int8 Q/DQ network, in two spellings of the same numbers."""
+"""float32 network + ranges -> int8 Q/DQ network, in two spellings of one plan."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from pathlib import Path
 import onnx
 from onnx import version_converter
 
+from calibration.cpu import quantise_for_cpu
 from calibration.frames import FrameSet
 from calibration.judge import Judge, split
 from calibration.network import Network, opset_of
+from calibration.outputs import choose_outputs
 from calibration.qdq import quantise
 from calibration.ranges import Ranges, load_ranges, measure_ranges
-from calibration.search import Found, LossError, Row, find_plan
+from calibration.rows import Row
+from calibration.search import Found, LossError, find_plan, judge_plan
+from calibration.trained_plan import load_trained_plan
 from edge_sr.errors import ModelFileError
 
+from .check_cpu import broken_cpu_rules
 from .check_placement import broken_rules
 from .fp16 import make_half
 from .half import to_half
@@ -30,9 +35,9 @@ class Quantised:
 
     around_fp32: onnx.ModelProto  # for ONNX Runtime
     around_fp16: onnx.ModelProto  # for TensorRT, strongly typed
-    loss_db: float  # PSNR-Y lost against float32 on held-out frames
-    loss_fp16_db: float  # the same with half around, tensors rounded as on a GPU
+    loss_db: float  # PSNR-Y lost against float32 on held-out frames, ONNX Runtime's spelling
     loss_here_db: float  # the same with ONNX Runtime's integer kernels on this CPU
+    loss_fp16_db: float  # of TensorRT's spelling, tensors rounded as on a GPU
     found: Found
     ranges: Ranges
 
@@ -42,6 +47,7 @@ def quantise_network(
     frames: FrameSet,
     *,
     ranges_path: Path | None = None,
+    plan_path: Path | None = None,
     max_loss_db: float = 0.05,
     allow_loss: bool = False,
 ) -> Quantised:
@@ -51,9 +57,10 @@ def quantise_network(
 
     Args:
         ranges_path: ranges of this network over these frames, to reuse.
+        plan_path: placement and scales of quantisation-aware training, instead of a search.
 
     Raises:
-        ModelFileError: the ranges are of another network or other frames.
+        ModelFileError: the ranges or the plan are of another network or other frames.
         LossError: no plan keeps the bound, and ``allow_loss`` is not given.
         EdgeSRError: the frames do not fit, or the network cannot be run.
     """
@@ -64,7 +71,10 @@ def quantise_network(
     else:
         ranges = measure_ranges(network, kept)
     judge = Judge(network, frames)
-    found = find_plan(judge, ranges, max_loss_db=max_loss_db)
+    if plan_path is not None:
+        found = judge_plan(judge, load_trained_plan(plan_path, network))
+    else:
+        found = find_plan(judge, ranges, max_loss_db=max_loss_db)
     if found.loss_db > max_loss_db and not allow_loss:
         raise LossError(
             f"{network.path}: int8 loses {found.loss_db:.3f} dB, {max_loss_db:g} allowed; "
@@ -72,17 +82,21 @@ def quantise_network(
         )
     singles = make_half(network, judge.tuning).kept
     plan = replace(found.plan, layers=found.plan.layers - set(singles))
-    single = quantise(network.model, plan)
-    newer = raise_opset(replace(network, model=single))
+    newer = raise_opset(replace(network, model=quantise(network.model, plan)))
     half = to_half(newer, keep=singles)
-    for model in (single, half):
-        if lines := broken_rules(model):
-            raise ModelFileError(f"{network.path}: placement is wrong ({lines[0]}); please report")
-    loss_db = judge.loss_db(single)
-    loss_fp16_db = judge.loss_db(rounded(newer, keep=singles))
-    loss_here_db = judge.loss_db(single, integer=True)
-    found = replace(found, plan=plan)
-    return Quantised(single, half, loss_db, loss_fp16_db, loss_here_db, found, ranges)
+    outputs = choose_outputs(judge, plan, ranges, max_loss_db=max_loss_db)
+    single = quantise_for_cpu(network.model, plan, outputs)
+    if lines := [*broken_rules(half), *broken_cpu_rules(single)]:
+        raise ModelFileError(f"{network.path}: placement is wrong ({lines[0]}); please report")
+    return Quantised(
+        around_fp32=single,
+        around_fp16=half,
+        loss_db=judge.loss_db(single),
+        loss_here_db=judge.loss_db(single, integer=True),
+        loss_fp16_db=judge.loss_db(rounded(newer, keep=singles)),
+        found=replace(found, plan=plan),
+        ranges=ranges,
+    )
 
 
 def _dearest(rows: list[Row]) -> str:

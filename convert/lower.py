@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from calibration.compare import pooled_psnr, upscale_all
-from calibration.frames import open_frames, sample
-from calibration.network import load_network
+from calibration.frames import FrameSet, open_frames, sample
+from calibration.network import Network, load_network
+from calibration.qdq import tensors_of
 from edge_sr.sidecar import Sidecar
 
+from .check_placement import int8_layers
 from .fp16 import make_half
 from .int8 import Quantised, quantise_network
 from .write import BEST_DB, check_output, write_model
@@ -59,6 +63,7 @@ def to_int8(
     *,
     frames: Path | None = None,
     ranges: Path | None = None,
+    plan: Path | None = None,
     around: str = "fp32",
     max_loss_db: float = 0.05,
     allow_loss: bool = False,
@@ -70,6 +75,7 @@ def to_int8(
     Args:
         frames: a folder of calibration frames; None for the set that edge-sr brings.
         ranges: a file of ``calibration.ranges`` over the same frames, to reuse.
+        plan: ``best.plan.json`` of ``training.qat``; nothing is searched then.
         around: what is not int8: "fp32" for ONNX Runtime on a CPU, "fp16" for TensorRT.
         max_loss_db: PSNR-Y that may be lost; the dearest layers stay out of int8 for it.
         allow_loss: write the file even if the bound cannot be kept.
@@ -85,33 +91,69 @@ def to_int8(
         network,
         opened,
         ranges_path=ranges,
+        plan_path=plan,
         max_loss_db=max_loss_db,
         allow_loss=allow_loss,
     )
+    sidecar = write_int8(output, network, opened, result, around=around, max_loss_db=max_loss_db)
+    return sidecar, result
+
+
+def write_int8(
+    output: Path,
+    network: Network,
+    frames: FrameSet,
+    result: Quantised,
+    *,
+    around: str,
+    max_loss_db: float,
+    measured: Mapping[str, float] | None = None,
+) -> Sidecar:
+    """Write one spelling of what `quantise_network` found over ``frames``.
+
+    Args:
+        measured: figures of this file, to be told beside its loss.
+
+    Raises:
+        ModelFileError: it cannot be written.
+    """
     half = around == "fp16"
+    model = result.around_fp16 if half else result.around_fp32
     loss_db = result.loss_fp16_db if half else result.loss_db
     here = {} if half else {"int8_onnxruntime_loss_db": round(result.loss_here_db, 4)}
-    rows = result.found.rows
-    sidecar = write_model(
+    quality = {"int8_loss_db": round(loss_db, 4)} | here | dict(measured or {})
+    return write_model(
         output,
-        result.around_fp16 if half else result.around_fp32,
+        model,
         network,
         precision="int8",
-        quality={"int8_loss_db": round(loss_db, 4)} | here,
+        quality=quality,
         conversion={
             "around": around,
             "max_loss_db": max_loss_db,
-            "frames": "edge-sr's own set" if opened.is_default else "the user's",
-            "own_set_beside": bool(opened.guard),
+            "frames": "edge-sr's own set" if frames.is_default else "the user's",
+            "own_set_beside": bool(frames.guard),
             "frames_counted": result.ranges.frames,
-            "range_methods": result.found.methods,
-            "bias_correction": bool(result.found.plan.bias_shifts),
-            "kept_out_of_int8": {
-                row.name: {"why": row.kept, "loss_db": round(row.loss_db, 4)}
-                for row in rows
-                if row.kept
+            "range_methods": {
+                name: method
+                for name, method in result.found.methods.items()
+                if name in tensors_of(network.model, result.found.plan)
             },
+            "bias_correction": bool(result.found.plan.bias_shifts),
+            "kept_out_of_int8": kept_out(result, around),
         },
-        calibration_sha256=opened.sha256,
+        calibration_sha256=frames.sha256,
     )
-    return sidecar, result
+
+
+def kept_out(result: Quantised, around: str) -> dict[str, dict[str, Any]]:
+    """Layer of one spelling's file that is not int8 -> why, and what it would cost in dB."""
+    inside = set(int8_layers(result.around_fp16 if around == "fp16" else result.around_fp32))
+    found = {}
+    for row in result.found.rows:
+        why = row.kept
+        if not (why or row.is_identity or row.name in inside):
+            why = "the CPU computes it faster, or nearer, in float"
+        if why:
+            found[row.name] = {"why": why, "loss_db": round(row.loss_db, 4)}
+    return found

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calibration.ends import LEVELS
-from calibration.search import table
+from calibration.rows import table
 from edge_sr.errors import EdgeSRError
 
 from .fp16 import BAR_DB
-from .lower import to_fp16, to_int8
+from .lower import kept_out, to_fp16, to_int8
 
 EXAMPLES = """\
 examples:
@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     int8 = parser.add_argument_group("int8")
     int8.add_argument("--ranges", type=Path, help="ranges.json over the same frames, to reuse")
+    int8.add_argument("--plan", type=Path, help="best.plan.json of training.qat, used as it is")
     int8.add_argument(
         "--around",
         choices=("fp32", "fp16"),
@@ -95,6 +96,7 @@ def _int8(args: argparse.Namespace) -> str:
         args.output,
         frames=args.frames,
         ranges=args.ranges,
+        plan=args.plan,
         around=args.around,
         max_loss_db=args.max_loss_db,
         allow_loss=args.allow_loss,
@@ -102,12 +104,14 @@ def _int8(args: argparse.Namespace) -> str:
         force=args.force,
     )
     print(table(result.found.rows), file=sys.stderr)
-    layers = len(result.found.plan.layers)
-    out = sum(bool(row.kept) for row in result.found.rows)
+    out = kept_out(result, args.around)
+    layers = sum(not row.is_identity and row.name not in out for row in result.found.rows)
+    if out:
+        print(f"kept in {args.around}: {', '.join(out)}", file=sys.stderr)
     return (
         f"{args.output}: int8 with {args.around} around, loses "
         f"{sidecar.quality['int8_loss_db']:.3f} dB ({args.max_loss_db:g} allowed), "
-        f"{layers} layers int8, {out} kept in {args.around}"
+        f"{layers} layers int8, {len(out)} kept in {args.around}"
     )
 
 

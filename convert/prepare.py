@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_sr.engine_cache import cache_dir, converted_path
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import PRECISIONS, Sidecar, sha256_of
+from edge_sr.sidecar import PRECISIONS, Sidecar, load_sidecar, sha256_of
 
 from .source import Wish, find_source, says_int8
 from .steps import Steps
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from calibration.frames import FrameSet
 
 COUNT = 256  # frames collected from a video
+NO_FRAMES = (
+    "int8 needs calibration frames: give --calibration FOLDER or VIDEO of your own scenes, or "
+    "--calibration own for the pictures that edge-sr brings"
+)
 OWN = "own"  # --calibration own: the set that edge-sr brings
 
 
@@ -31,6 +35,13 @@ def prepare(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
             f"precision is {wish.precision!r}; expected {', '.join(PRECISIONS)} "
             "(--precision fp16 is the usual one)"
         )
+    if wish.calibration not in (None, OWN) and not Path(wish.calibration).exists():
+        raise ModelFileError(
+            f"{wish.calibration}: no such folder or video; --calibration takes a folder of frames, "
+            "a video, or the word own"
+        )
+    if wish.precision == "int8" and wish.calibration is None and wish.model.endswith(".keras"):
+        raise ModelFileError(f"{wish.model}: {NO_FRAMES}")
     single, source, shipped = find_source(wish, steps)
     if source.precision != "fp32":
         return _as_it_is(wish, single, source)
@@ -64,19 +75,15 @@ def _shipped_int8(
     single: Path, source: Sidecar, shipped: Path | None, steps: Steps
 ) -> tuple[Path, Sidecar, Path | None]:
     if shipped is None:
+        raise ModelFileError(f"{single.name}: {NO_FRAMES}")
+    sidecar = load_sidecar(shipped)
+    if sidecar.made_from_sha256 != source.sha256:
         raise ModelFileError(
-            f"{single.name}: int8 needs calibration frames: give --calibration FOLDER or VIDEO of "
-            "your own scenes, or --calibration own for the pictures that edge-sr brings"
+            f"{shipped}: was made from {sidecar.made_from_sha256[:12]}; {single} is "
+            f"{source.sha256[:12]}: make it anew with python -m convert.zoo"
         )
-    path = converted_path(_stem(single), source.sha256, precision="int8")
-
-    def make(output: Path) -> None:
-        from .respell import respell
-
-        respell(single, shipped, output)
-
-    sidecar = steps.file("int8", path, make, _told)
-    return path, sidecar, None
+    steps.line("int8", f"{sidecar.name} (shipped): {_told(sidecar)}")
+    return shipped, sidecar, None
 
 
 def _converter(
@@ -113,11 +120,6 @@ def _frames(wish: Wish, source: Sidecar, steps: Steps) -> FrameSet | None:
     from calibration.frames import DEFAULT, open_frames
 
     path = DEFAULT if wish.calibration == OWN else Path(wish.calibration)
-    if not path.exists():
-        raise ModelFileError(
-            f"{path}: no such folder or video; --calibration takes a folder of frames, a video, "
-            "or the word own"
-        )
     if path.is_file():
         from calibration.collect import collect
 

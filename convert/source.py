@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_sr import zoo
 from edge_sr.engine_cache import converted_path
 from edge_sr.errors import MissingDependencyError, ModelFileError
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
 
 from .steps import Steps
@@ -29,7 +30,7 @@ class Wish:
 
 
 def find_source(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
-    """The file with uint8 frames at its ends, and a shipped int8 form of it, if there is one."""
+    """The file with uint8 frames at its ends, and its shipped int8 form for TensorRT, if any."""
     path = Path(wish.model)
     if path.suffix == ".keras":
         found = _exported(path, wish.value_range or "0..255", steps)
@@ -40,14 +41,14 @@ def find_source(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
         found = _onnx(path, wish.value_range or "auto", steps)
         return *found, None
     name = path.name.removesuffix(".onnx") if path.suffix == ".onnx" else wish.model
-    single, sidecar = zoo.find(name.removesuffix(".int8"), wish.ratio)
+    single, sidecar = zoo.find(name.partition(".int8")[0], wish.ratio)
     steps.line("source", f"{sidecar.name} (shipped): {_what(sidecar)}")
-    small = single.with_name(f"{single.stem}.int8.onnx")
+    small = single.with_name(f"{single.stem}{zoo.FOR_TENSORRT}")
     return single, sidecar, small if small.is_file() else None
 
 
 def says_int8(model: str) -> bool:
-    return Path(model).name.removesuffix(".onnx").endswith(".int8")
+    return Path(model).name.removesuffix(".onnx").removesuffix(".trt").endswith(".int8")
 
 
 def _exported(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
@@ -95,6 +96,7 @@ def _onnx(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
 def _takes_frames(path: Path) -> bool:
     import onnx
 
+    refuse_external_data(path)
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's DecodeError is not public

@@ -10,11 +10,13 @@ from ..sidecar import PRECISIONS, Sidecar, load_sidecar
 
 FOLDER = Path(__file__).parent
 DEFAULT = "edge-unet-s"
+FOR_TENSORRT = ".int8.trt.onnx"  # the same int8 network as TensorRT fuses it: half around int8
 
 
 def names(precision: str = "fp32") -> list[str]:
     """Names of the shipped files: ``edge-unet-s-x2``, or ``edge-unet-s-x2.int8`` for int8."""
-    stems = [path.stem for path in FOLDER.glob("*.onnx")]
+    files = [path for path in FOLDER.glob("*.onnx") if not path.name.endswith(FOR_TENSORRT)]
+    stems = [path.stem for path in files]
     return sorted(stem for stem in stems if _precision_of(stem) == precision)
 
 
@@ -49,6 +51,18 @@ def find(
             f"--model {FOLDER / _file_name(name, 'fp32')} --to {precision} --output "
             f"{_file_name(name, precision)}"
         )
+    return path, load_sidecar(path)
+
+
+def tensorrt_file(name: str) -> tuple[Path, Sidecar]:
+    """The int8 file of a shipped model that TensorRT's builder takes.
+
+    ONNX Runtime's, which `find` gives, has uint8 activations: TensorRT refuses those.
+
+    Raises:
+        ModelFileError: none is shipped, or its sidecar does not fit.
+    """
+    path = FOLDER / f"{name}{FOR_TENSORRT}"
     return path, load_sidecar(path)
 
 

@@ -91,9 +91,7 @@ def test_the_check_sees_what_is_wrong() -> None:
         return next(item for item in graph.initializer if item.name == name)
 
     def zero_point(graph: onnx.GraphProto) -> None:
-        weight(graph, "int8_zero").CopyFrom(
-            numpy_helper.from_array(np.array(3, np.int8), "int8_zero")
-        )
+        weight(graph, "int8_0").CopyFrom(numpy_helper.from_array(np.array(3, np.int8), "int8_0"))
 
     def scale(graph: onnx.GraphProto) -> None:
         old = weight(graph, "stem_relu_scale")
@@ -148,7 +146,7 @@ def test_a_transposed_convolution_gets_its_scales_on_axis_1() -> None:
         b.model(ends), Plan(frozenset({"first", "y"}), {"x": 1.0, "first_relu": 2.0})
     )
     assert broken_rules(written) == []
-    pair = next(node for node in written.graph.node if node.output[0] == "up_w_dq")
+    pair = next(node for node in written.graph.node if node.output[0] == "y_weight_dq")
     assert helper.get_node_attr_value(pair, "axis") == 1
 
 

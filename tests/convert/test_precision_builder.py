@@ -20,7 +20,8 @@ from edge_sr import zoo
 trt: Any = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 
 PEERS = Path(__file__).parents[2].parent / "shared" / "peers"
-FILES = [zoo.FOLDER / f"{name}.onnx" for name in (*zoo.names(), *zoo.names("int8"))]
+FILES = [zoo.FOLDER / f"{name}.onnx" for name in zoo.names()]
+FILES += [zoo.tensorrt_file(name)[0] for name in zoo.names()]
 FILES += [PEERS / f"{name}_x2.onnx" for name in ("ETDS-T_M5C16", "ABPN_M4C28", "ECBSR_M4C16")]
 
 

@@ -12,6 +12,7 @@ from onnx import TensorProto, numpy_helper
 
 from calibration import ranges as ranges_module
 from calibration.network import load_network
+from convert.check_cpu import broken_cpu_rules
 from convert.check_placement import broken_rules, int8_layers, scale_type
 from convert.precision import main
 from convert.verify import main as verify_main
@@ -52,20 +53,20 @@ def made(place: Path) -> Path:
 
 def test_both_spellings_keep_the_rules_and_the_same_numbers(made: Path) -> None:
     single, half = (onnx.load(made / name) for name in ("x2.int8.onnx", "x2.trt.onnx"))
-    assert broken_rules(single) == broken_rules(half) == []
+    assert broken_cpu_rules(single) == broken_rules(half) == []
     assert (scale_type(single), scale_type(half)) == (TensorProto.FLOAT, TensorProto.FLOAT16)
     assert half.opset_import[0].version >= 19
-    assert int8_layers(single) == int8_layers(half) != []
-    assert "anchor" not in int8_layers(single)
+    assert set() < set(int8_layers(single)) < set(int8_layers(half))  # one-channel layers less
+    assert "anchor" not in int8_layers(half)
     levels = [
         {
             item.name: numpy_helper.to_array(item).tolist()
             for item in model.graph.initializer
-            if item.data_type == TensorProto.INT8
+            if item.data_type == TensorProto.INT8 and item.name.endswith("_int8")
         }
         for model in (single, half)
     ]
-    assert levels[0] == levels[1]
+    assert levels[0].items() <= levels[1].items()
 
 
 def test_the_runtime_takes_the_file_and_the_sidecar_tells_the_loss(made: Path) -> None:
@@ -90,7 +91,7 @@ def test_the_runtime_takes_the_file_and_the_sidecar_tells_the_loss(made: Path) -
 def test_a_stranger_goes_through_the_same_command(place: Path) -> None:
     assert convert(place, "hers.onnx", "hers.int8.onnx", "--max-loss-db", "5") == 0
     model = onnx.load(place / "hers.int8.onnx")
-    assert broken_rules(model) == []
+    assert broken_cpu_rules(model) == []
     assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
 
 

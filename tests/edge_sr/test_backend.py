@@ -11,6 +11,7 @@ import pytest
 from edge_sr import zoo
 from edge_sr.backend import Backend, open_backend
 from edge_sr.backend.nearest import NearestBackend
+from edge_sr.backend.onnx_runtime import precision_entries
 from edge_sr.errors import BackendError, FrameError, ModelFileError, UsageError
 from edge_sr.sidecar import Sidecar
 
@@ -112,3 +113,18 @@ def test_a_family_name_picks_the_smallest_scale_that_reaches() -> None:
     assert zoo.find("edge-unet-s", Fraction(2))[1].name == "edge-unet-s-x2"
     assert zoo.find("edge-unet-s", Fraction(3, 2))[1].name == "edge-unet-s-x1.5"
     assert zoo.find("edge-unet-s", Fraction(4))[1].name == "edge-unet-s-x2"
+
+
+def test_a_cpu_without_vnni_gets_kernels_that_do_not_overflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    path = tmp_path / "cpuinfo"
+    assert precision_entries(path) == [("session.x64quantprecision", "1")]  # cannot be asked
+    path.write_text("flags : fpu avx2 avx512f\n")
+    assert precision_entries(path) == [("session.x64quantprecision", "1")]
+    path.write_text("flags : fpu avx2 avx_vnni\n")
+    assert precision_entries(path) == []
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    path.write_text("Features : fp asimd\n")
+    assert precision_entries(path) == []

@@ -1,0 +1,197 @@
+"""The shipped models, made anew from their Keras files: fp32, int8 twice, each with its figures.
+
+``python -m convert.zoo --images Set5/ Set14/ BSD100/``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from calibration.frames import open_frames
+from calibration.network import load_network
+from edge_sr import zoo
+from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
+
+from .int8 import quantise_network
+from .lower import write_int8
+
+PRETRAINED = Path(__file__).parents[1] / "training" / "pretrained"
+MAX_LOSS_DB = 0.05  # on every picture set
+BOUNDS_DB = (0.05, 0.035, 0.025)  # on held-out calibration frames, until every set holds
+EXAMPLES = """\
+examples:
+  python -m convert.zoo --images Set5/ Set14/ BSD100/
+  python -m convert.zoo edge-unet-m-x2 --images Set5/ Set14/ BSD100/ --force
+
+A file whose sidecar says that it was made from the one that is there is left alone.
+"""
+
+
+def make(
+    name: str, images: Sequence[Path], *, pretrained: Path, folder: Path, force: bool = False
+) -> list[str]:
+    """Make what is missing or stale of one model; returns a line for each broken bound.
+
+    Raises:
+        EdgeSRError: a file cannot be read, converted, written or measured.
+    """
+    from .export_onnx import export
+
+    source, whole = pretrained / f"{name}.keras", folder / f"{name}.onnx"
+    if not source.is_file():
+        raise ModelFileError(f"{source}: no such file; expected trained weights")
+    if force or not _fresh(whole, source):
+        export(source, whole, force=True)
+    measure([whole], images)
+    files = [folder / f"{name}.int8.onnx", folder / f"{name}.int8.trt.onnx"]
+    broken, tried = ["not made yet"], float("inf")
+    if not force and all(_fresh(path, whole) for path in files):
+        measure(files, images)
+        broken = broken_bounds([whole, *files])
+        tried = float(load_sidecar(files[0]).training["conversion"]["max_loss_db"])
+    for bound_db in BOUNDS_DB:
+        if not broken:
+            break
+        if bound_db >= tried:
+            continue
+        network, frames = load_network(whole), open_frames(None)
+        result = quantise_network(network, frames, max_loss_db=bound_db)
+        for path, around in zip(files, ("fp32", "fp16"), strict=True):
+            write_int8(path, network, frames, result, around=around, max_loss_db=bound_db)
+        measure(files, images)
+        broken = broken_bounds([whole, *files])
+    return broken
+
+
+def measure(files: Sequence[Path], images: Sequence[Path]) -> None:
+    """Write PSNR-Y and SSIM-Y of every picture set, and bicubic's, into sidecars that lack them.
+
+    `python -m bench run` measures, in a process of its own: there is one definition of quality.
+
+    Raises:
+        ModelFileError: it failed.
+    """
+    wanted = {f"{folder.resolve().name}_psnr_y_db" for folder in images}
+    files = [path for path in files if not wanted <= set(load_sidecar(path).quality)]
+    if not files:
+        return
+    with tempfile.TemporaryDirectory(prefix="edge-sr-zoo-") as scratch:
+        rows = Path(scratch) / "rows.jsonl"
+        command = [sys.executable, "-m", "bench", "run", "--output", str(rows)]
+        command += [
+            "--models",
+            *map(str, files),
+            f"bicubic-x{float(load_sidecar(files[0]).ratio):g}",
+        ]
+        command += [
+            "--images",
+            *map(str, images),
+            "--size",
+            "64x64",
+            "--runs",
+            "1",
+            "--seconds",
+            "0.1",
+        ]
+        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
+            raise ModelFileError(f"{files[0]}: could not be measured; the reason is above")
+        found = [json.loads(line) for line in rows.read_text().splitlines()]
+    scores = {row["sha256"]: row["quality"] for row in found}
+    for path in files:
+        sidecar = load_sidecar(path)
+        quality = dict(sidecar.quality)
+        for name, score in scores[sidecar.sha256].items():
+            quality[f"{name}_psnr_y_db"] = round(score["psnr_y_db"], 4)
+            quality[f"{name}_ssim_y"] = round(score["ssim_y"], 4)
+            quality[f"{name}_bicubic_psnr_y_db"] = round(scores[""][name]["psnr_y_db"], 4)
+        write_sidecar(path, replace(sidecar, quality=quality))
+
+
+def broken_bounds(files: Sequence[Path]) -> list[str]:
+    """Where an int8 file loses more than 0.05 dB against the first file, a line each."""
+    best = load_sidecar(files[0]).quality
+    found = []
+    for path in files[1:]:
+        for key, value in load_sidecar(path).quality.items():
+            if key.endswith("_psnr_y_db") and best[key] - value > MAX_LOSS_DB:
+                found.append(f"{path.name}: {key} is {value}, fp32 has {best[key]}")
+    return found
+
+
+def _fresh(path: Path, source: Path) -> bool:
+    """Whether ``path`` is there, whole, and made from ``source`` as it is now."""
+    if not path.is_file():
+        return False
+    return load_sidecar(path).made_from_sha256 == sha256_of(source)
+
+
+def table(folder: Path, names: Sequence[str]) -> str:
+    """PSNR-Y of every file, and what int8 loses, as Markdown."""
+    lines = []
+    for name in names:
+        cards = [load_sidecar(folder / f"{name}{end}.onnx") for end in ("", ".int8", ".int8.trt")]
+        lines += [_line(card, cards[0]) for card in cards]
+    return "\n".join(lines)
+
+
+def _line(card: Sidecar, whole: Sidecar) -> str:
+    figures = []
+    for key, value in whole.quality.items():
+        if key.endswith("_psnr_y_db") and not key.endswith("bicubic_psnr_y_db"):
+            own = card.quality[key]
+            lost = f" ({value - own:+.3f} lost)" if card is not whole else ""
+            figures.append(f"{key.removesuffix('_psnr_y_db')} {own:.2f} dB{lost}")
+    return f"{card.name}: {', '.join(figures)}"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert.zoo",
+        description="Make the shipped model files from their Keras files, and measure them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", help="models (default: all of training/pretrained)")
+    parser.add_argument(
+        "--images", type=Path, nargs="+", required=True, metavar="DIR", help="picture sets"
+    )
+    parser.add_argument("--pretrained", type=Path, default=PRETRAINED, help=argparse.SUPPRESS)
+    parser.add_argument("--output", type=Path, default=zoo.FOLDER, help="default: edge_sr/zoo")
+    parser.add_argument("--force", action="store_true", help="make everything anew")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when all files are made and within their bounds, 1 when not; 2: wrong usage."""
+    args = build_parser().parse_args(argv)
+    names = args.names or sorted(path.stem for path in args.pretrained.glob("*.keras"))
+    failed = []
+    for name in names:
+        print(f"{name} ...", file=sys.stderr)
+        try:
+            broken = make(
+                name,
+                args.images,
+                pretrained=args.pretrained,
+                folder=args.output,
+                force=args.force,
+            )
+            print(table(args.output, [name]))
+        except EdgeSRError as error:
+            broken = [str(error)]
+        for line in broken:
+            print(f"zoo: {line}", file=sys.stderr)
+        failed += [name] if broken else []
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
