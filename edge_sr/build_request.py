@@ -42,6 +42,7 @@ def cached_engine(
         MissingDependencyError: the builder is not installed.
         BackendError: it failed; what it said is on stderr.
     """
+    model, sidecar = _single(model, sidecar)
     found = look_up(model, sidecar, size=size, precision=precision, machine=machine, tell=tell)
     if found:
         return found
@@ -67,6 +68,14 @@ def cached_engine(
     return Path(json.loads(done.stdout.splitlines()[-1])["file"])
 
 
+def _single(model: Path, sidecar: Sidecar) -> tuple[Path, Sidecar]:
+    """The float32 file beside a shipped int8 one, which has fp32 around for CPUs."""
+    if sidecar.precision != "int8" or model.resolve().parent != zoo.FOLDER:
+        return model, sidecar
+    single = model.with_name(model.name.replace(".int8.", "."))
+    return single, load_sidecar(single)
+
+
 def _stem(model: Path, sidecar: Sidecar, precision: str) -> str:
     """How the files of an engine begin."""
     return model.stem if sidecar.precision == precision else f"{model.stem}.{precision}"
@@ -82,6 +91,7 @@ def look_up(
     tell: Callable[[str], None],
 ) -> Path | None:
     """The cached engine of a model, or None; found by the digests of what it is made from."""
+    model, sidecar = _single(model, sidecar)
     path = model
     if sidecar.precision != precision:
         path = converted_path(model.name.removesuffix(".onnx"), sidecar.sha256, precision=precision)

@@ -83,10 +83,10 @@ def test_the_steps_are_told_and_reused(build: Build) -> None:
         "engine",
         "layers",
         "tried",
-        "next,",
+        "next:",
     ]
     assert [line.endswith("(reused)") for line in lines] == [False, True, True, False, False, False]
-    assert f"--model {path_of(out)} --backend tensorrt" in lines[-1]
+    assert f"--model {path_of(out).name} --backend tensorrt" in lines[-1]
 
 
 def test_output_gets_a_copy_with_its_own_sidecar(build: Build, tmp_path: Path) -> None:
@@ -273,6 +273,9 @@ def test_the_runtime_asks_for_an_engine_once(build: Build, home: Path) -> None:
         assert load_sidecar(first).precision == precision
         assert cached_engine(path, card, precision=precision, **asked) == first
         assert len(told) == 1
+    small = zoo.find("edge-unet-s-x2", precision="int8")  # shipped with fp32 around, for CPUs
+    assert cached_engine(*small, precision="int8", **asked).name.startswith("edge-unet-s-x2.int8-")
+    assert len(told) == 1
     first.write_bytes(b"damaged")
     assert cached_engine(path, card, precision="fp32", **asked) == first
     assert "is not used and will be built again" in told[1]
