@@ -44,7 +44,7 @@ def prepare(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
         raise ModelFileError(f"{wish.model}: {NO_FRAMES}")
     single, source, shipped = find_source(wish, steps)
     if source.precision != "fp32":
-        return _as_it_is(wish, single, source, steps)
+        return _as_it_is(wish, single, source)
     precision = wish.precision or ("int8" if says_int8(wish.model) else "fp16")
     if precision == "fp32":
         return single, source, _folder(wish, source, steps)
@@ -61,9 +61,7 @@ def prepare(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
     return path, sidecar, folder
 
 
-def _as_it_is(
-    wish: Wish, path: Path, sidecar: Sidecar, steps: Steps
-) -> tuple[Path, Sidecar, Path | None]:
+def _as_it_is(wish: Wish, path: Path, sidecar: Sidecar) -> tuple[Path, Sidecar, Path | None]:
     """A file that was converted before is built as it is."""
     if wish.precision not in (None, sidecar.precision):
         raise ModelFileError(
@@ -72,9 +70,9 @@ def _as_it_is(
         )
     conversion = sidecar.training.get("conversion", {})
     if sidecar.precision == "int8" and conversion.get("around") == "fp32":
-        steps.note(
-            "note: what is not int8 in this file is fp32, as suits a CPU; for a GPU convert it "
-            "with --around fp16, or give the float32 file and --precision int8 here"
+        raise ModelFileError(
+            f"{path}: is int8 for ONNX Runtime on a CPU, which TensorRT does not take; give the "
+            "float32 file with --precision int8, or convert it with --around fp16"
         )
     return path, sidecar, Path(wish.calibration) if wish.calibration not in (None, OWN) else None
 

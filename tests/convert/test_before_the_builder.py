@@ -1,4 +1,4 @@
-"""What happens to a file before TensorRT reads it: sizes fixed, ends added, int8 spelled anew."""
+"""What happens to a file before TensorRT reads it: sizes fixed, ends added, counted."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ import numpy as np
 import onnx
 import pytest
 
-from calibration.compare import pooled_psnr, upscale_all
 from calibration.ends import read_ends
-from calibration.frames import open_frames, sample
-from calibration.network import load_network
 from calibration.session import open_session, run
-from convert.check_placement import broken_rules, scale_type
-from convert.lower import PICTURES, SIDE
-from convert.respell import respell
+from convert.check_placement import broken_rules
 from convert.specialise import convolutions, specialise
 from convert.stranger import adopt
 from edge_sr import zoo
@@ -25,7 +20,6 @@ from edge_sr.sidecar import load_sidecar
 from tests.calibration.networks import luma_model, picture, stranger_model
 
 MODEL = zoo.FOLDER / "edge-unet-s-x2.onnx"
-SMALL = zoo.FOLDER / "edge-unet-s-x2.int8.onnx"
 
 
 def upscale(model: onnx.ModelProto, frame: np.ndarray) -> np.ndarray:
@@ -84,22 +78,11 @@ def test_a_strangers_result_stays_the_same(tmp_path: Path) -> None:
     assert np.mean(found != expected) < 1e-3
 
 
-def test_the_shipped_int8_file_is_spelled_for_tensorrt(tmp_path: Path) -> None:
-    output = tmp_path / "x.int8.onnx"
-    card = respell(MODEL, SMALL, output)
-    model = onnx.load(output)
+def test_the_int8_file_for_tensorrt_is_counted() -> None:
+    model = onnx.load(zoo.tensorrt_file("edge-unet-s-x2")[0])
     assert broken_rules(model) == []
-    assert scale_type(model) == onnx.TensorProto.FLOAT16
-    assert convolutions(model) == Counter(int8=9, fp16=2)
-    shipped = load_sidecar(SMALL)
-    assert card.calibration_sha256 == shipped.calibration_sha256
-    assert card.quality == {"int8_loss_db": shipped.quality["int8_loss_db"]}
-    ends = load_network(MODEL).ends
-    images = sample(open_frames(None), ends, count=PICTURES, side=SIDE)
-    ours, theirs = (upscale_all(item, ends, images) for item in (model, onnx.load(SMALL)))
-    assert pooled_psnr(ours, theirs) > 50
-
-
-def test_files_of_two_networks_are_not_mixed(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="only files of one network go together"):
-        respell(zoo.FOLDER / "edge-unet-s-x1.5.onnx", SMALL, tmp_path / "x.onnx")
+    found = convolutions(model)
+    assert found["int8"] >= 8
+    assert found["fp16"] >= 1
+    assert found["fp32"] == 0
+    assert convolutions(onnx.load(MODEL)) == Counter(fp32=sum(found.values()))
