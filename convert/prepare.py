@@ -57,6 +57,12 @@ def _as_it_is(wish: Wish, path: Path, sidecar: Sidecar) -> tuple[Path, Sidecar, 
             f"{path}: is {sidecar.precision} already and cannot become {wish.precision}; give the "
             "float32 file that it was made from"
         )
+    around = sidecar.training.get("conversion", {}).get("around")
+    if sidecar.precision == "int8" and around == "fp32":
+        raise ModelFileError(
+            f"{path}: is spelt for ONNX Runtime on a CPU, which TensorRT refuses; make TensorRT's "
+            "with python -m convert.precision --to int8 --around fp16, or give the float32 file"
+        )
     return path, sidecar, Path(wish.calibration) if wish.calibration not in (None, OWN) else None
 
 

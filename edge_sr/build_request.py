@@ -83,9 +83,12 @@ def look_up(
 ) -> Path | None:
     """The cached engine of a model, or None; found by the digests of what it is made from."""
     path = model
-    if sidecar.precision != precision:
+    if precision == "int8" and model.resolve().parent == zoo.FOLDER:
+        name = model.name.removesuffix(".onnx").partition(".int8")[0]
+        path = zoo.FOLDER / f"{name}{zoo.FOR_TENSORRT}"
+    elif sidecar.precision != precision:
         path = converted_path(model.name.removesuffix(".onnx"), sidecar.sha256, precision=precision)
-        if precision == "int8" and model.resolve().parent != zoo.FOLDER:
+        if precision == "int8":
             return None  # calibrated on frames that only its owner can name
     try:
         converted = sidecar if path == model else load_sidecar(path)
