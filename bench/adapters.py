@@ -18,12 +18,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import COLORS, Sidecar, sha256_of
+from edge_sr.reading import parse_ratio
+from edge_sr.sidecar import COLORS, LARGEST_SCALE, Sidecar, sha256_of
 
 from .toml_file import read_toml
 
@@ -113,7 +113,7 @@ def _rival(path: Path, folder: Path, entry: dict[str, Any]) -> Rival:
         "layout": (entry["layout"] in LAYOUTS, " or ".join(LAYOUTS)),
         "color": (entry["color"] in COLORS, " or ".join(COLORS)),
         "range": (entry["range"] in (1, 255), "1.0 or 255, the value for white"),
-        "scale": (_is_scale(entry["scale"]), 'a fraction of 1 or more in quotes, as "3/2"'),
+        "scale": (_is_scale(entry["scale"]), 'a fraction of 1 to 16 in quotes, as "3/2"'),
     }
     for key, (good, expected) in checks.items():
         if not good:
@@ -130,6 +130,6 @@ def _rival(path: Path, folder: Path, entry: dict[str, Any]) -> Rival:
 
 def _is_scale(value: object) -> bool:
     try:
-        return isinstance(value, str) and Fraction(value) >= 1
-    except (ValueError, ZeroDivisionError):
+        return isinstance(value, str) and 1 <= parse_ratio(value) <= LARGEST_SCALE
+    except ValueError:
         return False

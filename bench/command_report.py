@@ -15,7 +15,7 @@ from edge_sr.errors import MediaError, UsageError
 from .changes import find_changes
 from .command_run import ROWS
 from .page import Baseline, Crop, plot_name, plots, render_html, render_markdown
-from .readme import BEGIN, END, write_readme
+from .readme import write_readme
 from .rows import Row, add_losses, merge, read_rows
 from .summary import SORTS, Group, make_groups, set_names
 
@@ -52,7 +52,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--readme",
         type=Path,
         metavar="FILE",
-        help=f"also replace what stands between {BEGIN} and {END} in it by the tables",
+        help="also put the tables between <!-- bench --> and <!-- /bench --> in it",
     )
     command.add_argument("--force", action="store_true", help="replace an existing report")
     command.set_defaults(command=run)

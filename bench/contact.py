@@ -112,8 +112,8 @@ def sheet(tiles: Sequence[Image.Image], across: int = 2) -> Image.Image:
     return whole
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when the sheet was written, 1 when it was not."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.contact",
         description="Show a network's crops beside bicubic's and the originals, failures too.",
@@ -123,7 +123,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="edge-unet-s-x2", help="a shipped model or .onnx file")
     parser.add_argument("--images", type=Path, nargs="+", required=True, metavar="FILE")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.jpg")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when the sheet was written, 1 when it was not."""
+    args = build_parser().parse_args(argv)
     part = args.output.with_name(args.output.name + ".part")
     try:
         scale = zoo.find(args.model)[1].ratio

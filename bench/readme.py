@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +14,11 @@ from edge_sr.errors import MediaError
 
 from .columns import Column, make_columns
 from .plot import scatter
+from .section import replace_section
 from .sentences import busy
 from .summary import Entry, Group, set_names
 
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+NAME = "bench"
 FOLDER = "docs"
 SIZE = (7.6, 4.6)  # of the plot, inches
 TITLES = {  # of a column of the report -> in the README; sets' PSNR-Y follow
@@ -35,34 +35,23 @@ def write_readme(path: Path, groups: Sequence[Group]) -> list[Path]:
     """Replace the tables of ``path``; returns the files written, it among them.
 
     Raises:
-        MediaError: it cannot be read or written, or does not have the two marks once each.
+        UsageError: it does not have the two marks.
+        MediaError: it cannot be read or written.
         MissingDependencyError: matplotlib is not installed.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MediaError(f"{path}: cannot be read ({error})") from error
-    if [text.count(BEGIN), text.count(END)] != [1, 1] or text.index(BEGIN) > text.index(END):
-        raise MediaError(f"{path}: expected {BEGIN} once and {END} once behind it")
-    plots = {}
-    for index, group in enumerate(groups, start=1):
-        figure = scatter(group, size=SIZE)
-        if figure is not None:
-            plots[index] = figure
-    links = {index: f"{FOLDER}/{plot_file(index)}" for index in plots}
-    head, rest = text.split(BEGIN)
-    whole = f"{head}{BEGIN}\n{render(groups, links)}{END}{rest.split(END)[1]}"
-    written = [path.parent / link for link in links.values()]
-    part = path.with_name(path.name + ".part")
+    plots = {index: scatter(group, size=SIZE) for index, group in enumerate(groups, start=1)}
+    links = {index: f"{FOLDER}/{plot_file(index)}" for index, plot in plots.items() if plot}
+    replace_section(path, NAME, render(groups, links))
+    written = []
     try:
         (path.parent / FOLDER).mkdir(exist_ok=True)
-        for index, place in zip(plots, written, strict=True):
-            plots[index].savefig(place, metadata={"Date": None})
-        part.write_text(whole, encoding="utf-8")
-        os.replace(part, path)
+        for index, link in links.items():
+            plot = plots[index]
+            if plot is not None:
+                plot.savefig(path.parent / link, metadata={"Date": None})
+                written.append(path.parent / link)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise MediaError(f"{path}: cannot be written ({error.strerror})") from error
+        raise MediaError(f"{path.parent / FOLDER}: cannot be written ({error})") from error
     return [*written, path]
 
 

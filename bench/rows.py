@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError
+from edge_sr.reading import parse_json
 
 SCHEMA = 1
 Row = dict[str, Any]
@@ -41,7 +42,7 @@ def read_rows(path: Path) -> list[Row]:
             continue
         where = f"{path}, line {number}"
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             raise MediaError(
                 f"{where}: is not JSON; expected rows of python -m bench run"

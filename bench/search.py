@@ -93,8 +93,8 @@ def _pictures(folder: Path | None) -> ImageSet:
     return read_set(folder.resolve().name, list_images(folder))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when the table was made."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.search",
         description="Compare shapes of edge-unet: cost on this CPU, estimate for a Jetson, PSNR.",
@@ -112,7 +112,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=at_least_one, default=min(2, usable_cores()))
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when the table was made."""
+    args = build_parser().parse_args(argv)
     try:
         before = device_state()
         load = before.get("load_1min", "?")

@@ -169,8 +169,8 @@ def _floor(scale: Fraction) -> Contender:
     return Contender(kind="floor", path=None, file_bytes=0, sidecar=card, backend="auto")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when everything was measured, whether targets are reached or not; else 1."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets",
         description="Measure the shipped networks against their targets, in Markdown.",
@@ -184,7 +184,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=at_least_one, default=min(2, usable_cores()))
     parser.add_argument("--runs", type=at_least_one, default=2 * ROUNDS, help="of each, in turns")
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when everything was measured, whether targets are reached or not; else 1."""
+    args = build_parser().parse_args(argv)
     try:
         with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
             text = render(report(args, Path(folder)))

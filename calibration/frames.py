@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ import numpy as np
 
 from edge_sr.errors import FrameError, MediaError
 from edge_sr.quality import luma_bt601
+from edge_sr.reading import parse_json
 from edge_sr.sidecar import sha256_of
 from edge_sr.video.images import list_images, read_image
 
@@ -93,7 +93,7 @@ def open_frames(folder: Path | None) -> FrameSet:
     manifest = folder / MANIFEST
     if manifest.is_file():
         try:
-            listed = {item["file"] for item in json.loads(manifest.read_text())["frames"]}
+            listed = {item["file"] for item in parse_json(manifest.read_text())["frames"]}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise MediaError(f"{manifest}: cannot be read ({error}); collect again") from error
         paths = [path for path in paths if path.name in listed]

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from edge_sr.backend.onnx_runtime import usable_cores
 from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
+from edge_sr.reading import parse_json
 
 from .cpu import results
 from .ends import LEVELS, Image
@@ -186,13 +187,14 @@ def load_ranges(path: Path) -> Ranges:
         ModelFileError: missing, damaged, or of another version.
     """
     try:
-        found = json.loads(path.read_text())
+        found = parse_json(path.read_text())
         ranges = Ranges(**found)
         whole = ranges.schema == SCHEMA and all(
             set(METHODS) == set(clips) for clips in ranges.tensors.values()
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ModelFileError(f"{path}: cannot be read as ranges ({error})") from error
+        why = " ".join(str(error).split())[:200]  # it may quote the file
+        raise ModelFileError(f"{path}: cannot be read as ranges ({why})") from error
     if not whole:
         raise ModelFileError(f"{path}: is of another version; measure the ranges again")
     return ranges

@@ -167,7 +167,8 @@ def main() -> int:
         return 1
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "out of memory"
-        tell({"error": f"{job.engine}: {reason}", "retry": isinstance(error, MemoryError)})
+        where = getattr(error, "filename", None) or job.engine
+        tell({"error": f"{where}: {reason}", "retry": isinstance(error, MemoryError)})
         return 1
     return 0
 

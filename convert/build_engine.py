@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from edge_sr.engine_facts import facts_of, seal
 from edge_sr.errors import EdgeSRError, ModelFileError, UsageError
+from edge_sr.machine import find_gpu
 from edge_sr.sidecar import sidecar_path, write_sidecar
 from edge_sr.target import Target, output_size
 
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 DEFAULT_SIZE = (720, 1280)
+RTX_INT8 = (
+    "note: NVIDIA documents int8 of TensorRT-RTX for matrix products only, not for convolutions; "
+    "measure it before you prefer it to fp16"
+)
+NOT_READ = "counted before building: the inspector needs the GPU"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,6 +107,8 @@ def _build(args: argparse.Namespace) -> None:
         frames=frames,
         log=args.verbose,
     )
+    if machine.flavour == "tensorrt-rtx" and sidecar.precision == "int8":
+        steps.note(RTX_INT8)
     engine = get_engine(request, tell=steps.note)
     _tell(engine, steps)
     shown = _put(engine, args.output) if args.output else engine.path
@@ -171,9 +179,6 @@ def _tell(engine: Engine, steps: Steps) -> None:
         )
 
 
-NOT_READ = "counted before building: the inspector needs the GPU"
-
-
 def _put(engine: Engine, output: Path) -> Path:
     """Copy engine and sidecar out of the cache, whole or not at all."""
     part = output.with_name(output.name + ".part")
@@ -199,9 +204,11 @@ def _finish(args: argparse.Namespace, engine: Engine, path: Path, steps: Steps) 
     print(f"{path}: {card.precision}, {mib:.1f} MiB")
     if path != engine.path:
         steps.note(f"its facts: {sidecar_path(path)}; the two travel together")
-    steps.note(
-        f"next: edge-sr run --model {path} --backend tensorrt --input VIDEO --output OUT.mp4"
-    )
+    command = f"edge-sr run --model {path} --backend tensorrt --input VIDEO --output OUT.mp4"
+    if find_gpu()[0] is None:
+        steps.note(f"next, on the machine with the GPU, with {path.name} and its .json: {command}")
+    else:
+        steps.note(f"next: {command}")
 
 
 if __name__ == "__main__":

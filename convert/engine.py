@@ -13,6 +13,7 @@ from edge_sr.engine_cache import cache_dir, engine_path, find_engine, key_of, lo
 from edge_sr.engine_facts import EngineFacts, seal
 from edge_sr.errors import ModelFileError
 from edge_sr.machine import find_gpu
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.sidecar import Sidecar, sidecar_path, write_sidecar
 
 from . import census
@@ -131,7 +132,9 @@ def _model(request: Request) -> ModelProto:
 
     from .specialise import specialise
 
-    return specialise(onnx.load(request.onnx), request.size, request.target)
+    refuse_external_data(request.onnx)
+    model = onnx.load(request.onnx, load_external_data=False)
+    return specialise(model, request.size, request.target)
 
 
 def _run(request: Request, model: ModelProto, part: Path, tell: Tell) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def export_in_child(
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     command = [sys.executable, "-c", START, paths, *asked]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=LIMIT, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=LIMIT, check=False)
     except subprocess.TimeoutExpired as error:
         raise ModelFileError(
             f"{source}: the export was stopped after {LIMIT / 60:.0f} minutes"
@@ -59,6 +59,7 @@ def export_in_child(
     if done.returncode == 1 and answer:
         raise ModelFileError(answer[-1])
     if done.returncode:
+        sys.stderr.write(done.stderr.decode(errors="replace"))  # TensorFlow's, shown if it matters
         how = signal.Signals(-done.returncode).name if done.returncode < 0 else done.returncode
         raise ModelFileError(
             f"{source}: the process that read it ended with {how}; is there enough memory, and "

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import onnx
 
 from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.reading import parse_json
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
 
 from .ends import attach_ends
@@ -137,7 +137,7 @@ def _training_record(source: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text())
+        found = parse_json(path.read_text())
     except ValueError as error:
         raise ModelFileError(f"{path}: not JSON ({error}); mend or remove it") from error
     if not isinstance(found, dict):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from calibration.frames import FrameSet
 
 COUNT = 256  # frames collected from a video
+NO_FRAMES = (
+    "int8 needs calibration frames: give --calibration FOLDER or VIDEO of your own scenes, or "
+    "--calibration own for the pictures that edge-sr brings"
+)
 OWN = "own"  # --calibration own: the set that edge-sr brings
 
 
@@ -31,6 +35,13 @@ def prepare(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
             f"precision is {wish.precision!r}; expected {', '.join(PRECISIONS)} "
             "(--precision fp16 is the usual one)"
         )
+    if wish.calibration not in (None, OWN) and not Path(wish.calibration).exists():
+        raise ModelFileError(
+            f"{wish.calibration}: no such folder or video; --calibration takes a folder of frames, "
+            "a video, or the word own"
+        )
+    if wish.precision == "int8" and wish.calibration is None and wish.model.endswith(".keras"):
+        raise ModelFileError(f"{wish.model}: {NO_FRAMES}")
     single, source, shipped = find_source(wish, steps)
     if source.precision != "fp32":
         return _as_it_is(wish, single, source)
@@ -70,10 +81,7 @@ def _shipped_int8(
     single: Path, source: Sidecar, shipped: Path | None, steps: Steps
 ) -> tuple[Path, Sidecar, Path | None]:
     if shipped is None:
-        raise ModelFileError(
-            f"{single.name}: int8 needs calibration frames: give --calibration FOLDER or VIDEO of "
-            "your own scenes, or --calibration own for the pictures that edge-sr brings"
-        )
+        raise ModelFileError(f"{single.name}: {NO_FRAMES}")
     sidecar = load_sidecar(shipped)
     if sidecar.made_from_sha256 != source.sha256:
         raise ModelFileError(
@@ -118,11 +126,6 @@ def _frames(wish: Wish, source: Sidecar, steps: Steps) -> FrameSet | None:
     from calibration.frames import DEFAULT, open_frames
 
     path = DEFAULT if wish.calibration == OWN else Path(wish.calibration)
-    if not path.exists():
-        raise ModelFileError(
-            f"{path}: no such folder or video; --calibration takes a folder of frames, a video, "
-            "or the word own"
-        )
     if path.is_file():
         from calibration.collect import collect
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from edge_sr import zoo
 from edge_sr.engine_cache import converted_path
-from edge_sr.errors import ModelFileError
+from edge_sr.errors import MissingDependencyError, ModelFileError
+from edge_sr.onnx_file import refuse_external_data
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
 
-from .export_onnx import export
 from .steps import Steps
 
 
@@ -53,9 +54,18 @@ def says_int8(model: str) -> bool:
 def _exported(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
     if not source.is_file():
         raise ModelFileError(f"{source}: no such file; expected a .keras file")
+    for package in ("keras", "tensorflow", "tf2onnx"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(
+                f"{source}: exporting a Keras file needs {package}: pip install "
+                "'edge-sr[convert]', or run python -m convert.export_onnx on another machine and "
+                "bring the .onnx file with its .json"
+            )
     path = _kept(source, f"export {value_range}")
 
     def make(output: Path) -> None:
+        from .export_onnx import export
+
         export(source, output, value_range=value_range, force=True)
 
     return path, steps.file(
@@ -86,6 +96,7 @@ def _onnx(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
 def _takes_frames(path: Path) -> bool:
     import onnx
 
+    refuse_external_data(path)
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's DecodeError is not public

@@ -49,6 +49,8 @@ class Steps:
             started = time.monotonic()
             sidecar = _whole(path)
             if sidecar is None:
+                if not self.quiet and sys.stderr.isatty():
+                    print(f"{name:<12}...", end="\r", file=sys.stderr, flush=True)
                 make(path)
                 sidecar = load_sidecar(path)
             self.line(name, words(sidecar), time.monotonic() - started)

@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             backend=args.backend,
             threads=args.threads,
+            slots=args.slots,
             tile=args.tile,
             max_frames=args.max_frames,
             camera_size=args.camera_size,
@@ -183,6 +184,13 @@ def _add_model(group: Any) -> None:
     )
     group.add_argument(
         "--threads", type=options.at_least_one, metavar="N", help="default: all cores"
+    )
+    group.add_argument(
+        "--slots",
+        type=options.at_least_one,
+        default=2,
+        metavar="N",
+        help="frames that the GPU works on at once, with TensorRT (default: 2)",
     )
     group.add_argument(
         "--tile",

@@ -97,7 +97,9 @@ class EngineFacts:
     @property
     def built(self) -> str:
         """Where it was built, in words."""
-        gpu = self.gpu or f"any GPU of {', '.join(self.compute_capabilities)}"
+        first, *others = self.compute_capabilities
+        more = " and later" if self.portable else "".join(f", {item}" for item in others)
+        gpu = self.gpu or f"GPUs of compute capability {first}{more}"
         word = "on" if self.gpu else "for"
         cuda = f" with CUDA {self.cuda}" if self.cuda else ""
         return f"{FLAVOURS[self.flavour]} {self.version} {word} {gpu}{cuda}"

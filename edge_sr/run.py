@@ -26,6 +26,7 @@ class Job:
     precision: str = "fp32"
     backend: str = "auto"
     threads: int | None = None
+    slots: int = 2  # frames in flight on a GPU
     tile: int | None = None  # side in input pixels; 0: never; None: frames above 4 megapixels
     max_frames: int | None = None
     camera_size: tuple[int, int] = (1280, 720)  # columns, rows asked of the camera
@@ -86,6 +87,7 @@ def open_upscaler(job: Job, width: int, height: int) -> tuple[Upscaler, tuple[in
         size=(width, height),
         backend=job.backend,
         threads=job.threads,
+        slots=job.slots,
         tile=job.tile,
     )
     native = upscaler.sidecar.output_size(width, height)

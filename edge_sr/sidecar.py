@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ModelFileError
+from .reading import parse_json, parse_ratio
 
 SCHEMA = 1
 COLORS = {"luma": 1, "rgb": 3}  # channels of a frame
+LARGEST_SCALE = 16
 PRECISIONS = ("fp32", "fp16", "int8")
 
 
@@ -51,7 +53,7 @@ class Sidecar:
             "height": (_is_size(self.height), "4..16384 or null"),
             "output_width": (_is_size(self.output_width), "4..16384 or null"),
             "output_height": (_is_size(self.output_height), "4..16384 or null"),
-            "scale": (_is_scale(self.scale), 'a fraction of 1 or more, as "3/2"'),
+            "scale": (_is_scale(self.scale), 'a fraction of 1 to 16, as "3/2"'),
         }
         for key, (good, expected) in checks.items():
             if not good:
@@ -60,7 +62,7 @@ class Sidecar:
     @property
     def ratio(self) -> Fraction:
         """Output side / input side."""
-        return Fraction(self.scale)
+        return parse_ratio(self.scale)
 
     @property
     def channels(self) -> int:
@@ -80,8 +82,8 @@ def _is_size(value: object) -> bool:
 
 def _is_scale(value: object) -> bool:
     try:
-        return isinstance(value, str) and Fraction(value) >= 1
-    except (ValueError, ZeroDivisionError):
+        return isinstance(value, str) and 1 <= parse_ratio(value) <= LARGEST_SCALE
+    except ValueError:
         return False
 
 
@@ -123,7 +125,7 @@ def load_sidecar(model: Path) -> Sidecar:
         if not needed.is_file():
             raise ModelFileError(f"{needed}: no such file; a model and its .json travel together")
     try:
-        found = json.loads(path.read_text())
+        found = parse_json(path.read_text(encoding="utf-8"))
         actual = sha256_of(model)
     except (OSError, ValueError) as error:
         raise ModelFileError(f"{path}: cannot be read ({error})") from error

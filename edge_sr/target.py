@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .errors import UsageError
+from .reading import parse_ratio
 
 NAMED = {"4k": 2160, "2k": 1440, "hd": 720, "fullhd": 1080}
 LARGEST = 16384  # pixels a side
@@ -47,8 +48,8 @@ def parse_scale(text: str) -> Fraction:
         argparse.ArgumentTypeError: something else.
     """
     try:
-        scale = Fraction(text).limit_denominator(1000)
-    except (ValueError, ZeroDivisionError):
+        scale = parse_ratio(text).limit_denominator(1000)
+    except ValueError:
         scale = Fraction(0)
     if not 1 < scale <= 4:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a number above 1 and up to 4")

@@ -49,6 +49,7 @@ class Upscaler(Closing):
         size: tuple[int, int] = (1280, 720),
         backend: str = "auto",
         threads: int | None = None,
+        slots: int = 2,
         tile: int | None = None,
     ) -> Upscaler:
         """Open a shipped model by name (``edge-sr models`` lists them), ``.onnx`` or ``.engine``.
@@ -62,6 +63,7 @@ class Upscaler(Closing):
             backend: "auto", "onnxruntime", "tensorrt" or "nearest". TensorRT takes the engine of
                 the model for this size from the cache, or builds it, which takes minutes.
             threads: for CPU inference; None for all cores.
+            slots: frames that may be in flight on a GPU, each with buffers of its own.
             tile: side of the tiles that a large frame is cut into, in input pixels, a multiple of
                 16; 0 for never, None to cut frames above 4 megapixels.
 
@@ -93,7 +95,13 @@ class Upscaler(Closing):
             path, sidecar = zoo.find(model, ratio, precision=precision)
             settled = replace(settled, path=path, sidecar=sidecar)
         opened = cls(
-            open_backend(settled.path, settled.sidecar, backend=settled.backend, threads=threads),
+            open_backend(
+                settled.path,
+                settled.sidecar,
+                backend=settled.backend,
+                threads=threads,
+                slots=slots,
+            ),
             settled.sidecar,
         )
         opened.why = "; ".join(filter(None, [why, settled.why]))

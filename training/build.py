@@ -18,8 +18,8 @@ from .recipe import RecipeError, load_recipe
 from .start import build_model
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when all were written, 1 when a recipe cannot be used."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m training.build",
         description="Write the untrained networks of recipes as .keras files.",
@@ -27,7 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--recipe", type=Path, nargs="+", required=True, help="TOML files")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when all were written, 1 when a recipe cannot be used."""
+    args = build_parser().parse_args(argv)
     try:
         args.output.mkdir(parents=True, exist_ok=True)
         for path in args.recipe:

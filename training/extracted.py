@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from edge_sr.reading import parse_json
 
 from .checkpoint import save_record
 from .data import UNREADABLE, DataError, Pair
@@ -43,7 +44,7 @@ def read_extracted(folder: Path, scale: Fraction, channels: int) -> list[Pair]:
     """
     path = folder / MANIFEST
     try:
-        facts = json.loads(path.read_text())
+        facts = parse_json(path.read_text())
         found = (facts["schema"], Fraction(facts["scale"]), facts["channels"])
         lines = [(line["name"], line["low"], line["high"]) for line in facts["pairs"]]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from edge_sr.reading import parse_json
 
 from .recipe import Recipe, RecipeError, make_recipe
 
@@ -51,7 +52,7 @@ def finetune_recipe(weights: Path, *, pictures: int, steps: int | None = None) -
     """
     path = weights.with_name(weights.name + ".json")
     try:
-        recorded = json.loads(path.read_text())["recipe"]
+        recorded = parse_json(path.read_text())["recipe"]
     except OSError as error:
         raise RecipeError(
             f"{path}: {error.strerror}; expected the training record of {weights.name}: "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import keras
 
 from edge_sr.errors import ModelFileError
+from edge_sr.reading import parse_json
 
 from . import models  # noqa: F401 - registers our own layers
 
@@ -59,7 +59,7 @@ def _check_archive(path: Path) -> None:
         total = sum(item.file_size for item in archive.infolist())
         if total > LARGEST:
             raise ValueError(f"it unpacks to {total >> 20} MiB; expected at most {LARGEST >> 20}")
-        found = set(_class_names(json.loads(archive.read("config.json")))) & RUN_CODE
+        found = set(_class_names(parse_json(archive.read("config.json")))) & RUN_CODE
     if found:
         raise ValueError(f"it holds {', '.join(sorted(found))}, which can run code")
 

@@ -14,7 +14,7 @@ from .video_file import read_frames
 from .video_pairs import ClipPair
 
 FRAMES = 8  # random frames that one block of steps takes its patches from
-STEPS = 64  # of a block
+STEPS = 128  # of a block
 BLOCKS_AHEAD = 2
 READERS = 2  # threads
 

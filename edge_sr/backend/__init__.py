@@ -14,7 +14,12 @@ __all__ = ["BACKENDS", "Backend", "Batch", "Overlapping", "open_backend"]
 
 
 def open_backend(
-    path: Path, sidecar: Sidecar, *, backend: str = "auto", threads: int | None = None
+    path: Path,
+    sidecar: Sidecar,
+    *,
+    backend: str = "auto",
+    threads: int | None = None,
+    slots: int = 2,
 ) -> Backend:
     """Open a model file whose sidecar has been checked.
 
@@ -22,15 +27,21 @@ def open_backend(
         backend: one of BACKENDS; "auto" is TensorRT for an ``.engine`` file and ONNX Runtime on
             the CPU for an ``.onnx`` file. `choose.settle` finds the engine of an ``.onnx`` file.
         threads: for CPU inference; None for all cores.
+        slots: frames that may be in flight on a GPU.
 
     Raises:
         UsageError: no such backend.
         MissingDependencyError, BackendError: as the backend's own.
     """
     if backend == "tensorrt" or (backend == "auto" and path.suffix == ".engine"):
+        if path.suffix != ".engine":
+            raise UsageError(
+                f"{path} is no engine: build one with python -m convert.build_engine --model "
+                f"{path}, or let edge-sr run --backend tensorrt do it"
+            )
         from .trt_backend import TensorRTBackend
 
-        return TensorRTBackend(path, sidecar)
+        return TensorRTBackend(path, sidecar, slots=slots)
     if backend in ("auto", "onnxruntime"):
         from .onnx_runtime import OnnxRuntimeBackend
 

@@ -39,7 +39,7 @@ class EngineContext:
             BackendError: none was made.
         """
         if context is None:
-            advice = ": use fewer slots, smaller frames or --tile 512"
+            advice = ": use smaller frames, or --slots 1"
             raise refusal(path, "makes no execution context of it", log, advice)
         self._context: ExecutionContext | None = context
         self._path, self._log = path, log

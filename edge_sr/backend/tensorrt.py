@@ -204,6 +204,9 @@ class Engine:
         """RTX compiles kernels when a context is made; kept on disk, that happens once."""
         engine: Any = self._engine  # what only RTX has is in no type stubs
         self._config = engine.create_runtime_config()
+        # a graph keeps the kernels that it was captured with: wait for the best ones
+        kinds = self._module.DynamicShapesKernelSpecializationStrategy
+        self._config.dynamic_shapes_kernel_specialization_strategy = kinds.EAGER
         self._cache = self._config.create_runtime_cache()
         self.cache_file = RuntimeCacheFile.of(sidecar.sha256, device, self.version)
         found = self.cache_file.read()

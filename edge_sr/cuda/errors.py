@@ -24,7 +24,7 @@ LOST = {
 OTHER = {OUT_OF_MEMORY: "out of memory", NO_DEVICE: "no CUDA-capable device is detected"}
 ELSEWHERE = "or run on the CPU with --backend onnxruntime"
 ADVICE = {
-    OUT_OF_MEMORY: "close what else uses the GPU, or use fewer slots, smaller frames or --tile 512",
+    OUT_OF_MEMORY: "close what else uses the GPU, or use smaller frames, or --slots 1",
     3: f"look at the driver with nvidia-smi, {ELSEWHERE}",
     34: f"the driver is a stub: install NVIDIA's driver, {ELSEWHERE}",
     35: f"the driver is older than the CUDA binding: update one of them, {ELSEWHERE}",

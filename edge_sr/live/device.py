@@ -9,27 +9,37 @@ from pathlib import Path
 from typing import Any
 
 FRESH_S = 1.0  # a reading is used for so long
+GPU_LOADS = (  # a Jetson's, in tenths of a percent; the place differs with board and JetPack
+    "sys/devices/gpu.0/load",
+    "sys/devices/platform/gpu.0/load",
+    "sys/class/devfreq/*.gpu/device/load",
+    "sys/class/devfreq/*.ga10b/device/load",
+)
 
 
 class DeviceMeter:
     """Reads the machine at most once a second; what it does not tell is left out."""
 
     def __init__(self, root: Path = Path("/")) -> None:
-        """Find what can be asked.
+        """Ask nothing yet.
 
         Args:
             root: where /sys is looked for.
         """
         self._root = root
         self._lock = threading.Lock()
-        self._psutil = _optional("psutil")
-        self._nvml = _nvml()
+        self._asked = False  # the libraries are loaded by the first reading
+        self._psutil: Any = None
+        self._nvml: tuple[Any, Any] | None = None
         self._read_at = 0.0
         self._found: dict[str, float | str] = {}
 
     def read(self) -> dict[str, float | str]:
         """Names with units, such as ``cpu_percent`` and ``gpu_temperature_c``, and their values."""
         with self._lock:
+            if not self._asked:
+                self._asked = True
+                self._psutil, self._nvml = _optional("psutil"), _nvml()
             if time.monotonic() - self._read_at > FRESH_S:
                 self._found = {**self._system(), **self._board(), **self._gpu()}
                 self._read_at = time.monotonic()
@@ -55,11 +65,15 @@ class DeviceMeter:
             if name and value is not None and value > 0:
                 key = name.lower().removesuffix("-thermal").removesuffix("-therm")
                 found[f"{key.replace('-', '_').replace(' ', '_')}_temperature_c"] = value / 1000
-        for path in ("sys/devices/gpu.0/load", "sys/devices/platform/gpu.0/load"):
-            load = _number(self._root / path)
-            if load is not None:
-                found["gpu_percent"] = load / 10
+        for place in GPU_LOADS:
+            for path in self._root.glob(place):
+                load = _number(path)
+                if load is not None:
+                    found["gpu_percent"] = load / 10
         for hwmon in sorted((self._root / "sys/class/hwmon").glob("hwmon*")):
+            if _text(hwmon / "name") == "soctherm_oc":  # how often the board slowed itself down
+                events = [_number(count) or 0 for count in hwmon.glob("oc*_event_cnt")]
+                found["throttle_events"] = sum(events)
             if _text(hwmon / "name") != "ina3221":
                 continue
             for label in sorted(hwmon.glob("in*_label")):

@@ -54,6 +54,7 @@ def run_video(job: Job) -> int:
                 size=(info.width, info.height),
                 backend=job.backend,
                 threads=job.threads,
+                slots=job.slots,
                 tile=job.tile,
             )
 

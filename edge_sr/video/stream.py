@@ -101,9 +101,10 @@ class NetworkStream(Closing):
         """Connect. The errors of FFmpeg hold the address, so that they are not chained to ours."""
         rtsp = url.lower().startswith("rtsp")
         microseconds = str(int(max(open_s, read_s) * 1e6))
-        options = {"fflags": "nobuffer", "flags": "low_delay"}
+        options = {"flags": "low_delay"}
         options["protocol_whitelist"] = RTSP if rtsp else HTTP
         if rtsp:
+            options["fflags"] = "nobuffer"  # of HLS, that would lose what was looked at
             options |= {"rtsp_transport": "tcp", "timeout": microseconds, "max_delay": "500000"}
         else:
             options["rw_timeout"] = microseconds

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MediaError
+from ..reading import parse_json
 from .chunks import CHUNK, TAIL
 from .libraries import load_av
 from .output import part_path
@@ -64,8 +65,10 @@ def write_ticket(path: Path, facts: Mapping[str, str]) -> None:
     Raises:
         MediaError: it cannot be written.
     """
+    part = ticket_path(path).with_suffix(".part")
     try:
-        ticket_path(path).write_text(json.dumps(dict(facts), indent=2) + "\n")
+        part.write_text(json.dumps(dict(facts), indent=2) + "\n")
+        os.replace(part, ticket_path(path))
     except OSError as error:
         raise MediaError(f"{ticket_path(path)}: cannot be written ({error.strerror})") from error
 
@@ -77,7 +80,7 @@ def same_job(path: Path, facts: Mapping[str, str]) -> bool:
         MediaError: it has others.
     """
     try:
-        begun = json.loads(ticket_path(path).read_text())
+        begun = parse_json(ticket_path(path).read_text())
     except FileNotFoundError:
         return False
     except (OSError, ValueError) as error:

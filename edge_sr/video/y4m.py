@@ -10,9 +10,10 @@ import numpy as np
 
 from ..closing import Closing
 from ..errors import MediaError
+from ..reading import parse_ratio
 from .frame import Color, Frame, Plane, StreamInfo
 
-MAGIC = b"YUV4MPEG2"
+MAGIC = "YUV4MPEG2"
 LINE_LIMIT = 1024  # bytes of a header line
 LOCATIONS = {"420": 2, "420jpeg": 2, "420mpeg2": 1, "420paldv": 3, "mono": 0}
 NAMES = {1: "420mpeg2", 2: "420jpeg", 3: "420paldv"}
@@ -31,18 +32,18 @@ class Y4mSource(Closing):
         """
         self._stream = stream
         self._name = name
-        words = self._line().split()
-        if not words or words[0] != MAGIC:
+        magic, *words = self._line().decode("ascii", "replace").split() or [""]
+        if magic != MAGIC:
             raise MediaError(f"{name}: is not YUV4MPEG2; expected what this writes: {HOW}")
-        tags = {word[:1].decode("ascii", "replace"): word[1:].decode() for word in words[1:]}
-        extra = [word[1:].decode() for word in words[1:] if word[:1] == b"X"]
+        tags = {word[:1]: word[1:] for word in words}
+        extra = [word[1:] for word in words if word[:1] == "X"]
         kind = tags.get("C", "420")
         if kind not in LOCATIONS:
             raise MediaError(f"{name}: is {kind}; expected 8-bit 4:2:0, as from: {HOW}")
         try:
             width, height = int(tags["W"]), int(tags["H"])
-            rate = Fraction(tags.get("F", "30:1").replace(":", "/"))
-        except (KeyError, ValueError, ZeroDivisionError):
+            rate = parse_ratio(tags.get("F", "30:1"))
+        except (KeyError, ValueError):
             raise MediaError(f"{name}: its header has no usable size or rate") from None
         if not (2 <= width <= 16384 and 2 <= height <= 16384 and rate > 0):
             raise MediaError(f"{name}: is {width}x{height} at {rate} fps; expected 2 to 16384")
@@ -160,7 +161,7 @@ class Y4mSink:
         rate = self._source.frame_rate or Fraction(30)
         aspect = self._source.sample_aspect_ratio
         words = [
-            MAGIC.decode(),
+            MAGIC,
             f"W{width} H{height} F{rate.numerator}:{rate.denominator} Ip",
             f"A{aspect.numerator}:{aspect.denominator}",
             f"C{NAMES.get(frame.color.chroma_location, '420jpeg')}",
@@ -173,6 +174,6 @@ class Y4mSink:
 def _aspect(text: str) -> Fraction:
     """ "1:1" -> 1; "0:0" means unknown and is taken for square."""
     try:
-        return Fraction(text.replace(":", "/")) or Fraction(1)
-    except (ValueError, ZeroDivisionError):
+        return parse_ratio(text) or Fraction(1)
+    except ValueError:
         return Fraction(1)

@@ -12,7 +12,7 @@ from bench.nodes import NodeTime, _medians, main, table
 def test_a_shipped_model_is_profiled(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["--models", "edge-unet-s-x2", "--size", "64x48", "--runs", "2"]) == 0
+    assert main(["--models", "edge-unet-s-x2", "--size", "64x48", "--runs", "9"]) == 0
     out = capsys.readouterr().out
     assert "edge-unet-s-x2, 64x48" in out
     assert "| stem" in out
@@ -22,7 +22,7 @@ def test_a_shipped_model_is_profiled(
 def test_the_profile_goes_between_its_marks(tmp_path: Path) -> None:
     document = tmp_path / "models.md"
     document.write_text("above\n<!-- nodes -->\n<!-- /nodes -->\nbelow\n")
-    options = ["--models", "edge-unet-s-x2", "--size", "64x48", "--runs", "2"]
+    options = ["--models", "edge-unet-s-x2", "--size", "64x48", "--runs", "9"]
     assert main([*options, "--write", str(document)]) == 0
     text = document.read_text()
     assert text.startswith("above\n<!-- nodes -->\n2")

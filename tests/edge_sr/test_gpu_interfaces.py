@@ -33,7 +33,12 @@ TENSORRT = {
 }
 RTX = {
     "ICudaEngine": ["create_runtime_config"],
-    "IRuntimeConfig": ["create_runtime_cache", "set_runtime_cache"],
+    "DynamicShapesKernelSpecializationStrategy": ["EAGER"],
+    "IRuntimeConfig": [
+        "create_runtime_cache",
+        "dynamic_shapes_kernel_specialization_strategy",
+        "set_runtime_cache",
+    ],
     "IRuntimeCache": ["deserialize", "serialize"],
 }
 LOOK = """
@@ -85,7 +90,7 @@ def attributes(path: str, name: str) -> set[str]:
 
 def test_every_call_of_tensorrt_is_listed() -> None:
     listed = {name for names in [*TENSORRT.values(), *RTX.values()] for name in names}
-    listed |= set(TENSORRT) | set(SEVERITIES)
+    listed |= {*TENSORRT, *RTX, *SEVERITIES}
     used = set()
     for path in ("tensorrt", "execution", "trt_log"):
         file = f"edge_sr/backend/{path}.py"

@@ -62,7 +62,7 @@ def test_a_lonely_file_is_refused(model: Path, missing: str) -> None:
     [
         ({"extra": 1}, "unknown fields: extra"),
         ({"scale": None}, r"scale is None; expected str"),
-        ({"scale": "1/2"}, r"scale is '1/2'; expected a fraction of 1 or more"),
+        ({"scale": "1/2"}, r"scale is '1/2'; expected a fraction of 1 to 16"),
         ({"scale": "2/0"}, r"scale is '2/0'"),
         ({"parameters": "10"}, r"parameters is '10'; expected int"),
         ({"parameters": True}, r"parameters is True; expected int"),

@@ -1,10 +1,10 @@
-"""What a run promises, measured: ``live_figures.py slow|file|rtsp|start|kill`` in tests/tools.
+"""What a run promises, measured: ``python tests/tools/live_figures.py WHAT``.
 
 ``slow``: 1280x720 at 30 fps into a consumer that is five times too slow. ``file``: the rate of a
 file job against its stages alone, in one process. ``rtsp``: a server on loopback killed and started
 again, many times. ``start``: from the command to the first frame. ``kill``: a file job killed at
-random moments, looked at and resumed. Each prints its figures and exits
-with 1 where one is worse than it must be. Linux only.
+random moments, looked at and resumed. ``ends``: SIGTERM to a stream that runs, hangs or is lost.
+Each prints its figures and exits with 1 where one is worse than it must be. Linux only.
 """
 
 from __future__ import annotations
@@ -68,40 +68,42 @@ def resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
-def slope(samples: Sequence[tuple[float, float]]) -> float:
+def slope(samples: np.ndarray) -> float:
     """Of values over seconds, per second, by least squares."""
-    at, values = np.array(samples).T
+    at, values = samples.T
     return float(np.polyfit(at, values, 1)[0])
 
 
 def slow(seconds: float) -> int:
     """Age, queues, drops and memory while the consumer is five times too slow."""
-    ages: list[tuple[float, float]] = []
-    memory: list[tuple[float, float]] = []
+    most = round(seconds * FPS)
+    ages, memory = np.zeros((most, 2)), np.zeros((most, 2))  # filled, so that nothing grows here
+    ages.fill(1.0)
+    memory.fill(1.0)
     begun = time.perf_counter()
 
     def on_frame(stats: Stats) -> None:
         now = time.perf_counter() - begun
-        ages.append((now, (stats.age.last or 0.0) * 1000))
-        if not memory or now - memory[-1][0] > 1:
-            memory.append((now, resident_mb()))
+        ages[stats.written - 1] = now, (stats.age.last or 0.0) * 1000
+        memory[stats.written - 1] = now, resident_mb()
 
     source = Pattern(1280, 720, fps=FPS, frames=round(seconds * FPS), live=True)
     with Upscaler.open("edge-unet-s-x2", backend="nearest") as upscaler:
         stats = run_pipeline(source, upscaler.upscale_frame, [SlowSink()], on_frame=on_frame)
-    settled = [item for item in ages if item[0] > seconds * 0.1]
+    settled = ages[stats.written // 10 : stats.written]
+    used = memory[stats.written // 4 : stats.written]
     expected = 1 - 1 / FACTOR
     found = stats.dropped / stats.read
     figures = {
         "seconds": round(stats.elapsed_s, 1),
         "read": stats.read,
         "written": stats.written,
-        "age_median_ms": round(statistics.median(value for _, value in settled), 1),
+        "age_median_ms": round(float(np.median(settled[:, 1])), 1),
         "age_slope_ms_per_min": round(slope(settled) * 60, 3),
         "queue_most": stats.depth_max,
         "dropped_share": round(found, 4),
-        "memory_slope_mb_per_h": round(slope(memory[len(memory) // 4 :]) * 3600, 2),
-        "memory_mb": round(memory[-1][1], 1),
+        "memory_slope_mb_per_h": round(slope(used) * 3600, 2),
+        "memory_mb": round(float(used[-1, 1]), 1),
     }
     print(json.dumps(figures))
     good = abs(figures["age_slope_ms_per_min"]) <= 1 and stats.depth_max <= 2
@@ -109,7 +111,7 @@ def slow(seconds: float) -> int:
 
 
 class Waiting:
-    """Upscales as a device beside the processor would: by waiting, then nearest."""
+    """Upscales as a device beside the processor would: by waiting, and nearest."""
 
     def __init__(self, upscaler: Upscaler, seconds: float) -> None:
         self._upscaler, self._seconds = upscaler, seconds
@@ -129,8 +131,8 @@ def file_job(frames: int, infer_ms: float, folder: Path) -> int:
         _encode(islice(source, frames), clip, info)
     rates: dict[str, list[float]] = {"decode": [], "infer": [], "encode": [], "job": []}
     dropped = 0
-    with Upscaler.open("edge-unet-s-x2", backend="nearest") as nearest:
-        upscale = Waiting(nearest, infer_ms / 1000)
+    with Upscaler.open("edge-unet-s-x2", backend="nearest" if infer_ms else "auto") as upscaler:
+        upscale = Waiting(upscaler, infer_ms / 1000) if infer_ms else upscaler.upscale_frame
         with VideoFile(clip) as source:
             small = list(source)
         for turn in range(3):
@@ -169,21 +171,12 @@ def _rate(work: Callable[[], object], frames: int) -> float:
 
 def rtsp(cycles: int) -> int:
     """Kill and restore an RTSP server under a source that reconnects."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-
-    def serve() -> subprocess.Popen[str]:
-        command = ["/usr/bin/python3", str(SERVER), port]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert server.stdout is not None
-        assert server.stdout.readline() == "ready\n"
-        return server
+    port = _free_port()
 
     def opener() -> NetworkStream:
         return NetworkStream(f"rtsp://127.0.0.1:{port}/clip", open_s=5)
 
-    server = serve()
+    server = _serve(port)
     back: list[float] = []
     seen: list[tuple[int, int, float]] = []
     hangs = 0
@@ -197,7 +190,7 @@ def rtsp(cycles: int) -> int:
             server.wait()
             if server.stdout:
                 server.stdout.close()
-            server = serve()
+            server = _serve(port)
             begun, before = time.perf_counter(), source.reconnects
             while source.reconnects == before:
                 next(frames)
@@ -222,12 +215,58 @@ def rtsp(cycles: int) -> int:
     return 0 if flat and not hangs else 1
 
 
+def _free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def _serve(port: str) -> subprocess.Popen[str]:
+    command = ["/usr/bin/python3", str(SERVER), port]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+    return server
+
+
+def ends(folder: Path) -> int:
+    """How long a run takes to end after SIGTERM, and whether its recording is whole."""
+    figures: dict[str, object] = {}
+    bad = 0
+    for name, harm in (("running", None), ("hanging", signal.SIGSTOP), ("lost", signal.SIGKILL)):
+        port = _free_port()
+        server = _serve(port)
+        output = folder / f"{name}.mp4"
+        command = [sys.executable, "-m", "edge_sr.cli", "run", "--backend", "nearest"]
+        command += ["--input", f"rtsp://127.0.0.1:{port}/clip", "--output", str(output)]
+        command += ["--serve", "0"]
+        part = folder / f".{name}.mp4.part"
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as job:
+            while not (part.exists() and part.stat().st_size > 5000):
+                time.sleep(0.05)
+            if harm:
+                server.send_signal(harm)
+                time.sleep(4)  # it is noticed after two
+            begun = time.perf_counter()
+            job.send_signal(signal.SIGTERM)
+            code = job.wait(60)
+            took = time.perf_counter() - begun
+        server.kill()
+        server.wait()
+        frames = len(_frames(output)) if output.exists() else 0
+        figures[name] = {"seconds": round(took, 2), "exit": code, "frames": frames}
+        bad += code != 143 or took > 10 or not frames
+    print(json.dumps(figures))
+    return 1 if bad else 0
+
+
 def start(runs: int) -> int:
     """From starting the process until its first frame is out, on a pipe."""
     command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "test://1280x720?live=1"]
     times: list[float] = []
+    spent: list[float] = []
     for _ in range(runs):
-        begun = time.perf_counter()
+        begun, before = time.perf_counter(), os.times()
         with subprocess.Popen(
             [*command, "--output", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as job:
@@ -236,7 +275,10 @@ def start(runs: int) -> int:
             job.stdout.read(6)
             times.append(time.perf_counter() - begun)
             job.kill()
+        after = os.times()
+        spent.append(sum(after[2:4]) - sum(before[2:4]))
     figures = {"runs": runs, "median_s": round(statistics.median(times), 2)}
+    figures["processor_s"] = round(statistics.median(spent), 2)  # user and system, all cores
     print(json.dumps(figures | {"least_s": round(min(times), 2), "most_s": round(max(times), 2)}))
     return 0 if statistics.median(times) < 1.5 else 1
 
@@ -277,11 +319,12 @@ def kill(times: int, seed: int, folder: Path) -> int:
         kept = whole_chunks(part)
         done = subprocess.run([*words, str(output), "--resume"], capture_output=True, check=False)
         good = done.returncode == 0 and _same(_frames(output), wanted)
-        found[f"resumed, {'the same' if good else 'OTHER'} frames"] += 1
+        why = "" if good else f"FAILED {done.returncode}: {done.stderr.decode().strip()[-300:]}"
+        found[why or "resumed, the same frames"] += 1
         lost.append(kept)
         left = {path.name for path in folder.iterdir()} - {"whole.mp4", output.name}
         found[f"LEFT {left}"] += bool(left)
-        output.unlink()
+        output.unlink(missing_ok=True)
     print(json.dumps({k: v for k, v in found.items() if v} | {"frames_kept": sorted(lost)}))
     return 1 if any(v and k.split()[0].isupper() for k, v in found.items()) else 0
 
@@ -300,10 +343,12 @@ def _same(one: list[bytes], other: list[bytes]) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when what was promised was reached."""
     parser = argparse.ArgumentParser(description="Measure what a live run promises.")
-    parser.add_argument("what", choices=("slow", "file", "rtsp", "start", "kill"))
+    parser.add_argument("what", choices=("slow", "file", "rtsp", "start", "kill", "ends"))
     parser.add_argument("--seconds", type=float, default=600, help="of slow (600)")
     parser.add_argument("--frames", type=int, default=300, help="of file (300)")
-    parser.add_argument("--infer-ms", type=float, default=40, help="a frame, of file (40)")
+    parser.add_argument(
+        "--infer-ms", type=float, default=40, help="a frame, of file (40); 0: this CPU"
+    )
     parser.add_argument("--cycles", type=int, default=100, help="of rtsp (100)")
     parser.add_argument("--times", type=int, default=50, help="of kill (50)")
     parser.add_argument("--seed", type=int, default=0, help="of kill (0)")
@@ -318,6 +363,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="edge-sr-file-") as name:
         if args.what == "kill":
             return kill(args.times, args.seed, Path(name))
+        if args.what == "ends":
+            return ends(Path(name))
         return file_job(args.frames, args.infer_ms, Path(name))
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 PACKAGE, VERSION = "tensorrt-stubs", "10.13.0.35.1"
 MENDED = {
     " in: list[": " in_: list[",  # a keyword as a parameter's name
+    "-> bool:": "-> builtins.bool:",  # a constant of the module is called bool
+    "import numpy\nimport typing\n": "import builtins\nimport numpy\nimport typing\n",
     "power: Weights = None, channel_axis: int)": "power: Weights = None, channel_axis: int = 0)",
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ...errors import EdgeSRError
+from ...reading import parse_json
 from ..compare import MODES
 from ..desk import Desk
 from ..shot import Shot
@@ -154,7 +154,7 @@ def _command(work: Callable[[dict[str, object]], dict[str, object]]) -> Handler:
             if len(body) > MAX_BODY:
                 return JSONResponse({"error": "the request is too long"}, 413)
         try:
-            wanted = json.loads(body or b"{}")
+            wanted = parse_json(body or b"{}")
         except ValueError:
             wanted = None
         if not isinstance(wanted, dict):

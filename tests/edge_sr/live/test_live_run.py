@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import re
 import subprocess
 import sys
@@ -211,3 +213,31 @@ def test_no_loopback_device_says_how_to_make_one(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
     with pytest.raises(MissingDependencyError, match=r"edge-sr\[virtual-camera\]"):
         VirtualCameraSink(source=info())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
+@pytest.mark.parametrize("words", [["--input", "test://64x48@50?live=1"],
+                                   ["--input", "test://64x48?frames=60"]])  # fmt: skip
+def test_the_progress_line_fits_into_80_columns(words: list[str]) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    command = [sys.executable, "-m", "edge_sr.cli", "run", *words, "--output", "null"]
+    command += ["--max-frames", "40", "--backend", "nearest"]
+    piped = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    assert b"\r" not in piped.stderr
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=writer):
+        os.close(writer)
+        seen = b""
+        with contextlib.suppress(OSError):  # the terminal is gone once the job has ended
+            while data := os.read(reader, 4096):
+                seen += data
+    os.close(reader)
+    lines = re.split(r"[\r\n]+", seen.decode())
+    shown = [line for line in lines if line.startswith("test picture")]
+    assert shown
+    assert max(map(len, shown)) <= 80

@@ -11,9 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
 import pytest
 from clips import frame
 
@@ -21,7 +23,7 @@ from edge_sr.errors import MediaError, UsageError
 from edge_sr.live.reconnect import Reconnecting
 from edge_sr.live.sources import is_live_address, open_source
 from edge_sr.video.address import hide_credentials, resolve_address
-from edge_sr.video.screen import to_bgr, to_jpeg
+from edge_sr.video.screen import to_bgr, to_jpeg, to_picture
 from edge_sr.video.stream import NetworkStream
 
 SERVER = Path(__file__).with_name("rtsp_server.py")
@@ -105,6 +107,36 @@ def test_motion_jpeg_over_http(http: str) -> None:
         frames = [item for item, _ in zip(stream, range(5), strict=False)]
     assert [item.y.shape for item in frames] == [(48, 64)] * 5
     assert all(item.taken_s for item in frames)
+
+
+def test_hls_over_http(tmp_path: Path) -> None:
+    options = {"hls_time": "1", "hls_list_size": "0"}
+    playlist = tmp_path / "live.m3u8"
+    with av.open(str(playlist), "w", format="hls", options=options) as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(60):
+            picture = to_picture(frame(number))
+            picture.pts = number
+            output.mux(video.encode(picture))
+        output.mux(video.encode(None))
+    handler = partial(QuietFiles, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/live.m3u8"
+        with NetworkStream(address) as stream:
+            frames = iter(stream)
+            assert next(frames).y.shape == (48, 64)
+            with pytest.raises(MediaError, match="ended"):
+                list(frames)
+        server.shutdown()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    """Files of a folder."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Quiet."""
 
 
 def test_a_stream_that_freezes_is_noticed_and_opened_again(http: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import double
 import numpy as np
@@ -15,7 +16,9 @@ import pytest
 from frames import GRAPHS
 from plans import write_engine
 
+from edge_sr import build_request
 from edge_sr.cli import main
+from edge_sr.sidecar import Sidecar
 from edge_sr.video.file import VideoFile
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "video"))
@@ -55,7 +58,7 @@ def test_the_written_file_is_the_same(
     capsys.readouterr()
     double.reset(seed=seed)
     gpu = tmp_path / "gpu.mkv"
-    run(clip, gpu, "--model", str(engine), "--backend", "tensorrt")
+    run(clip, gpu, "--model", str(engine), "--backend", "tensorrt", "--slots", str(seed + 1))
     double.clean()
     words = capsys.readouterr().err
     assert "on tensorrt, CUDA double 0 (8.7), TensorRT 10.13.3.9" in words
@@ -72,6 +75,32 @@ def test_an_engine_file_needs_no_backend_option(clip: Path, tmp_path: Path) -> N
     double.reset()
     run(clip, tmp_path / "gpu.mkv", "--model", str(engine))
     double.clean()
+
+
+def test_a_models_engine_is_asked_for_in_the_size_of_the_film(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+    with VideoFile(clip) as source:
+        size = source.info.width, source.info.height
+
+    def cached_engine(model: Path, _sidecar: Sidecar, **named: Any) -> Path:
+        asked.append((model.name, named))
+        return write_engine(tmp_path, size=size)[0]
+
+    monkeypatch.setattr(build_request, "cached_engine", cached_engine)
+    for precision in ("fp16", "auto", "int8"):
+        double.reset()
+        words = ["--model", "edge-unet-s", "--backend", "tensorrt", "--precision", precision]
+        run(clip, tmp_path / f"{precision}.mkv", *words)
+        double.clean()
+    assert [(name, one["precision"]) for name, one in asked] == [
+        ("edge-unet-s-x2.onnx", "fp16"),
+        ("edge-unet-s-x2.onnx", "fp16"),
+        ("edge-unet-s-x2.int8.onnx", "int8"),
+    ]
+    assert {one["size"] for _, one in asked} == {size[::-1]}  # rows first
+    assert {one["machine"].gpu for _, one in asked} == {"CUDA double 0"}
 
 
 def test_a_gpu_that_fails_in_the_middle_ends_the_run(

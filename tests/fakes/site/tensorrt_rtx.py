@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 import tensorrt
 from tensorrt import DataType as DataType
 from tensorrt import ILogger as ILogger
@@ -11,6 +13,12 @@ from tensorrt import write_plan as write_plan
 
 __version__ = tensorrt.__version__
 compiled: list[str] = []  # "cold" or "warm" for every execution context made
+
+
+class DynamicShapesKernelSpecializationStrategy(enum.Enum):
+    LAZY = 0
+    EAGER = 1
+    NONE = 2
 
 
 class IRuntimeCache:
@@ -30,6 +38,9 @@ class IRuntimeCache:
 class IRuntimeConfig:
     def __init__(self) -> None:
         self.cache: IRuntimeCache | None = None
+        self.dynamic_shapes_kernel_specialization_strategy = (
+            DynamicShapesKernelSpecializationStrategy.LAZY
+        )
 
     def create_runtime_cache(self) -> IRuntimeCache:
         return IRuntimeCache()

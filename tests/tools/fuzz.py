@@ -1,0 +1,171 @@
+"""Coverage-guided fuzzing of everything that parses a file of somebody else's.
+
+``python tests/tools/fuzz.py sidecar --seconds 60`` (needs `pip install atheris`). Only an error of
+ours may come out; anything else ends the run with the input that did it. The targets are also what
+tests/test_fuzz.py feeds, briefly, in every test run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+try:
+    import atheris
+except ImportError:  # the targets are of use without it
+    watched: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+else:
+    watched = atheris.instrument_imports(include=["edge_sr", "calibration", "bench", "fractions"])
+with watched:
+    from edge_sr import zoo
+    from edge_sr.errors import EdgeSRError
+    from edge_sr.onnx_file import refuse_external_data
+    from edge_sr.sidecar import load_sidecar, sidecar_path
+    from edge_sr.video.boxes import missing_bytes
+
+Target = Callable[[bytes], object]
+FOLDER = Path(tempfile.mkdtemp(prefix="edge-sr-fuzz-"))
+
+
+def sidecar(data: bytes) -> object:
+    """A model's JSON, with the model's true hash wherever the input asks for it."""
+    model = FOLDER / "x.onnx"
+    if not model.exists():
+        model.write_bytes(b"x")
+    true = hashlib.sha256(b"x").hexdigest().encode()
+    sidecar_path(model).write_bytes(data.replace(b"HASH", true))
+    card = load_sidecar(model)
+    return card.output_size(640, 360), card.ratio
+
+
+def onnx_file(data: bytes) -> object:
+    path = FOLDER / "y.onnx"
+    path.write_bytes(data)
+    return refuse_external_data(path)
+
+
+def boxes(data: bytes) -> object:
+    path = FOLDER / "x.mp4"
+    path.write_bytes(data)
+    return missing_bytes(path)
+
+
+def manifest(data: bytes) -> object:
+    """A calibration folder's list of frames."""
+    from PIL import Image
+
+    from calibration.frames import MANIFEST, open_frames
+
+    folder = FOLDER / "frames"
+    folder.mkdir(exist_ok=True)
+    if not (folder / "1.png").exists():
+        Image.new("L", (8, 8)).save(folder / "1.png")
+    (folder / MANIFEST).write_bytes(data)
+    return open_frames(folder)
+
+
+def ranges(data: bytes) -> object:
+    from calibration.ranges import load_ranges
+
+    path = FOLDER / "ranges.json"
+    path.write_bytes(data)
+    return load_ranges(path)
+
+
+def rows(data: bytes) -> object:
+    """A bench's results."""
+    from bench.rows import read_rows
+
+    path = FOLDER / "rows.jsonl"
+    path.write_bytes(data)
+    return read_rows(path)
+
+
+def y4m(data: bytes) -> object:
+    """Raw video in a pipe, all its frames."""
+    source = importlib.import_module("edge_sr.video.y4m").Y4mSource(io.BytesIO(data))
+    return sum(1 for _ in source)
+
+
+TARGETS: dict[str, Target] = {
+    "sidecar": sidecar,
+    "onnx_file": onnx_file,
+    "boxes": boxes,
+    "manifest": manifest,
+    "ranges": ranges,
+    "rows": rows,
+    "y4m": y4m,
+}
+
+
+def seeds(name: str) -> list[bytes]:
+    """Whole inputs to begin with."""
+    card = sidecar_path(zoo.find("edge-unet-s-x2")[0]).read_bytes()
+    true = zoo.find("edge-unet-s-x2")[1].sha256.encode()
+    header = b"YUV4MPEG2 W16 H8 F25:1 Ip A1:1 C420jpeg XCOLORRANGE=FULL\n"
+    found = {
+        "sidecar": [card.replace(true, b"HASH"), b"{}", b'{"engine": {"sizes": []}}'],
+        "onnx_file": [b"\x3a\x02\x2a\x00", zoo.find("edge-unet-s-x2")[0].read_bytes()[:600]],
+        "boxes": [b"\x00\x00\x00\x14ftypisom\x00\x00\x02\x00isom\x00\x00\x00\x08mdat"],
+        "manifest": [b'{"frames": [{"file": "1.png"}]}', b'{"frames": []}'],
+        "ranges": [b'{"schema": 1, "tensors": {"a": {"minmax": 1.0}}, "frames": 1}'],
+        "rows": [json.dumps(dict.fromkeys(("schema", "name", "sha256"), 1)).encode()],
+        "y4m": [header + b"FRAME\n" + bytes(192)],
+    }
+    return found[name]
+
+
+def run_one(target: Target, data: bytes) -> bool:
+    """Whether the input was taken; False where it was refused in our own words."""
+    try:
+        target(data)
+    except EdgeSRError as error:
+        if "\n" in str(error):
+            raise AssertionError(f"an error of several lines: {error!r}") from error
+        return False
+    return True
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ends when the time is over; atheris ends the process itself when something else came out."""
+    parser = argparse.ArgumentParser(description="Fuzz a parser of edge-sr with atheris.")
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--seconds", type=int, default=60)
+    args = parser.parse_args(argv)
+    counts = {True: 0, False: 0}
+    begun = time.monotonic()
+    target = TARGETS[args.target]
+
+    def one(data: bytes) -> None:
+        counts[run_one(target, data)] += 1
+        if time.monotonic() - begun > args.seconds:
+            print(
+                f"{args.target}: {sum(counts.values())} inputs in {args.seconds} s, "
+                f"{counts[True]} taken, {counts[False]} refused, nothing else",
+                flush=True,
+            )
+            os._exit(0)  # libFuzzer takes any other end for a crash
+
+    corpus = FOLDER / "corpus"
+    corpus.mkdir()
+    for index, data in enumerate(seeds(args.target)):
+        (corpus / str(index)).write_bytes(data)
+    with watched:
+        run_one(target, seeds(args.target)[0])  # imports what it needs
+    atheris.Setup([sys.argv[0], "-timeout=10", "-rss_limit_mb=4096", str(corpus)], one)
+    atheris.Fuzz()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
