@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.reading import parse_json
+from edge_sr.writing import write_whole
 
 SCHEMA = 1
 Row = dict[str, Any]
@@ -71,15 +71,12 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
     Raises:
         MediaError: it cannot be written.
     """
-    part = path.with_name(path.name + ".part")
+    lines = [json.dumps(_finite(row), separators=(", ", ": ")) for row in rows]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = [json.dumps(_finite(row), separators=(", ", ": ")) for row in rows]
-        part.write_text("".join(f"{line}\n" for line in lines))
-        os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise MediaError(f"{path}: cannot be written ({error.strerror})") from error
+    write_whole(path, "".join(f"{line}\n" for line in lines), error=MediaError)
 
 
 def add_losses(rows: list[Row]) -> None:

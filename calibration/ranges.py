@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from edge_sr.backend.onnx_runtime import usable_cores
 from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
 from edge_sr.reading import parse_json
+from edge_sr.writing import write_whole
 
 from .cpu import results
 from .ends import LEVELS, Image
@@ -171,13 +171,7 @@ def save_ranges(path: Path, ranges: Ranges, *, force: bool) -> None:
     """Write JSON, whole or not at all. Raises ModelFileError."""
     if path.exists() and not force:
         raise ModelFileError(f"{path}: exists; use --force to replace it")
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(asdict(ranges), indent=1) + "\n")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ModelFileError(f"{path}: cannot be written ({error.strerror})") from error
+    write_whole(path, json.dumps(asdict(ranges), indent=1) + "\n", error=ModelFileError)
 
 
 def load_ranges(path: Path) -> Ranges:

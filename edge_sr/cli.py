@@ -143,6 +143,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgeSRError as error:
         print(f"edge-sr: {error}", file=sys.stderr)
         return 1
+    except MemoryError:
+        print(
+            "edge-sr: out of memory; close other programs, or give a smaller --tile",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
 

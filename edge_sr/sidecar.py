@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from .errors import ModelFileError
 from .reading import parse_json, parse_ratio
+from .writing import write_whole
 
 SCHEMA = 1
 COLORS = {"luma": 1, "rgb": 3}  # channels of a frame
@@ -103,14 +103,8 @@ def sha256_of(path: Path) -> str:
 
 def write_sidecar(model: Path, sidecar: Sidecar) -> None:
     """Write the facts beside the model, whole or not at all."""
-    path = sidecar_path(model)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(asdict(sidecar), indent=2) + "\n")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ModelFileError(f"{path}: cannot be written ({error.strerror})") from error
+    text = json.dumps(asdict(sidecar), indent=2) + "\n"
+    write_whole(sidecar_path(model), text, error=ModelFileError)
 
 
 def load_sidecar(model: Path) -> Sidecar:

@@ -15,8 +15,8 @@ def test_a_shipped_model_is_profiled(
     assert main(["--models", "edge-unet-s-x2", "--size", "64x48", "--runs", "9"]) == 0
     out = capsys.readouterr().out
     assert "edge-unet-s-x2, 64x48" in out
-    assert "| stem" in out
-    assert "DepthToSpace" in out
+    assert "| node | operator | ms | share |" in out  # which nodes are small is the machine's doing
+    assert "| **all** |" in out
 
 
 def test_the_profile_goes_between_its_marks(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_the_profile_goes_between_its_marks(tmp_path: Path) -> None:
     assert main([*options, "--write", str(document)]) == 0
     text = document.read_text()
     assert text.startswith("above\n<!-- nodes -->\n2")
-    assert "| stem" in text
+    assert "| **all** |" in text
     assert text.endswith("\n<!-- /nodes -->\nbelow\n")
 
 

@@ -280,3 +280,14 @@ def test_every_command_has_a_sentence_and_examples_that_parse(name: str) -> None
     assert examples
     for example in examples:
         assert build_parser().parse_args(example.split()).command
+
+
+def test_no_memory_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full() -> list[str]:
+        raise MemoryError
+
+    monkeypatch.setattr("edge_sr.zoo.names", full)
+    assert main(["models"]) == 1
+    assert capsys.readouterr().err.startswith("edge-sr: out of memory; close other programs")

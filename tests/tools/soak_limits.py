@@ -17,11 +17,12 @@ from soak_common import LIMIT, RUN, count_frames, last_line, make_clip, report
 FRAMES = 150
 DISKS = (16, 64, 256, 1024)  # KiB; the whole film takes more
 MEMORY = (100, 200, 300, 400, 600, 800, 1200, 2000)  # MiB of address space
-SLOW = 120.0
+SLOW = 900.0
 GOOD = (
     "full disk: one line, nothing left",
     "read-only folder: one line, nothing left",
     "input removed: the whole film",
+    "input removed: one line, nothing left",
     "input cut short: one line, nothing left",
     "input cut short: the whole film",
     "memory limit: one line, nothing left",
