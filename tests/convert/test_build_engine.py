@@ -311,3 +311,22 @@ def test_copies_need_their_sidecar(build: Build, tmp_path: Path) -> None:
     code, out, err = build("--size", SMALL)
     assert (code, path_of(out)) == (0, path)
     assert "the cached engine is not used and will be built again" in err
+
+
+def test_frames_of_a_video_are_collected_once(build: Build, tmp_path: Path) -> None:
+    from edge_sr.cli import main as edge_sr
+
+    clip = tmp_path / "clip.mp4"
+    command = ["run", "--input", "test://96x64@30", "--max-frames", "12", "--output", str(clip)]
+    assert edge_sr([*command, "--backend", "nearest"]) == 0
+    words = ["--precision", "int8", "--calibration", str(clip), "--size", SMALL, "--allow-loss"]
+    code, _, err = build(*words)
+    assert code == 0, err
+    assert "calibrated on your frames" in err
+    code, _, err = build(*words)
+    assert code == 0
+    frames = next(line for line in err.splitlines() if line.startswith("frames"))
+    assert frames.endswith("of clip.mp4 (reused)")
+    assert "int8 " in err
+    code, _, err = build("--precision", "int8", "--calibration", "own", "--size", SMALL)
+    assert "calibrated on edge-sr's own set" in err
