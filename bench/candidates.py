@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import load_sidecar
+from edge_sr.sidecar import load_sidecar, sha256_of
 
 from .toml_file import read_toml
 
@@ -82,6 +82,23 @@ def make(
         output = ["--output", str(folder / f"{item.name}.onnx"), "--force"]
         _run("convert.export_onnx", "--model", str(source), *output)
     return [folder / f"{item.name}.onnx" for item in candidates]
+
+
+def make_int8(paths: Sequence[Path]) -> list[Path]:
+    """int8 files beside the networks, whatever they lose: for their times. What is there is kept.
+
+    Raises:
+        ModelFileError: a command failed; it has said why.
+    """
+    found = []
+    for path in paths:
+        output = path.with_name(f"{path.stem}.int8.onnx")
+        fresh = output.exists() and load_sidecar(output).made_from_sha256 == sha256_of(path)
+        if not fresh:
+            ends = ["--output", str(output), "--allow-loss", "--force"]
+            _run("convert.precision", "--model", str(path), "--to", "int8", *ends)
+        found.append(output)
+    return found
 
 
 def steps_of(path: Path) -> int:

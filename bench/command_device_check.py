@@ -130,9 +130,10 @@ def _files(
     """The ONNX file to compare with, its facts, and the engine, built where it is not cached."""
     if engine is not None:
         return (*_source_of(engine), engine)
-    int8 = precision == "int8" and name in zoo.names()
-    onnx, card = zoo.find(name, precision="int8" if int8 else "fp32")
+    onnx, card = zoo.find(name)
     settled = settle(onnx, card, backend="tensorrt", size=args.size, precision=precision)
+    if precision == "int8" and card.name in zoo.names():
+        onnx, card = zoo.tensorrt_file(card.name)
     return onnx, card, settled.path
 
 

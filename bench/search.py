@@ -16,7 +16,7 @@ from edge_sr.backend.onnx_runtime import usable_cores
 from edge_sr.errors import MediaError
 
 from .adapters import read_rivals
-from .candidates import make, read_candidates, steps_of
+from .candidates import make, make_int8, read_candidates, steps_of
 from .contenders import count_contender, find_contenders
 from .device import device_facts, device_name, device_state
 from .images import ImageSet, default_files, list_images, read_set
@@ -48,10 +48,10 @@ def search(args: argparse.Namespace, folder: Path) -> list[Line]:
     """
     candidates = read_candidates(args.networks)
     paths = make(candidates, args.output, steps=args.steps, data=args.data or [])
+    small = make_int8(paths) if args.int8 else []
     rivals = [item for item in read_rivals(args.rivals) if item.name in RIVALS]
-    everyone = find_contenders(
-        [str(path) for path in paths], rivals, backends=["auto"], precisions=[], folder=folder
-    )
+    files = [str(path) for path in (*paths, *small)]
+    everyone = find_contenders(files, rivals, backends=["auto"], precisions=[], folder=folder)
     device = read_devices()[EDGE]
     plan = Plan(rounds=args.rounds, runs=2 * args.rounds, seconds=600, least_seconds=1, frames=1)
     picture = _pictures(args.images)
@@ -64,11 +64,17 @@ def search(args: argparse.Namespace, folder: Path) -> list[Line]:
             keep_open=True,
             on_turn=lambda name: print(f"bench: timed {name}", file=sys.stderr),
         )
-    lines = []
+    took: dict[str, float] = {}
     for index, item in enumerate(everyone):
-        counts, result = count_contender(item, *args.size), times[index]
-        if not isinstance(result, Latency) or counts is None:
+        result = times[index]
+        if not isinstance(result, Latency):
             raise MediaError(f"{item.name}: was not timed ({result})")
+        took[item.name] = result.cpu_p50_ms
+    lines = []
+    for item in everyone:
+        counts = count_contender(item, *args.size)
+        if item.sidecar.precision == "int8" or counts is None:
+            continue
         steps = steps_of(Path(str(item.path))) if item.kind == "model" else None
         judged = args.images and steps != 0
         lines.append(
@@ -78,7 +84,8 @@ def search(args: argparse.Namespace, folder: Path) -> list[Line]:
                 parameters=counts.parameters,
                 macs=counts.macs,
                 activation_bytes=counts.activation_bytes,
-                ms=result.cpu_p50_ms,
+                ms=took[item.name],
+                int8_ms=took.get(f"{item.name}.int8"),
                 edge_ms=bound(counts, device, "fp16").total_ms,
                 steps=steps,
                 psnr_db=measure_quality(item, [picture], args.threads)[0].luma if judged else None,
@@ -106,6 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, nargs="+", help="train each on these photographs")
     parser.add_argument("--steps", type=at_least_one, default=5000, help="each (default: 5000)")
     parser.add_argument("--images", type=Path, metavar="DIR", help="PSNR-Y of trained ones on it")
+    parser.add_argument("--int8", action="store_true", help="time int8 files too (minutes each)")
     parser.add_argument("--output", type=Path, default=Path("runs/search"), metavar="DIR")
     parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
     parser.add_argument("--rounds", type=at_least_one, default=10, help="in turns (default: 10)")
@@ -124,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
             lines = search(args, Path(folder))
         told = (
-            f"{before['utc']}, {device_name(device_facts())}, {args.threads} threads, "
+            f"{before['utc']}, {device_name(device_facts())}, {args.threads} of them used, "
             f"{args.size[0]}x{args.size[1]} in, {args.rounds} rounds in turns, load average "
             f"{load} before and {device_state().get('load_1min', '?')} after"
         )

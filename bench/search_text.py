@@ -23,6 +23,7 @@ class Line:
     macs: int  # of one frame
     activation_bytes: int  # written and read between fused layers, as fp32
     ms: float  # CPU time of all threads, median
+    int8_ms: float | None  # the same of its int8 file, where one was made
     edge_ms: float  # least time on the edge device, estimated
     steps: int | None  # trained here; None for rivals
     psnr_db: float | None
@@ -51,6 +52,7 @@ def render(lines: Sequence[Line], told: str, images: str | None) -> str:
         name = f"*{line.name}*" if line.rival else line.name
         cells = [name, f"{line.parameters:,}", f"{line.macs / 1e9:.1f}"]
         cells += [f"{line.activation_bytes / 1e6:.0f}", f"{line.ms:.0f}", f"{line.ms / base:.2f}"]
+        cells += ["" if line.int8_ms is None else f"{line.int8_ms:.0f}"]
         cells += [f"{line.edge_ms:.2f}", "" if line.steps is None else f"{line.steps:,}"]
         cells += ["" if line.psnr_db is None else f"{line.psnr_db:.2f}"]
         rows.append(f"| {' | '.join(cells)} |")

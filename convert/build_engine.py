@@ -75,7 +75,7 @@ def _build(args: argparse.Namespace) -> None:
     from .prepare import prepare
     from .source import Wish
 
-    steps = Steps(quiet=args.json)
+    steps = Steps()
     options = _options(args)
     if args.output is not None:
         _check_output(args.output, force=args.force)
@@ -204,11 +204,11 @@ def _finish(args: argparse.Namespace, engine: Engine, path: Path, steps: Steps) 
     print(f"{path}: {card.precision}, {mib:.1f} MiB")
     if path != engine.path:
         steps.note(f"its facts: {sidecar_path(path)}; the two travel together")
-    command = f"edge-sr run --model {path} --backend tensorrt --input VIDEO --output OUT.mp4"
-    if find_gpu()[0] is None:
-        steps.note(f"next, on the machine with the GPU, with {path.name} and its .json: {command}")
-    else:
-        steps.note(f"next: {command}")
+    here = find_gpu()[0] is not None
+    model = path if here else path.name
+    command = f"edge-sr run --model {model} --backend tensorrt --input VIDEO --output OUT.mp4"
+    take = "" if here else "copy it and its .json to the machine with the GPU; there: "
+    steps.note(f"next: {take}{command}")
 
 
 if __name__ == "__main__":

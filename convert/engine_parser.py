@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--flavour", choices=("auto", *FLAVOURS), default="auto")
     parser.add_argument("--output", type=Path, metavar="FILE", help="put a copy of the engine here")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
-    parser.add_argument("--json", action="store_true", help="print one JSON object, no steps")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     _add_builder_options(parser)
     network = parser.add_argument_group("the network")
     network.add_argument(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_sr.engine_cache import cache_dir, converted_path
+from edge_sr.engine_cache import cache_dir, converted_path, locked
 from edge_sr.errors import ModelFileError
 from edge_sr.sidecar import PRECISIONS, Sidecar, load_sidecar, sha256_of
 
@@ -68,6 +68,12 @@ def _as_it_is(wish: Wish, path: Path, sidecar: Sidecar) -> tuple[Path, Sidecar, 
             f"{path}: is {sidecar.precision} already and cannot become {wish.precision}; give the "
             "float32 file that it was made from"
         )
+    conversion = sidecar.training.get("conversion", {})
+    if sidecar.precision == "int8" and conversion.get("around") == "fp32":
+        raise ModelFileError(
+            f"{path}: is int8 for ONNX Runtime on a CPU, which TensorRT does not take; give the "
+            "float32 file with --precision int8, or convert it with --around fp16"
+        )
     return path, sidecar, Path(wish.calibration) if wish.calibration not in (None, OWN) else None
 
 
@@ -126,8 +132,9 @@ def _frames(wish: Wish, source: Sidecar, steps: Steps) -> FrameSet | None:
         folder = cache_dir() / "frames" / f"{path.stem}-{sha256_of(path)[:16]}-{source.color}"
         known = folder.is_dir()
         if not known:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            collect([path], folder, count=COUNT, channels=source.channels)
+            with locked(folder, tell=steps.note):
+                if not folder.is_dir():
+                    collect([path], folder, count=COUNT, channels=source.channels)
         frames = open_frames(folder)
         steps.line("frames", f"{len(frames)} of {path.name}" + " (reused)" * known)
         return frames
@@ -150,4 +157,5 @@ def _told(sidecar: Sidecar) -> str:
     lost = sidecar.quality.get("int8_loss_db")
     told = "loss not measured" if lost is None else f"loses {lost:.3f} dB of PSNR-Y"
     out = len(conversion.get("kept_out_of_int8", {}))
-    return f"{told}, {out} layers kept in fp16, calibrated on {conversion.get('frames', 'frames')}"
+    frames = "your frames" if conversion.get("frames") == "the user's" else "edge-sr's own set"
+    return f"{told}, {out} layers kept in fp16, calibrated on {frames}"

@@ -97,7 +97,8 @@ def _child(command: list[str], stderr: Any) -> Iterator[subprocess.Popen[str]]:
 def _listen(child: subprocess.Popen[str]) -> Reply | None:
     """Show progress until the child is done; its last word."""
     last: Reply | None = None
-    bar: Any = tqdm(total=100, unit="%", desc="building", disable=None, leave=False)
+    shape = "{desc} {percentage:3.0f} %|{bar}| {elapsed}{postfix}"
+    bar: Any = tqdm(total=100, desc="building", bar_format=shape, disable=None, leave=False)
     with bar:
         for line in child.stdout or ():
             try:

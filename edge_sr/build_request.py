@@ -50,7 +50,8 @@ def cached_engine(
             f"no {precision} engine of {sidecar.name} is cached for this GPU, and the builder is "
             "not installed: pip install 'edge-sr[build]', or --backend onnxruntime"
         )
-    for line in _foreign(_stem(model, sidecar, precision), size, machine):
+    path = _converted(model, sidecar, precision)
+    for line in _foreign(path.stem, size, machine) if path else []:
         tell(line)
     tell(
         f"building the {precision} engine of {sidecar.name} for {machine.gpu or 'this GPU'}, "
@@ -67,9 +68,21 @@ def cached_engine(
     return Path(json.loads(done.stdout.splitlines()[-1])["file"])
 
 
-def _stem(model: Path, sidecar: Sidecar, precision: str) -> str:
-    """How the files of an engine begin."""
-    return model.stem if sidecar.precision == precision else f"{model.stem}.{precision}"
+def _converted(model: Path, sidecar: Sidecar, precision: str) -> Path | None:
+    """The ONNX file that the builder makes the engine from; None where only the user knows.
+
+    A shipped model stands for all its files: int8 is calibrated already, in a file of its own.
+    """
+    if model.resolve().parent == zoo.FOLDER:
+        model = zoo.FOLDER / f"{model.name.removesuffix('.onnx').partition('.int8')[0]}.onnx"
+        if precision == "int8":
+            return model.with_name(f"{model.stem}{zoo.FOR_TENSORRT}")
+        sidecar = load_sidecar(model)
+    if sidecar.precision == precision:
+        return model
+    if precision == "int8":
+        return None  # calibrated on frames that only its owner can name
+    return converted_path(model.stem, sidecar.sha256, precision=precision)
 
 
 def look_up(
@@ -82,13 +95,11 @@ def look_up(
     tell: Callable[[str], None],
 ) -> Path | None:
     """The cached engine of a model, or None; found by the digests of what it is made from."""
-    path = model
-    if sidecar.precision != precision:
-        path = converted_path(model.name.removesuffix(".onnx"), sidecar.sha256, precision=precision)
-        if precision == "int8" and model.resolve().parent != zoo.FOLDER:
-            return None  # calibrated on frames that only its owner can name
+    path = _converted(model, sidecar, precision)
+    if path is None:
+        return None
     try:
-        converted = sidecar if path == model else load_sidecar(path)
+        converted = load_sidecar(path)
     except ModelFileError:
         return None  # not made yet, or damaged: the builder makes it anew
     key = key_of(onnx_sha256=converted.sha256, size=f"{size[1]}x{size[0]}", machine=machine)

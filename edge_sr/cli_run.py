@@ -172,9 +172,7 @@ def _add_model(group: Any) -> None:
     group.add_argument(
         "--precision",
         choices=CHOICES,
-        default="fp32",
-        help="of a shipped model: fp32 (default), int8, fp16 with TensorRT, or auto for the "
-        "faster one here",
+        help="default: fp32, and fp16 with TensorRT; auto: the faster one here",
     )
     group.add_argument(
         "--backend",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from . import zoo
 from .backend import open_backend
+from .backend.choose import Settled, settle
 from .errors import ModelFileError
 from .sidecar import Sidecar
 
@@ -61,6 +62,45 @@ def choose(
     if times[1] < times[0]:
         return Choice(small, facts, f"int8: {told}, and loses {lost:.3f} dB")
     return Choice(path, sidecar, f"fp32: {told}")
+
+
+def find_model(
+    model: str,
+    ratio: Fraction,
+    *,
+    precision: str | None,
+    size: tuple[int, int],
+    backend: str,
+    threads: int | None = None,
+) -> Settled:
+    """The file that is to be opened for a model, and with which backend.
+
+    Args:
+        precision: of CHOICES; None for fp16 with TensorRT and fp32 else.
+        size: (columns, rows) of the frames to come.
+
+    Raises:
+        ModelFileError, BackendError, MissingDependencyError, UsageError.
+    """
+    if precision == "auto" and backend != "tensorrt" and not model.endswith(".engine"):
+        choice = choose(
+            model, ratio, width=size[0], height=size[1], backend=backend, threads=threads
+        )
+        path, sidecar, why, wanted = choice.path, choice.sidecar, choice.why, None
+    else:
+        why, wanted = "", None if precision == "auto" else precision
+        source = wanted or "fp32"
+        if source == "fp16" and backend in ("auto", "tensorrt"):
+            source = "fp32"  # an fp16 engine is built from it
+        path, sidecar = zoo.find(model, ratio, precision=source)
+    engine = wanted or "fp16"
+    if sidecar.precision != "fp32" or why:
+        engine = sidecar.precision
+    settled = settle(path, sidecar, backend=backend, size=size, precision=engine)
+    if wanted == "fp16" and settled.backend != "tensorrt":
+        path, sidecar = zoo.find(model, ratio, precision=wanted)
+        settled = replace(settled, path=path, sidecar=sidecar)
+    return replace(settled, why="; ".join(filter(None, [why, settled.why])))
 
 
 def _times(

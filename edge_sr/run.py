@@ -23,7 +23,7 @@ class Job:
     model: str = "edge-unet-s"
     scale: Fraction | None = None
     target: Target | None = None
-    precision: str = "fp32"
+    precision: str | None = None  # fp16 with TensorRT, fp32 else
     backend: str = "auto"
     threads: int | None = None
     slots: int = 2  # frames in flight on a GPU

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from . import zoo
 from .backend import Backend, open_backend
-from .backend.choose import settle
 from .closing import Closing
 from .errors import FrameError
 from .sidecar import Sidecar
@@ -45,7 +43,7 @@ class Upscaler(Closing):
         model: str = zoo.DEFAULT,
         *,
         scale: Fraction | float = 2,
-        precision: str = "fp32",
+        precision: str | None = None,
         size: tuple[int, int] = (1280, 720),
         backend: str = "auto",
         threads: int | None = None,
@@ -56,9 +54,9 @@ class Upscaler(Closing):
 
         Args:
             scale: picks among the scales of a family such as "edge-unet-s"; ignored otherwise.
-            precision: "fp32", "fp16" (of an engine), "int8", or "auto": fp16 with TensorRT; else
-                the faster of fp32 and int8 here, found by running both for a moment. The
-                sidecar's ``precision`` tells which it is.
+            precision: "fp32", "fp16", "int8"; None for fp16 with TensorRT and fp32 else; "auto" for
+                fp16 with TensorRT, and else the faster of fp32 and int8 here, found by running
+                both for a moment. The sidecar's ``precision`` tells which it is.
             size: (columns, rows) of the frames to come, for "auto" and for the engine.
             backend: "auto", "onnxruntime", "tensorrt" or "nearest". TensorRT takes the engine of
                 the model for this size from the cache, or builds it, which takes minutes.
@@ -70,30 +68,16 @@ class Upscaler(Closing):
         Raises:
             ModelFileError, BackendError, MissingDependencyError.
         """
-        ratio = Fraction(scale).limit_denominator(1000)
-        why = ""
-        measured = precision == "auto" and backend != "tensorrt" and not model.endswith(".engine")
-        if measured:
-            from .precision import choose
+        from .precision import find_model
 
-            choice = choose(
-                model, ratio, width=size[0], height=size[1], backend=backend, threads=threads
-            )
-            path, sidecar, why = choice.path, choice.sidecar, choice.why
-            precision = sidecar.precision
-        else:
-            precision = "fp16" if precision == "auto" else precision
-            # an fp16 engine is built from the fp32 file
-            source = (
-                "fp32" if backend in ("auto", "tensorrt") and precision == "fp16" else precision
-            )
-            path, sidecar = zoo.find(model, ratio, precision=source)
-        if sidecar.precision != "fp32":
-            precision = sidecar.precision
-        settled = settle(path, sidecar, backend=backend, size=size, precision=precision)
-        if settled.backend != "tensorrt" and precision != settled.sidecar.precision:
-            path, sidecar = zoo.find(model, ratio, precision=precision)
-            settled = replace(settled, path=path, sidecar=sidecar)
+        settled = find_model(
+            model,
+            Fraction(scale).limit_denominator(1000),
+            precision=precision,
+            size=size,
+            backend=backend,
+            threads=threads,
+        )
         opened = cls(
             open_backend(
                 settled.path,
@@ -104,7 +88,7 @@ class Upscaler(Closing):
             ),
             settled.sidecar,
         )
-        opened.why = "; ".join(filter(None, [why, settled.why]))
+        opened.why = settled.why
         opened.tile = tile
         return opened
 

@@ -98,7 +98,10 @@ class TensorRTBackend:
             FrameError: wrong dtype, shape or size.
             BackendError: every slot is in flight, or the GPU failed; then none is in flight.
         """
-        np.copyto(self.input_for(frame), frame)
+        target = self.input_for(frame)
+        with self._lock:  # closing waits for it
+            if not self._closed:
+                np.copyto(target, frame)
         self.submit_input()
 
     def input_for(self, frame: Batch) -> Batch:

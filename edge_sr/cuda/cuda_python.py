@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+from cuda import bindings
 from cuda.bindings import driver
 
-from .errors import CudaError, no_driver
+from .errors import CudaError, no_driver, too_new
 from .protocol import Bytes
 
 NON_BLOCKING = 1  # a stream that does not wait for the default stream
@@ -130,6 +131,11 @@ class CudaPythonDevice:
             check(driver.cuInit(0), "start")
         except RuntimeError as error:  # the wheel's own words for a missing libcuda
             raise no_driver(error) from error
+        version = check(driver.cuDriverGetVersion(), "read the driver's version")
+        self.cuda = f"{version // 1000}.{version % 1000 // 10}"
+        major = bindings.__version__.split(".")[0]
+        if int(major) > version // 1000:  # some of its calls would not be in the driver
+            raise too_new(f"cuda-python {bindings.__version__}", self.cuda)
         self._device = check(driver.cuDeviceGet(index), f"open GPU {index}")
         name: bytes = check(driver.cuDeviceGetName(256, self._device), "read the GPU's name")
         self.name = name.split(b"\0")[0].decode().strip()
@@ -138,8 +144,6 @@ class CudaPythonDevice:
         minor = self._attribute(known.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
         self.compute_capability = f"{major}.{minor}"
         self.integrated = bool(self._attribute(known.CU_DEVICE_ATTRIBUTE_INTEGRATED))
-        version = check(driver.cuDriverGetVersion(), "read the driver's version")
-        self.cuda = f"{version // 1000}.{version % 1000 // 10}"
         self._context = check(driver.cuDevicePrimaryCtxRetain(self._device), "open the context")
         self._alive = True
 

@@ -68,6 +68,16 @@ def no_driver(error: Exception) -> CudaError:
     )
 
 
+def too_new(binding: str, cuda: str) -> CudaError:
+    """The binding is for a later CUDA than the driver takes."""
+    major = cuda.partition(".")[0]
+    return CudaError(
+        f"start: {binding} needs a later driver",
+        f"this one takes CUDA {cuda}: pip install 'cuda-python<{int(major) + 1}'",
+        status=None,
+    )
+
+
 def status_of(words: str) -> int | None:
     """The number of an error that a binding gives in words only; None for most."""
     return next((code for code, known in (LOST | OTHER).items() if known in words), None)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import BackendError
 from .errors import CudaError, no_driver, status_of
 from .protocol import Bytes, Graph
 
@@ -24,7 +25,9 @@ try:
 except ModuleNotFoundError:
     raise
 except ImportError as missing:  # it is linked to the driver's library
-    raise no_driver(missing) from missing
+    if "libcuda.so" in str(missing):
+        raise no_driver(missing) from missing
+    raise BackendError(f"pycuda cannot be loaded ({missing}): build it for this CUDA") from missing
 
 NON_BLOCKING = 1  # a stream that does not wait for the default stream
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import sys
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 
 from ..errors import EdgeSRError
 from ..video.capture import diagnose
-from ..video.encoder import EncoderPlan, try_encoder
+from ..video.encoder import BOARDS, EncoderPlan, try_encoder
 from ..video.frame import Color
 from ..video.libraries import load_av, load_cv2
 from ..video.virtual_camera import LOOPBACK
@@ -94,6 +95,8 @@ def _ffmpeg(av: Any) -> list[Line]:
     advice = install_command("cpu") if state == "broken" else ""
     found = [Line("video", "decoders", state, told, advice)]
     for name, needed in ENCODERS.items():
+        if "v4l2" in name and platform.machine() != BOARDS:
+            continue
         why = try_encoder(av, replace(PLAN, encoder=name))
         if not why:
             found.append(Line("video", name, "ok", "encodes"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
+from ..errors import MediaError
 from ..video.frame import Frame, Sink
 
 FINISH_S = 10.0  # how long finishing waits for the last frame to be written
@@ -64,6 +65,9 @@ class Mailbox:
         self._end()
         if self._error is not None:
             raise self._error
+        if self._thread.is_alive():
+            kind = type(self._sink).__name__
+            raise MediaError(f"{kind}: still busy {FINISH_S:g} s after the end; it is left alone")
         return self._sink.finish(complete=complete)
 
     def abort(self) -> str:

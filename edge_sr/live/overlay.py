@@ -25,11 +25,14 @@ def overlay_lines(facts: Mapping[str, object]) -> list[str]:
 
 
 def draw_overlay(pixels: NDArray[np.uint8], lines: Sequence[str]) -> None:
-    """Write lines into the top left of a uint8 (H, W, 3) picture, in place."""
+    """Write lines on a darkened box in the top left of a uint8 (H, W, 3) picture, in place."""
     cv2 = load_cv2()
     scale = max(0.4, pixels.shape[0] / 1080)
+    thick, font = max(1, round(scale * 1.5)), cv2.FONT_HERSHEY_SIMPLEX
+    step, edge = round(34 * scale), round(16 * scale)
+    width = max(cv2.getTextSize(line, font, scale, thick)[0][0] for line in lines)
+    box = pixels[edge // 2 : edge // 2 + step * len(lines) + edge, edge // 2 : width + 2 * edge]
+    np.floor_divide(box, 3, out=box)
     for index, line in enumerate(lines):
-        at = (round(16 * scale), round((36 + 34 * index) * scale))
-        for color, extra in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            thick = max(1, round(scale * extra * 1.5))
-            cv2.putText(pixels, line, at, cv2.FONT_HERSHEY_SIMPLEX, scale, color, thick, 16)
+        at = (edge, edge // 2 + step * (index + 1))
+        cv2.putText(pixels, line, at, font, scale, (255, 255, 255), thick, cv2.LINE_AA)

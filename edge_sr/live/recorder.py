@@ -56,7 +56,8 @@ class Recorder:
             file.abort()
             return ""
         try:
-            line = f"{file.finish()}{', frames left out' if file.dropped else ''}"
+            out = f", {file.dropped} left out" if file.dropped else ""
+            line = f"{file.finish()} ({self.frames - file.dropped} frames{out})"
         except BaseException:
             file.abort()
             raise

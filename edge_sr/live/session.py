@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from .compare import View
 from .desk import Desk
 from .model_switch import ModelSwitch
 from .notify import Notifier
+from .outputs import output_sinks, screen_sinks
 from .pipeline import Stats, run_pipeline
 from .recorder import Recorder
 from .resume import Skipping, begin, check_resume
@@ -42,6 +41,8 @@ def run_video(job: Job) -> int:
         info = source.info
         check_resume(job, source)
         sinks = output_sinks(job, source)
+        for sink in sinks:
+            stack.callback(sink.abort)  # where the run does not even begin
         upscaler, size = open_upscaler(job, info.width, info.height)
         kept = 0
         if sinks and isinstance(sinks[0], VideoWriter) and not info.live and job.input != "-":
@@ -71,7 +72,7 @@ def run_video(job: Job) -> int:
             folder=Path(job.save_to),
             view=view,
         )
-        wanted = [*sinks, *_screens(job, stack, desk, info.name, anything=bool(sinks))]
+        wanted = [*sinks, *screen_sinks(job, stack, desk, info.name, anything=bool(sinks))]
         return _run(job, source, desk, wanted, kept)
 
 
@@ -111,8 +112,9 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) ->
         notifier.stopping()
         if stats.written:
             complete = info.live or not caught  # a recording ends when it is told to
-            lines = [sink.finish(complete=complete) for sink in sinks]
-            _report(job, stats, lines, [source, desk.switch, *sinks])
+            lines = [sink.finish(complete=complete) for sink in wanted]
+            recorded = [sink.finish() for sink in (desk, desk.recorder)]
+            _report(job, stats, lines, recorded, [source, desk.switch, *sinks])
         elif not caught:
             raise MediaError(f"{info.name}: no frame came out of it")
     finally:
@@ -164,64 +166,9 @@ def _open(job: Job) -> Source:
     return source
 
 
-def output_sinks(job: Job, source: Source) -> list[Sink]:
-    """Where the upscaled frames go besides screens."""
-    sinks: list[Sink] = []
-    if job.output == "null":
-        from ..video.null import NullSink
-
-        sinks.append(NullSink())
-    elif job.output == "-":
-        from ..video.y4m import Y4mSink
-
-        if sys.stdout.isatty():
-            raise UsageError("--output - would write raw video to the terminal: pipe it somewhere")
-        stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-        sinks.append(Y4mSink(stream, source=source.info))
-    elif job.output is not None:
-        address = job.input or ""
-        plain = job.camera is None and address != "-" and "://" not in address
-        plain = plain and not address.startswith("env:") and not is_live_address(address)
-        sinks.append(
-            VideoWriter(
-                Path(job.output),
-                source=source.info,
-                copy_from=Path(address) if plain else None,
-                force=job.force,
-                codec=job.codec,
-                crf=job.crf,
-                preset=job.preset,
-            )
-        )
-    if job.virtual_camera is not None:
-        from ..video.virtual_camera import VirtualCameraSink
-        from .mailbox import Mailbox
-
-        sink = VirtualCameraSink(job.virtual_camera or None, source=source.info)
-        sinks.append(Mailbox(sink))
-    return sinks
-
-
-def _screens(
-    job: Job, stack: contextlib.ExitStack, desk: Desk, name: str, *, anything: bool
-) -> list[Sink]:
-    """Window and page; a camera with nothing said is for looking at."""
-    screens: list[Sink] = []
-    if job.serve is not None:
-        from .page.server import PageServer
-
-        page = PageServer(desk, host=job.serve[0], port=job.serve[1])
-        stack.callback(page.close)
-        say(f"page: {page.url}")
-        screens.append(page)
-    if job.show or not (anything or screens):
-        from .window import LiveWindow
-
-        screens.append(LiveWindow(title=f"edge-sr: {name}", desk=desk))
-    return screens
-
-
-def _report(job: Job, stats: Stats, finished: list[str], parts: Sequence[object]) -> None:
+def _report(
+    job: Job, stats: Stats, finished: list[str], recorded: list[str], parts: Sequence[object]
+) -> None:
     """What came out, on stdout, unless video went there; what to know about it, on stderr."""
     from ..run import note
 
@@ -232,3 +179,5 @@ def _report(job: Job, stats: Stats, finished: list[str], parts: Sequence[object]
     dropped = f", {stats.dropped} dropped" if stats.dropped else ""
     for line in filter(None, finished):
         tell(f"{line} ({stats.written} frames at {stats.fps:.2f} fps{dropped})")
+    for line in filter(None, recorded):
+        tell(line)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MediaError
+from ..errors import MediaError, UsageError
 from .frame import Color, Frame
 
 # what can be asked for -> the encoders that are tried, the device's own first
@@ -83,6 +83,20 @@ class EncoderPlan:
         self.apply(context)
         context.flags |= av.codec.context.Flags.global_header
         return context
+
+
+def check_settings(codec: str, *, crf: int, preset: str) -> None:
+    """Refuse what no encoder can be asked for.
+
+    Raises:
+        UsageError: an unknown codec or preset, or a crf out of range.
+    """
+    if codec not in CODECS:
+        raise UsageError(f"codec is {codec!r}; expected {', '.join(CODECS)}")
+    if preset not in PRESETS:
+        raise UsageError(f"preset is {preset!r}; expected {', '.join(PRESETS)}")
+    if not 0 <= crf <= 51:
+        raise UsageError(f"crf is {crf}; expected 0 (lossless) to 51")
 
 
 def pick_encoder(av: Any, codec: str, plan: EncoderPlan) -> str:

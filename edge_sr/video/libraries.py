@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import Any
 
 from ..errors import MissingDependencyError
 
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 INSTALL = "pip install 'edge-sr[cpu]'"
 
 
 def load_av() -> Any:
     """PyAV, for video files.
 
+    Where there is a screen, OpenCV is loaded before it: PyAV's copies of the X libraries, loaded
+    first, make the windows of PyPI's opencv-python hang.
+
     Raises:
         MissingDependencyError: it is not installed, or does not load here.
     """
+    if any(os.environ.get(name) for name in SCREENS):
+        with contextlib.suppress(ImportError):  # told by who needs it
+            import cv2  # noqa: F401
     try:
         import av
     except ImportError as error:

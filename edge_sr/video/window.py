@@ -56,7 +56,8 @@ class WindowSink:
         """
         try:
             if not self._open:
-                self._cv2.namedWindow(self.title, self._cv2.WINDOW_NORMAL)
+                plain = self._cv2.WINDOW_NORMAL | self._cv2.WINDOW_GUI_NORMAL  # no toolbar
+                self._cv2.namedWindow(self.title, plain)
                 self._cv2.resizeWindow(self.title, *_fitting(pixels.shape[1], pixels.shape[0]))
                 self._open = True
             self._cv2.imshow(self.title, pixels)

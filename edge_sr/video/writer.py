@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..errors import MediaError, UsageError
-from .chunks import CHUNK, ChunkedEncoder
+from ..errors import MediaError
+from .chunks import CHUNK
 from .color import settle
-from .copy_streams import StreamCopier
-from .encoder import CODECS, PRESETS, EncoderPlan, container_options, encoder_frame, pick_encoder
+from .encoder import EncoderPlan, check_settings, pick_encoder
 from .frame import Color, Frame, StreamInfo
 from .libraries import load_av
+from .muxer import Muxer
 from .output import check_output, commit, discard, part_path
 from .unfinished import Unfinished, clear, partial_path
 
@@ -65,12 +64,7 @@ class VideoWriter:
             known = ", ".join(FORMATS)
             found = self.path.suffix or "no ending"
             raise MediaError(f"{self.path}: found {found}; video is written to {known}")
-        if codec not in CODECS:
-            raise UsageError(f"codec is {codec!r}; expected {', '.join(CODECS)}")
-        if preset not in PRESETS:
-            raise UsageError(f"preset is {preset!r}; expected {', '.join(PRESETS)}")
-        if not 0 <= crf <= 51:
-            raise UsageError(f"crf is {crf}; expected 0 (lossless) to 51")
+        check_settings(codec, crf=crf, preset=preset)
         check_output(self.path, force=force, source=copy_from)
         self._av = load_av()
         self._source = source
@@ -78,10 +72,7 @@ class VideoWriter:
         self._codec, self._crf, self._preset = codec, crf, preset
         self.encoder = ""  # FFmpeg's name, once it was chosen
         self._unfinished: Unfinished | None = None
-        self._container: Any = None
-        self._video: ChunkedEncoder | None = None
-        self._plan: EncoderPlan | None = None
-        self._copier: StreamCopier | None = None
+        self._muxer: Muxer | None = None
         self._size = (0, 0)
         self._time_base = source.time_base
         self._first_pts = self._last_pts = 0
@@ -111,8 +102,8 @@ class VideoWriter:
         """
         if self._over:
             raise MediaError(f"{self.path}: was finished; frames can no longer be added")
-        if self._container is None:
-            self._open(frame)
+        if self._muxer is None:
+            self._muxer = self._open(frame)
         height, width = frame.y.shape
         if (width, height) != self._size:
             first = f"{self._size[0]}x{self._size[1]}"
@@ -120,10 +111,8 @@ class VideoWriter:
         pts = round(frame.pts * frame.time_base / self._time_base)
         if self.frames and pts <= self._last_pts:
             raise MediaError(f"{self.path}: frame {self.frames} has time {pts}, not after the last")
-        if self._copier:
-            self._copier.copy_until(pts * self._time_base)
         with self._wrapped("cannot be written"):
-            self._encode(frame, pts)
+            self._muxer.write(frame, pts)
         self._first_pts = self._first_pts if self.frames else pts
         self._last_pts = pts
         self.frames += 1
@@ -139,19 +128,14 @@ class VideoWriter:
         """
         if self._over:
             return ""
-        if self._container is None:
+        if self._muxer is None:
             self._over = True
             raise MediaError(f"{self.path}: not written; no frame came")
+        last = self._last_pts * self._time_base
+        end = last + 1 / (self._source.frame_rate or Fraction(25))
         try:
             with self._wrapped("cannot be finished"):
-                if self._video:
-                    self._mux(self._video.finish())
-                last = self._last_pts * self._time_base
-                end = last + 1 / (self._source.frame_rate or Fraction(25))
-                if self._copier:
-                    self._copier.finish(last, end)
-                    self.notices += self._copier.notices
-                self._container.close()
+                self.notices += self._muxer.finish(last, end)
         except MediaError:
             self.abort()
             raise
@@ -162,7 +146,7 @@ class VideoWriter:
         commit(self.path, final)
         if complete:
             clear(self.path)
-        width, height = self._plan.size if self._plan else (0, 0)
+        width, height = self._muxer.plan.size
         seconds = float(end - self._first_pts * self._time_base)
         return f"{final}: {width}x{height}, {seconds:.2f} s"
 
@@ -190,12 +174,12 @@ class VideoWriter:
             preset=self._preset,
         )
 
-    def _open(self, frame: Frame) -> None:
+    def _open(self, frame: Frame) -> Muxer:
         height, width = frame.y.shape
         self._size = (width, height)
         self.prepare(self._size)
         color = settle(frame.color, self._source.height, height)
-        self._plan = plan = self._make_plan(self._size, color, frame.time_base)
+        plan = self._make_plan(self._size, color, frame.time_base)
         if plan.size != self._size:
             columns, rows = plan.size
             self.notices.append(
@@ -204,50 +188,24 @@ class VideoWriter:
             )
         self._time_base = frame.time_base
         with self._wrapped("cannot be opened"):
-            kind = FORMATS[self.path.suffix.lower()]
-            self._container = self._av.open(
-                str(part_path(self.path)),
-                "w",
-                format=kind,
-                container_options=container_options(kind, frame.time_base),
+            muxer = Muxer(
+                self._av,
+                part_path(self.path),
+                FORMATS[self.path.suffix.lower()],
+                plan,
+                chunk=None if self._source.live else CHUNK,
+                copy_from=self._copy_from,
+                unfinished=self._unfinished,
             )
-            stream = plan.add_to(self._container)
-            if self._copy_from is not None:
-                self._copier = StreamCopier(self._copy_from, self._container)
-            self._container.start_encoding()
-            chunk = None if self._source.live else CHUNK
-            self._video = ChunkedEncoder(self._av, stream, plan, chunk=chunk)
-            if self._unfinished:
-                self._take_over(self._unfinished, stream)
-
-    def _take_over(self, unfinished: Unfinished, stream: Any) -> None:
-        """Copy the video of an earlier job, with the audio that belongs to it."""
-        times: list[int] = []
-        for packet in unfinished.packets():
-            at = packet.pts * packet.time_base
-            times.append(round(at / self._time_base))
-            if self._copier:
-                self._copier.copy_until(at)
-            packet.stream = stream
-            self._container.mux(packet)
-        self.frames = len(times)
-        self._first_pts, self._last_pts = min(times), max(times)
-
-    def _encode(self, frame: Frame, pts: int) -> None:
-        if self._video and self._plan:
-            self._mux(self._video.encode(encoder_frame(self._av, frame, self._plan, pts)))
-
-    def _mux(self, packets: Iterable[Any]) -> None:
-        for packet in packets:
-            self._container.mux(packet)
+        if muxer.times:
+            self.frames = len(muxer.times)
+            self._first_pts, self._last_pts = min(muxer.times), max(muxer.times)
+        return muxer
 
     def _close(self) -> None:
         self._over = True
-        if self._copier:
-            self._copier.close()
-        if self._container is not None:
-            with contextlib.suppress(self._av.FFmpegError, OSError, ValueError):
-                self._container.close()
+        if self._muxer:
+            self._muxer.close()
 
     @contextlib.contextmanager
     def _wrapped(self, what: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import candidates, search, targets
-from bench.candidates import make, read_candidates
+from bench.candidates import make, make_int8, read_candidates
 from bench.search_text import Line, draw, render
 from bench.section import replace_section
 from bench.target_list import FILE, read_targets, verdict
@@ -141,6 +141,8 @@ def test_candidates_are_made_once_by_commands(
     assert len(ran) == 2
     make(found, tmp_path / "made", steps=99_000, data=[tmp_path])
     assert ran[2:] == ["training.train", "convert.export_onnx"]
+    assert make_int8(paths) == [tmp_path / "made/a.int8.onnx"]
+    assert ran[4:] == ["convert.precision"]
 
 
 def test_candidates_of_another_kind(tmp_path: Path) -> None:
@@ -161,10 +163,14 @@ def test_networks_are_compared(
 ) -> None:
     path, _ = zoo.find("edge-unet-s-x2")
     monkeypatch.setattr(search, "make", lambda *_, **__: [path])
+    small, _ = zoo.find("edge-unet-s-x2.int8")
+    monkeypatch.setattr(search, "make_int8", lambda _: [small])
     options = ["--rivals", str(rivals), "--size", "64x48", "--threads", "1", "--rounds", "2"]
-    assert search.main([*options, "--plot", str(tmp_path / "p.png")]) == 0
+    assert search.main([*options, "--int8", "--plot", str(tmp_path / "p.png")]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"\| edge-unet-s-x2 \| 17,\d+ \| 0\.0 \| \d+ \| \d+ \| [\d.]+ \|", out)
+    row = r"\| edge-unet-s-x2 \| 17,\d+ \| 0\.0 \| \d+ \| \d+ \| [\d.]+ \| \d+ \| [\d.]+ \|"
+    assert re.search(row, out)
+    assert "int8 |" not in out
     assert out.count("| *ETDS-") == 3
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
@@ -172,12 +178,12 @@ def test_networks_are_compared(
 def test_the_table_says_what_is_missing(tmp_path: Path) -> None:
     def line(name: str, **more: object) -> Line:
         facts = {"rival": False, "parameters": 1000, "macs": 10**9, "activation_bytes": 10**7}
-        facts |= {"ms": 20.0, "edge_ms": 0.5, "steps": 0, "psnr_db": None}
+        facts |= {"ms": 20.0, "int8_ms": None, "edge_ms": 0.5, "steps": 0, "psnr_db": None}
         return Line(name=name, **facts | more)  # type: ignore[arg-type]
 
     rival = line("ETDS-T", rival=True, steps=None, ms=40.0, psnr_db=37.2)
     text = render([rival, line("a")], "today", None)
-    assert "| a | 1,000 | 1.0 | 10 | 20 | 0.50 | 0.50 | 0 |  |" in text
+    assert "| a | 1,000 | 1.0 | 10 | 20 | 0.50 |  | 0.50 | 0 |  |" in text
     assert "None was trained for this table" in text
     trained = [line("a", steps=50, psnr_db=36.0), line("b", steps=50, psnr_db=36.5, ms=30.0)]
     text = render([rival, *trained], "today", "Set5")

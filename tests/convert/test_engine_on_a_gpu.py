@@ -147,7 +147,7 @@ def test_the_same_path_serves_10_and_11(
     facts = facts_of(load_sidecar(path))
     assert (facts.gpu, facts.compute_capabilities, facts.cuda) == ("Orin", ("8.7",), "12.6")
     assert (facts.version, facts.census_source) == (version, "inspector")
-    assert facts.census[precision] > 5
+    assert facts.census[precision] >= 4
     assert facts.verified["frames"] >= 8  # type: ignore[index]
     assert "read back from the engine" in err
     code, out, err = build(precision=precision)

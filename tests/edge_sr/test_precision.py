@@ -94,3 +94,15 @@ def test_int8_is_close_to_fp32() -> None:
         Upscaler.open("edge-unet-s-x2", precision="int8") as small,
     ):
         assert psnr(whole.upscale(image), small.upscale(image), border=2) > 40
+
+
+def test_fp16_is_an_engines_precision_and_no_file_of_it_is_shipped() -> None:
+    for backend in ("auto", "onnxruntime"):
+        with pytest.raises(ModelFileError, match="no fp16 file is shipped; make one"):
+            Upscaler.open("edge-unet-s-x2", precision="fp16", backend=backend)
+
+
+def test_without_a_wish_it_is_fp32_on_a_cpu() -> None:
+    with Upscaler.open("edge-unet-s-x2", backend="onnxruntime") as upscaler:
+        assert upscaler.sidecar.precision == "fp32"
+        assert upscaler.why == ""

@@ -7,7 +7,7 @@
  * a violation; a test reads the list with double_report and fails.
  *
  * Options, in the environment as CUDA_DOUBLE or through double_reset:
- * seed=1,devices=1,integrated=0,graphs=1,copies=1,memory=1024 (MiB),major=8,minor=7
+ * seed=1,devices=1,integrated=0,graphs=1,copies=1,memory=1024 (MiB),major=8,minor=7,driver=13000
  * pops=0: leaving a context never reports earlier errors; graphs=0 refuses stream capture,
  * graphs=2 loses the last operation of a replay.
  */
@@ -37,7 +37,7 @@ enum {
 };
 
 typedef enum { STREAM = 1, EVENT, GRAPH, EXEC } Kind;
-typedef enum { COPY, RECORD, WAIT, WORK } Action;
+typedef enum { COPY, RECORD, WORK } Action;
 
 typedef struct Object Object;
 typedef struct Op {
@@ -74,7 +74,7 @@ static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static Object *objects;
 static Block *blocks;
 static uint64_t random_state = 1;
-static long devices, integrated, pops, graphs, copies, memory_mib, major, minor;
+static long driver_version, devices, integrated, pops, graphs, copies, memory_mib, major, minor;
 static long used, retained, pushed, calls, fail_call, fail_status, lost, initialized;
 static const char *names[1 << 16]; /* of the calls, in order */
 static char violations[8192];
@@ -192,8 +192,7 @@ static void append(Op **first, Op **last, Op op) {
 }
 
 static int is_runnable(Object *stream) {
-  if (stream->kind != STREAM || !stream->first || stream->busy) return 0;
-  return stream->first->action != WAIT || stream->first->event->done >= stream->first->turn;
+  return stream->kind == STREAM && stream->first && !stream->busy;
 }
 
 static void run_head(Object *stream) {
@@ -232,13 +231,10 @@ static int run_any(void) {
 }
 
 static int is_settled(Object *object, uint64_t turn) {
-  if (object) return object->kind == EVENT ? object->done >= turn : !object->first;
-  for (Object *item = objects; item; item = item->next)
-    if (item->kind == STREAM && item->first) return 0;
-  return 1;
+  return object->kind == EVENT ? object->done >= turn : !object->first;
 }
 
-/* Run queues in a random order until the stream is empty, the event reached, or (NULL) all done. */
+/* Run queues in a random order until the stream is empty or the event reached. */
 static Status settle(Object *object, uint64_t turn) {
   double begun = now_ms();
   while (!is_settled(object, turn)) {
@@ -338,6 +334,7 @@ API void double_reset(const char *options) {
   objects = NULL;
   blocks = NULL;
   random_state = 0x9E3779B97F4A7C15ull * (option(options, "seed=", 1) + 1);
+  driver_version = option(options, "driver=", 13000);
   devices = option(options, "devices=", 1);
   integrated = option(options, "integrated=", 0);
   pops = option(options, "pops=", 1);
@@ -422,7 +419,7 @@ API Status cuInit(unsigned flags) {
 }
 
 API Status cuDriverGetVersion(int *version) {
-  *version = 13000;
+  *version = driver_version;
   return OK;
 }
 
@@ -442,13 +439,6 @@ API Status cuDeviceGet(int *device, int ordinal) {
 API Status cuDeviceGetName(char *name, int length, int device) {
   Status status = enter("cuDeviceGetName", 0);
   if (!status) snprintf(name, length, "CUDA double %d", device);
-  return leave(status);
-}
-
-API Status cuDeviceTotalMem_v2(size_t *bytes, int device) {
-  Status status = enter("cuDeviceTotalMem", 0);
-  (void)device;
-  if (!status) *bytes = (size_t)memory_mib << 20;
   return leave(status);
 }
 
@@ -510,17 +500,6 @@ API Status cuCtxPopCurrent_v2(void **context) {
   *context = stack[--depth];
   pushed--;
   return leave(OK);
-}
-
-API Status cuCtxGetCurrent(void **context) {
-  Status status = enter("cuCtxGetCurrent", 0);
-  if (!status) *context = depth ? stack[depth - 1] : NULL;
-  return leave(status);
-}
-
-API Status cuCtxSynchronize(void) {
-  Status status = enter("cuCtxSynchronize", 1);
-  return leave(status ? status : settle(NULL, 0));
 }
 
 /* ---- the driver: memory ---- */
@@ -620,22 +599,6 @@ API Status cuStreamSynchronize(Object *stream) {
   return leave(status ? status : settle(stream, 0));
 }
 
-API Status cuStreamQuery(Object *stream) {
-  Status status = enter("cuStreamQuery", 1);
-  if (!status && !is_live(stream, STREAM, "cuStreamQuery")) status = INVALID_HANDLE;
-  if (!status) run_any();
-  return leave(status ? status : stream->first ? NOT_READY : OK);
-}
-
-API Status cuStreamWaitEvent(Object *stream, Object *event, unsigned flags) {
-  Status status = enter("cuStreamWaitEvent", 1);
-  (void)flags;
-  int good = !status && is_live(stream, STREAM, "cuStreamWaitEvent");
-  if (!status && !(good && is_live(event, EVENT, "cuStreamWaitEvent"))) status = INVALID_HANDLE;
-  if (!status) enqueue(stream, (Op){.action = WAIT, .event = event, .turn = event->recorded});
-  return leave(status);
-}
-
 API Status cuEventCreate(Object **event, unsigned flags) {
   Status status = enter("cuEventCreate", 1);
   if (!status) {
@@ -662,13 +625,6 @@ API Status cuEventRecord(Object *event, Object *stream) {
   if (!status)
     enqueue(stream, (Op){.action = RECORD, .event = event, .turn = ++event->recorded});
   return leave(status);
-}
-
-API Status cuEventQuery(Object *event) {
-  Status status = enter("cuEventQuery", 1);
-  if (!status && !is_live(event, EVENT, "cuEventQuery")) status = INVALID_HANDLE;
-  if (!status) run_any();
-  return leave(status ? status : event->done < event->recorded ? NOT_READY : OK);
 }
 
 API Status cuEventSynchronize(Object *event) {

@@ -306,10 +306,12 @@ def kill(times: int, seed: int, folder: Path) -> int:
         output = folder / f"{number}.mp4"
         part = folder / f".{number}.mp4.part"
         with subprocess.Popen([*words, str(output)], stderr=subprocess.PIPE, text=True) as job:
-            time.sleep(rng.uniform(0.2, 0.9) * lasts)
+            time.sleep(rng.uniform(0.4, 1.0) * lasts)
             job.kill()
         if output.exists():
             found["over before it was killed" if _same(_frames(output), wanted) else "WRONG"] += 1
+            for path in folder.glob(f"*{number}.mp4*"):
+                path.unlink()
             continue
         try:
             played = _frames(part)
@@ -322,7 +324,7 @@ def kill(times: int, seed: int, folder: Path) -> int:
         why = "" if good else f"FAILED {done.returncode}: {done.stderr.decode().strip()[-300:]}"
         found[why or "resumed, the same frames"] += 1
         lost.append(kept)
-        left = {path.name for path in folder.iterdir()} - {"whole.mp4", output.name}
+        left = {path.name for path in folder.iterdir()} - {whole.name, output.name}
         found[f"LEFT {left}"] += bool(left)
         output.unlink(missing_ok=True)
     print(json.dumps({k: v for k, v in found.items() if v} | {"frames_kept": sorted(lost)}))

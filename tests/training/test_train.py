@@ -71,15 +71,16 @@ def test_a_run_leaves_model_state_and_log(tiny_recipe, photos, tmp_path, capsys)
 def test_an_interrupted_run_resumes_as_if_nothing_had_been(
     tiny_recipe, photos, tmp_path, monkeypatch, capsys
 ):
-    recipe, whole, broken = tiny_recipe(steps=9), tmp_path / "whole", tmp_path / "broken"
+    recipe, whole, broken = tiny_recipe(steps=200), tmp_path / "whole", tmp_path / "broken"
+    recipe.write_text(recipe.read_text().replace("validate_every = 4", "validate_every = 90"))
     before = signal.getsignal(signal.SIGINT)
     assert run(recipe, photos, whole) == 0
     with monkeypatch.context() as patch:
-        interrupt_at(patch, 3)
+        interrupt_at(patch, 133)
         assert run(recipe, photos, broken) == 130
     assert signal.getsignal(signal.SIGINT) is before
-    assert "stopped at step 3; go on with --resume" in capsys.readouterr().err
-    assert int(arrays(broken)["step"]) == 3
+    assert "stopped at step 133; go on with --resume" in capsys.readouterr().err
+    assert int(arrays(broken)["step"]) == 133
     assert run(recipe, photos, broken) == 1
     assert "holds a run already; --resume it" in capsys.readouterr().err
     assert run(recipe, photos, broken, "--resume") == 0

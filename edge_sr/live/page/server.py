@@ -17,6 +17,7 @@ from .hub import Hub
 
 START_S = 10.0
 CLOSE_S = 2.0
+MAX_CONNECTIONS = 64  # at once; more are answered with 503
 TOKEN = "EDGE_SR_TOKEN"  # noqa: S105 - the name of the variable that holds one
 
 
@@ -56,6 +57,7 @@ class PageServer:
             log_level="error",
             access_log=False,  # addresses with tokens stay out of logs
             server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=1,
             timeout_keep_alive=5,
             ws="none",

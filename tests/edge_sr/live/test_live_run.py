@@ -19,11 +19,15 @@ from clips import frame, info
 from edge_sr import Upscaler
 from edge_sr.cli import main
 from edge_sr.errors import MediaError, MissingDependencyError, UsageError
+from edge_sr.live.mailbox import Mailbox
+from edge_sr.live.outputs import output_sinks
 from edge_sr.live.sources import open_source
 from edge_sr.options import bind_address
+from edge_sr.run import Job
 from edge_sr.video import csi
 from edge_sr.video.file import VideoFile
 from edge_sr.video.frame import Color
+from edge_sr.video.pattern import Pattern
 from edge_sr.video.virtual_camera import VirtualCameraSink
 from edge_sr.video.writer import VideoWriter
 from edge_sr.video.y4m import Y4mSink, Y4mSource
@@ -241,3 +245,16 @@ def test_the_progress_line_fits_into_80_columns(words: list[str]) -> None:
     shown = [line for line in lines if line.startswith("test picture")]
     assert shown
     assert max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("live", "policy", "kind"),
+    [(True, "auto", Mailbox), (True, "none", VideoWriter), (False, "auto", VideoWriter)],
+)
+def test_a_slow_file_holds_up_nothing_live(
+    tmp_path: Path, live: bool, policy: str, kind: type
+) -> None:
+    job = Job(input="test://64x48", output=str(tmp_path / "o.mp4"), drop_policy=policy)
+    (sink,) = output_sinks(job, Pattern(64, 48, live=live))
+    assert type(sink) is kind
+    sink.abort()

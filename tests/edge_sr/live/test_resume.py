@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -119,6 +120,19 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     later.abort()
     assert partial_path(output).read_bytes() == before
     assert take_over(output, {}) is not None
+
+
+def test_a_run_that_does_not_begin_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        words = ["run", "--input", "test://64x48?frames=9", "--output", str(tmp_path / "o.mp4")]
+        assert main([*words, "--serve", port]) == 1
+    assert "cannot listen" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_settings_are_refused(tmp_path: Path) -> None:

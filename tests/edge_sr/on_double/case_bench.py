@@ -14,7 +14,7 @@ from plans import write_engine
 
 from bench.__main__ import main
 from bench.host_cost import main as host_cost
-from edge_sr import build_request
+from edge_sr import build_request, zoo
 from edge_sr.sidecar import Sidecar
 
 
@@ -76,7 +76,9 @@ def test_device_check_has_engines_built(tmp_path: Path, monkeypatch: pytest.Monk
 
     def build(model: Path, _sidecar: Sidecar, **named: Any) -> Path:
         asked.append(named)
-        return write_engine(tmp_path, model=model.stem, size=(96, 64))[0]
+        if named["precision"] == "int8":
+            model = zoo.tensorrt_file(model.stem)[0]
+        return write_engine(tmp_path, model=str(model), size=(96, 64))[0]
 
     monkeypatch.setattr(build_request, "cached_engine", build)
     words = ["device-check", "--size", "96x64", "--frames", "20", "--timed", "5"]

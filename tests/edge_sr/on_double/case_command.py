@@ -89,14 +89,16 @@ def test_a_models_engine_is_asked_for_in_the_size_of_the_film(
         return write_engine(tmp_path, size=size)[0]
 
     monkeypatch.setattr(build_request, "cached_engine", cached_engine)
-    for precision in ("fp16", "auto", "int8"):
+    for number, precision in enumerate(([], ["auto"], ["fp32"], ["int8"])):
         double.reset()
-        words = ["--model", "edge-unet-s", "--backend", "tensorrt", "--precision", precision]
-        run(clip, tmp_path / f"{precision}.mkv", *words)
+        words = ["--model", "edge-unet-s", "--backend", "tensorrt"]
+        words += ["--precision", *precision] if precision else []
+        run(clip, tmp_path / f"{number}.mkv", *words)
         double.clean()
     assert [(name, one["precision"]) for name, one in asked] == [
         ("edge-unet-s-x2.onnx", "fp16"),
         ("edge-unet-s-x2.onnx", "fp16"),
+        ("edge-unet-s-x2.onnx", "fp32"),
         ("edge-unet-s-x2.int8.onnx", "int8"),
     ]
     assert {one["size"] for _, one in asked} == {size[::-1]}  # rows first

@@ -203,6 +203,13 @@ def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
     double.clean()
 
 
+@pytest.mark.skipif(not GRAPHS, reason="pycuda is compiled for its driver")
+def test_a_driver_that_is_older_than_the_binding(tmp_path: Path) -> None:
+    double.reset(driver=11080)
+    line = refused(BackendError, *write_engine(tmp_path))
+    assert "needs a later driver (this one takes CUDA 11.8: pip install 'cuda-python<12')" in line
+
+
 @pytest.mark.skipif(not GRAPHS, reason="one binding is enough")
 def test_a_binding_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     from edge_sr.cuda import open_device

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -44,3 +45,18 @@ def test_a_missing_package_says_what_to_install(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingDependencyError, match=rf"{name} .*pip install 'edge-sr\[cpu\]'"):
         load()  # type: ignore[operator]
+
+
+def test_opencv_comes_before_pyav_where_there_is_a_screen() -> None:
+    code = (
+        "import sys; from edge_sr.video.libraries import load_av; load_av(); "
+        "names = list(sys.modules); print(names.index('cv2') < names.index('av'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "DISPLAY": ":0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "True\n", done.stderr

@@ -12,7 +12,7 @@ from edge_sr.video.window import WindowSink, check_screen
 class FakeCv2:
     """The part of OpenCV that shows windows; keeps what it was told to show."""
 
-    WINDOW_NORMAL, WND_PROP_VISIBLE = 0, 4
+    WINDOW_NORMAL, WND_PROP_VISIBLE, WINDOW_GUI_NORMAL = 0, 4, 16
 
     class error(Exception):  # noqa: N801, N818
         err = "no display"

@@ -39,13 +39,14 @@ def write_engine(
     """An engine of a shipped model and its loaded sidecar.
 
     Args:
+        model: a shipped model's name, or an ONNX file.
         size: (columns, rows) of an engine that takes one size.
         plan: other bytes than the engine's.
         facts: fields of EngineFacts that differ.
     """
     onnx, sidecar = zoo.find(model)
     content = tensorrt.write_plan(onnx.read_bytes(), size) if plan is None else plan
-    path = folder / f"{model}.engine"
+    path = folder / f"{onnx.stem}.engine"
     path.write_bytes(content)
     known = replace(FACTS, onnx_sha256=sidecar.sha256, **facts)
     if size is not None:

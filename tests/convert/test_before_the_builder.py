@@ -1,0 +1,88 @@
+"""What happens to a file before TensorRT reads it: sizes fixed, ends added, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from calibration.ends import read_ends
+from calibration.session import open_session, run
+from convert.check_placement import broken_rules
+from convert.specialise import convolutions, specialise
+from convert.stranger import adopt
+from edge_sr import zoo
+from edge_sr.errors import ModelFileError
+from edge_sr.sidecar import load_sidecar
+from tests.calibration.networks import luma_model, picture, stranger_model
+
+MODEL = zoo.FOLDER / "edge-unet-s-x2.onnx"
+
+
+def upscale(model: onnx.ModelProto, frame: np.ndarray) -> np.ndarray:
+    result: np.ndarray = run(open_session(model), frame[None])[0][0]
+    return result
+
+
+@pytest.mark.parametrize("size", [(48, 64), (37, 51)])
+def test_a_fixed_size_changes_nothing_else(size: tuple[int, int]) -> None:
+    model = onnx.load(MODEL)
+    fixed = specialise(model, size, None)
+    dims = fixed.graph.input[0].type.tensor_type.shape.dim
+    assert [item.dim_value for item in dims] == [1, *size, 1]
+    frame = picture(*size, 1, 0)
+    assert np.array_equal(upscale(fixed, frame), upscale(model, frame))
+    assert not model.graph.input[0].type.tensor_type.shape.dim[1].dim_value  # a copy was made
+
+
+@pytest.mark.parametrize("target", [(72, 96), (54, 70), (96, 128)])
+def test_a_target_is_resized_to_before_rounding(target: tuple[int, int]) -> None:
+    model = specialise(onnx.load(MODEL), (48, 64), target)
+    y, x = np.mgrid[0:48, 0:64]
+    smooth = np.asarray(60 + 2 * x + y, np.uint8)[..., None]
+    found = upscale(model, smooth)
+    assert found.shape == (*target, 1)
+    rows, columns = (
+        (np.arange(n) + 0.5) * s / n - 0.5 for n, s in zip(target, (48, 64), strict=True)
+    )
+    expected = 60 + 2 * columns[None] + rows[:, None]
+    inner = np.s_[4:-4, 4:-4]
+    assert np.abs(found[..., 0] - expected)[inner].max() <= 1.5
+    assert np.abs(found[..., 0] - expected).max() <= 6  # at the border too
+
+
+def test_a_target_needs_an_end_that_can_be_resized() -> None:
+    model = luma_model()
+    clips = [node for node in model.graph.node if node.op_type == "Clip"]
+    for node in clips:
+        node.op_type = "Relu"
+        del node.input[1:]
+    with pytest.raises(ModelFileError, match="ends in Clip and Round"):
+        specialise(model, (48, 64), (96, 128))
+
+
+def test_a_strangers_result_stays_the_same(tmp_path: Path) -> None:
+    source, output = tmp_path / "other.onnx", tmp_path / "adopted.onnx"
+    onnx.save(stranger_model(), source)
+    card = adopt(source, output)
+    assert (card.color, card.scale, card.width) == ("rgb", "2", None)
+    assert load_sidecar(output).made_from == "other.onnx"
+    theirs = read_ends(source, onnx.load(source))
+    frame = picture(40, 52, 3, 0)
+    expected = theirs.fetch(run(open_session(str(source)), theirs.feed(frame))[0])
+    found = upscale(onnx.load(output), frame)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert np.mean(found != expected) < 1e-3
+
+
+def test_the_int8_file_for_tensorrt_is_counted() -> None:
+    model = onnx.load(zoo.tensorrt_file("edge-unet-s-x2")[0])
+    assert broken_rules(model) == []
+    found = convolutions(model)
+    assert found["int8"] >= 8
+    assert found["fp16"] >= 1
+    assert found["fp32"] == 0
+    assert convolutions(onnx.load(MODEL)) == Counter(fp32=sum(found.values()))
