@@ -46,15 +46,29 @@ def host_cost(backend: TensorRTBackend, at: tuple[int, int], frames: int) -> tup
     return statistics.median(whole[50:]) / 1e3, statistics.median(copies[50:]) / 1e3
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print both times. Returns 0 when they were measured."""
+EXAMPLES = """\
+example:
+  python -m bench.host_cost --engine edge-unet-s-x2.engine --size 1280x720
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.host_cost", description="Time the GPU backend's work on the host."
+        prog="python -m bench.host_cost",
+        description="Time the GPU backend's work on the host.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--engine", type=Path, required=True)
     parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
     parser.add_argument("--frames", type=at_least_one, default=1000, metavar="N")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print both times. Returns 0 when they were measured."""
+    args = build_parser().parse_args(argv)
     try:
         backend = TensorRTBackend(args.engine, load_sidecar(args.engine), slots=SLOTS)
         try:

@@ -59,7 +59,8 @@ def test_help_is_a_sentence_and_examples_that_parse(module: str) -> None:
     whole = importlib.import_module(module).build_parser()
     for prog, parser in parsers(module):
         assert re.match(r"[A-Z].*\.$", parser.description or "", re.DOTALL), prog
-        lines = re.findall(rf"^  ({re.escape(prog)}\b.*)$", parser.format_help(), re.MULTILINE)
+        text = parser.format_help().replace("\\\n", " ")  # a line that goes on
+        lines = re.findall(rf"^  ({re.escape(prog)}\b.*)$", text, re.MULTILINE)
         assert lines, f"{prog} --help shows no example"
         for line in lines:
             words = shlex.split(line, comments=True)[len(whole.prog.split()) :]

@@ -17,13 +17,19 @@ from .checkpoint import CheckpointError, save_model
 from .recipe import RecipeError, load_recipe
 from .start import build_model
 
+EXAMPLES = """\
+example:
+  python -m training.build --recipe mine.toml --output runs/untrained/
+"""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
     parser = argparse.ArgumentParser(
         prog="python -m training.build",
         description="Write the untrained networks of recipes as .keras files.",
-        epilog="example: python -m training.build --recipe mine.toml --output runs/untrained/",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--recipe", type=Path, nargs="+", required=True, help="TOML files")
     parser.add_argument("--output", type=Path, required=True, help="a folder")

@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from edge_sr.errors import ModelFileError
 from edge_sr.sidecar import sha256_of
 
 from .checkpoint import CheckpointError, save_model, save_record
@@ -31,6 +32,7 @@ from .data import DataError, find_images, fitting, load_pairs, split_held_out
 from .fake_quant import fake_quantised
 from .models import collapse, is_edge_unet
 from .models.sizes import model_scale, size_multiple
+from .open_model import open_model
 from .qat_places import Places, QatError, load_plan
 from .sampler import PatchSampler
 from .validate import validation_psnr
@@ -55,10 +57,9 @@ class Qat:
         self, source: Path, plan: dict[str, Any], data: list[Path], *, rate: float, seed: int
     ) -> None:
         try:
-            trained = keras.saving.load_model(source, compile=False, safe_mode=True)
-        except (OSError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise QatError(f"{source}: cannot be loaded ({reason})") from error
+            trained = open_model(source)
+        except ModelFileError as error:
+            raise QatError(str(error)) from error
         if not is_edge_unet(trained):
             raise QatError(f"{source}: is no edge_unet; the stage knows the places of that only")
         self.teacher, self.plain = trained, collapse(trained)

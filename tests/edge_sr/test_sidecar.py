@@ -100,3 +100,28 @@ def test_a_sidecar_from_before_engines_is_still_read(model: Path) -> None:
     del old["engine"]
     path.write_text(json.dumps(old))
     assert load_sidecar(model).engine == {}
+
+
+@pytest.mark.parametrize("scale", ["1", "16", "3/2"])
+def test_scales_of_1_to_16_are_taken(scale: str) -> None:
+    assert Sidecar(sha256="0", **FACTS | {"scale": scale}).ratio == Fraction(scale)
+
+
+@pytest.mark.parametrize("scale", ["15/16", "16.1", "17"])
+def test_other_scales_are_refused(scale: str) -> None:
+    with pytest.raises(ModelFileError, match="scale is"):
+        Sidecar(sha256="0", **FACTS | {"scale": scale})
+
+
+@pytest.mark.parametrize("name", ["width", "height", "output_width", "output_height"])
+def test_sides_of_4_to_16384_are_taken_and_no_others(name: str) -> None:
+    for side in (4, 16384, None):
+        assert getattr(Sidecar(sha256="0", **FACTS | {name: side}), name) == side
+    for side in (3, 16385, True, 4.0):
+        with pytest.raises(ModelFileError, match=f"{name} is"):
+            Sidecar(sha256="0", **FACTS | {name: side})
+
+
+def test_half_a_target_is_none() -> None:
+    for name in ("output_width", "output_height"):
+        assert Sidecar(sha256="0", **FACTS | {name: 99}).output_size(7, 5) == (10, 7)
