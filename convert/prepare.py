@@ -72,7 +72,8 @@ def _as_it_is(wish: Wish, path: Path, sidecar: Sidecar) -> tuple[Path, Sidecar, 
     if sidecar.precision == "int8" and conversion.get("around") == "fp32":
         raise ModelFileError(
             f"{path}: is int8 for ONNX Runtime on a CPU, which TensorRT does not take; give the "
-            "float32 file with --precision int8, or convert it with --around fp16"
+            "float32 file with --precision int8, or convert it: python -m convert.precision "
+            "--to int8 --around fp16"
         )
     return path, sidecar, Path(wish.calibration) if wish.calibration not in (None, OWN) else None
 
