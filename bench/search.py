@@ -25,7 +25,7 @@ from .measure_speed import frame_of
 from .options import at_least_one, size
 from .roofline import bound, read_devices
 from .search_text import Line, draw, render
-from .section import replace_section
+from .section import show_or_replace
 from .targets import measure_quality
 from .timing import pinned
 
@@ -139,10 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = render(lines, told, args.images.name if args.images else None)
         if args.plot:
             draw(lines, args.plot)
-        if args.write:
-            replace_section(args.write, "search", text)
-        else:
-            print(text)
+        show_or_replace(text, args.write, "search")
     except EdgeSRError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

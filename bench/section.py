@@ -27,3 +27,15 @@ def replace_section(path: Path, name: str, text: str) -> None:
     except (OSError, UnicodeDecodeError) as error:
         part.unlink(missing_ok=True)
         raise MediaError(f"{path}: cannot be written ({error})") from error
+
+
+def show_or_replace(text: str, path: Path | None, name: str) -> None:
+    """Print ``text``, or put it into that part of a file where one is given.
+
+    Raises:
+        UsageError, MediaError: as `replace_section`.
+    """
+    if path is None:
+        print(text)
+    else:
+        replace_section(path, name, text)

@@ -27,7 +27,7 @@ from .latency import Latency, Plan, measure_latency
 from .measure_speed import frame_of
 from .options import at_least_one, size
 from .quality import make_pair, measure
-from .section import replace_section
+from .section import show_or_replace
 from .target_list import FILE, Pace, Quality, read_targets
 from .target_text import Report, render
 from .timing import pinned
@@ -193,10 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
             text = render(report(args, Path(folder)))
-        if args.write:
-            replace_section(args.write, "targets", text)
-        else:
-            print(text)
+        show_or_replace(text, args.write, "targets")
     except EdgeSRError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

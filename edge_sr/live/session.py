@@ -82,45 +82,47 @@ def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) ->
     stop, notifier, info = threading.Event(), Notifier(), source.info
     said: set[str] = set()
     try:
-        with catch_signals(stop) as caught, frame_progress(info, job.max_frames, kept) as show:
+        with catch_signals(stop) as caught:
+            with frame_progress(info, job.max_frames, kept) as show:
 
-            def on_frame(stats: Stats) -> None:
-                if stats.written == 1:
-                    notifier.ready()
-                show(stats)
-                notifier.alive(stats)
-                _look_after(wanted, info.live, stop, said)
+                def on_frame(stats: Stats) -> None:
+                    if stats.written == 1:
+                        notifier.ready()
+                    show(stats)
+                    notifier.alive(stats)
+                    _look_after(wanted, info.live, stop, said)
 
-            def on_idle() -> None:
-                notifier.alive(desk.stats)
-                for sink in wanted:
-                    getattr(sink, "idle", _nothing)()
-                _look_after(wanted, info.live, stop, said)
+                def on_idle() -> None:
+                    notifier.alive(desk.stats)
+                    for sink in wanted:
+                        getattr(sink, "idle", _nothing)()
+                    _look_after(wanted, info.live, stop, said)
 
-            stats = run_pipeline(
-                source,
-                desk.switch,
-                sinks,
-                max_frames=job.max_frames and job.max_frames - kept,
-                newest_wins={"newest": True, "none": False}.get(job.drop_policy),
-                stop=stop,
-                stats=desk.stats,
-                on_frame=on_frame,
-                on_idle=on_idle,
-                release=source.close if info.live else None,
-            )
-        notifier.stopping()
-        if stats.written:
-            complete = info.live or not caught  # a recording ends when it is told to
-            lines = [sink.finish(complete=complete) for sink in wanted]
-            recorded = [sink.finish() for sink in (desk, desk.recorder)]
-            _report(job, stats, lines, recorded, [source, desk.switch, *sinks])
-        elif not caught:
-            raise MediaError(f"{info.name}: no frame came out of it")
+                stats = run_pipeline(
+                    source,
+                    desk.switch,
+                    sinks,
+                    max_frames=job.max_frames and job.max_frames - kept,
+                    newest_wins={"newest": True, "none": False}.get(job.drop_policy),
+                    stop=stop,
+                    stats=desk.stats,
+                    on_frame=on_frame,
+                    on_idle=on_idle,
+                    release=source.close if info.live else None,
+                )
+            notifier.stopping()
+            early = list(caught)  # a signal from here on finds a job that is done: it is finished
+            if stats.written:
+                complete = info.live or not early  # a recording ends when it is told to
+                lines = [sink.finish(complete=complete) for sink in wanted]
+                recorded = [sink.finish() for sink in (desk, desk.recorder)]
+                _report(job, stats, lines, recorded, [source, desk.switch, *sinks])
+            elif not early:
+                raise MediaError(f"{info.name}: no frame came out of it")
     finally:
         for sink in sinks:
             sink.abort()
-    return 128 + caught[0] if caught else 0
+    return 128 + early[0] if early else 0
 
 
 def _nothing() -> None:

@@ -40,3 +40,20 @@ def test_a_jump_back_moves_all_that_follows() -> None:
 def test_an_unknown_rate_counts_as_25() -> None:
     times = Timestamps(MS, None)
     assert [times.next(None), times.next(None)] == [0, 40]
+
+
+def test_a_step_back_of_a_second_is_still_a_small_disorder() -> None:
+    times = Timestamps(MS, Fraction(25))
+    assert [times.next(at) for at in (9040, 9000, 8041, 9100)] == [9040, 9041, 9042, 9100]
+    assert times.repaired == 2
+
+
+def test_a_step_back_of_more_than_a_second_is_a_jump() -> None:
+    times = Timestamps(MS, Fraction(25))
+    assert [times.next(at) for at in (9040, 8039, 8079)] == [9040, 9080, 9120]
+    assert times.repaired == 1
+
+
+def test_frames_shorter_than_a_tick_are_a_tick_apart() -> None:
+    times = Timestamps(Fraction(1, 25), Fraction(100))
+    assert [times.next(None), times.next(None)] == [0, 1]
