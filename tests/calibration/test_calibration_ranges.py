@@ -78,6 +78,14 @@ def test_entropy_keeps_a_tensor_of_few_values_whole() -> None:
     assert thresholds(histogram)["entropy"] > 0.9 * histogram.peak
 
 
+def test_entropy_does_not_see_exact_zeros() -> None:
+    values = np.abs(np.random.default_rng(2).laplace(0, 1, 50_000)).astype(np.float32)
+    plain, sparse = Histogram(), Histogram()
+    plain.add(values)
+    sparse.add(np.concatenate([values, np.zeros(500_000, np.float32)]))
+    assert thresholds(sparse)["entropy"] == pytest.approx(thresholds(plain)["entropy"], rel=0.01)
+
+
 def test_a_divergence_does_not_see_the_sum_of_a_distribution() -> None:
     p, q = np.array([0.1, 0.2, 0.0, 0.3]), np.array([0.2, 0.2, 0.1, 0.1])
     assert _divergence(p, 3 * p) == pytest.approx(0)

@@ -153,6 +153,9 @@ def test_the_height_that_tags_speak_of_can_be_given() -> None:
 def test_resizing_across_the_sd_line_writes_the_matrix_down() -> None:
     assert settle(Color(), 480, 960).matrix == 6
     assert settle(Color(), 1080, 540).matrix == 1
+    assert settle(Color(), 576, 1152).matrix == 6
+    assert settle(Color(), 1152, 576).matrix == 1
+    assert settle(Color(), 288, 576) == settle(Color(), 576, 288) == Color()
     assert settle(Color(), 720, 1440) == Color()
     assert settle(Color(), 240, 480) == Color()
     assert settle(Color(9), 480, 960) == Color(9)
