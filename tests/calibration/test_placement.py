@@ -55,6 +55,28 @@ def test_the_image_is_never_an_identity() -> None:
     assert residuals(model, layers) == []
 
 
+def test_a_branch_may_be_rearranged_on_its_way_to_the_addition() -> None:
+    b = Builder()
+    stem = b.relu(b.conv("stem", "x", (8, 3, 3, 3)))
+    weight = b.constant("up_w", b.rng.normal(0, 0.2, (8, 3, 2, 2)))
+    identity = b.relu(b.add("ConvTranspose", "up", [stem, weight], strides=[2, 2]))
+    branch = b.add("DepthToSpace", "shuffled", [b.conv("wide", stem, (12, 8, 3, 3))], blocksize=2)
+    b.add("Add", "y", [identity, branch])
+    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    [residual] = residuals(b.model(ends), {"stem", "up", "wide"})
+    assert (residual.index, residual.tensor) == (0, "up_relu")
+
+
+def test_matrix_products_count_their_outputs_on_the_right_axis() -> None:
+    b = Builder()
+    x = b.add("MatMul", "first", ["x", b.constant("a", np.ones((3, 5)))])
+    x = b.add("Gemm", "second", [x, b.constant("b", np.ones((5, 6)))])
+    b.add("Gemm", "y", [x, b.constant("c", np.ones((7, 6)))], transB=1)
+    ends = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 3), ("y", 7))]
+    found = [(layer.name, layer.axis) for layer in weighted_layers(b.model(ends))]
+    assert found == [("first", 1), ("second", 1), ("y", 0)]
+
+
 def test_a_concatenation_and_its_inputs_share_one_scale() -> None:
     model = stranger_model()
     groups = concat_groups(model, quantisable(model))

@@ -10,7 +10,15 @@ from edge_sr.video.color import rgb_to_yuv, settle, yuv_to_rgb
 from edge_sr.video.frame import Color, Frame
 
 # matrix code point -> share of red and blue in luma, from H.273
-WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
+WEIGHTS = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}
 BARS = [
     (235, 235, 235),
     (191, 191, 0),
@@ -92,6 +100,17 @@ def test_colours_encode_as_the_standard_says(matrix: int, full: bool, location: 
         assert np.abs(plane - wanted)[2:-2, 2:-2].max() <= 1.5
 
 
+@pytest.mark.parametrize("location", [1, 2, 3])
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)])
+def test_chroma_comes_back_to_where_it_was(location: int, axes: tuple[int, ...]) -> None:
+    rgb = np.ascontiguousarray(smooth().transpose(axes))  # eight levels a row, or a column
+    color = Color(1, full_range=True, chroma_location=location)
+    back = yuv_to_rgb(Frame(*rgb_to_yuv(rgb, color), 0, Fraction(1), color))
+    error = np.abs(back.astype(int) - rgb)[4:-4, 4:-4]
+    assert error.mean() <= 0.6
+    assert error.max() <= 3
+
+
 @CASES
 def test_there_and_back_changes_no_colour(matrix: int, full: bool) -> None:
     color = Color(matrix, full_range=full)
@@ -134,6 +153,9 @@ def test_the_height_that_tags_speak_of_can_be_given() -> None:
 def test_resizing_across_the_sd_line_writes_the_matrix_down() -> None:
     assert settle(Color(), 480, 960).matrix == 6
     assert settle(Color(), 1080, 540).matrix == 1
+    assert settle(Color(), 576, 1152).matrix == 6
+    assert settle(Color(), 1152, 576).matrix == 1
+    assert settle(Color(), 288, 576) == settle(Color(), 576, 288) == Color()
     assert settle(Color(), 720, 1440) == Color()
     assert settle(Color(), 240, 480) == Color()
     assert settle(Color(9), 480, 960) == Color(9)
