@@ -31,7 +31,7 @@ test-runtime:
 	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest
 	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu"
 
-# damaged inputs, signals, full disks, little memory, thousands of frames: about 40 minutes
+# damaged inputs, signals, full disks, little memory, thousands of frames: long
 soak: .venv/.dev
 	$(BIN)/python tests/tools/soak.py mutate
 	$(BIN)/python tests/tools/soak.py signals
