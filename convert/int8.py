@@ -14,7 +14,8 @@ from calibration.judge import Judge, split
 from calibration.network import Network, opset_of
 from calibration.outputs import choose_outputs
 from calibration.qdq import quantise
-from calibration.ranges import Ranges, load_ranges, measure_ranges
+from calibration.range_file import Ranges, load_ranges
+from calibration.ranges import measure_ranges
 from calibration.rows import Row
 from calibration.search import Found, LossError, find_plan, judge_plan
 from calibration.trained_plan import load_trained_plan
