@@ -34,6 +34,8 @@ class _Owned:
 
 
 class CudaPythonStream(_Owned):
+    """As `Stream`."""
+
     def __init__(self) -> None:
         raw = check(driver.cuStreamCreate(NON_BLOCKING), "make a stream")
         super().__init__("destroy a stream", driver.cuStreamDestroy, raw)
@@ -44,6 +46,8 @@ class CudaPythonStream(_Owned):
 
 
 class CudaPythonEvent(_Owned):
+    """As `Event`."""
+
     def __init__(self) -> None:
         raw = check(driver.cuEventCreate(BLOCKING_SYNC), "make an event")
         super().__init__("destroy an event", driver.cuEventDestroy, raw)
@@ -59,6 +63,8 @@ class CudaPythonEvent(_Owned):
 
 
 class CudaPythonDeviceBuffer(_Owned):
+    """As `DeviceBuffer`."""
+
     def __init__(self, size: int) -> None:
         raw = check(driver.cuMemAlloc(size), f"allocate {size / 2**20:.1f} MiB")
         super().__init__("free memory of the GPU", driver.cuMemFree, raw)
@@ -66,6 +72,8 @@ class CudaPythonDeviceBuffer(_Owned):
 
 
 class CudaPythonPinnedBuffer(_Owned):
+    """As `PinnedBuffer`."""
+
     def __init__(self, size: int, *, mapped: bool) -> None:
         flags = DEVICE_MAP if mapped else 0
         raw = check(driver.cuMemHostAlloc(size, flags), f"pin {size / 2**20:.1f} MiB")
@@ -84,6 +92,8 @@ class CudaPythonPinnedBuffer(_Owned):
 
 
 class CudaPythonGraph(_Owned):
+    """As `Graph`."""
+
     def __init__(self, graph: Any) -> None:
         raw = check(driver.cuGraphInstantiate(graph, 0), "instantiate a graph")
         super().__init__("destroy a graph", driver.cuGraphExecDestroy, raw)

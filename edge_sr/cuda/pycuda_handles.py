@@ -28,6 +28,8 @@ def _drop(raw: Any) -> bool:
 
 
 class PycudaStream:
+    """As `Stream`."""
+
     def __init__(self) -> None:
         with told("make a stream"):
             self.raw: Any = driver.Stream(NON_BLOCKING)
@@ -45,6 +47,8 @@ class PycudaStream:
 
 
 class PycudaEvent:
+    """As `Event`."""
+
     def __init__(self) -> None:
         with told("make an event"):
             self.raw: Any = driver.Event(driver.event_flags.BLOCKING_SYNC)
@@ -73,6 +77,8 @@ class PycudaEvent:
 
 
 class PycudaDeviceBuffer:
+    """As `DeviceBuffer`."""
+
     def __init__(self, size: int) -> None:
         with told(f"allocate {size / 2**20:.1f} MiB"):
             self.raw: Any = driver.mem_alloc(size)
@@ -86,6 +92,8 @@ class PycudaDeviceBuffer:
 
 
 class PycudaPinnedBuffer:
+    """As `PinnedBuffer`."""
+
     def __init__(self, size: int, *, mapped: bool) -> None:
         flags = driver.host_alloc_flags.DEVICEMAP if mapped else 0
         with told(f"pin {size / 2**20:.1f} MiB"):
