@@ -17,7 +17,8 @@ else:
 
 
 LOSSES = ("l1", "charbonnier")
-LATER = ("loss", "teacher", "teacher_weight", "degrade")  # keys that the first runs did not have
+# keys that the first runs did not have
+LATER = ("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until")
 
 
 class RecipeError(Exception):
@@ -50,6 +51,7 @@ class Recipe:
     teacher: str = ""  # a .keras file whose results are learnt from beside the truth
     teacher_weight: float = 0.5  # the teacher's part of the loss
     degrade: dict[str, Any] = field(default_factory=dict)  # of the inputs, see degrade.py
+    bfloat16_until: float = 0.0  # the part of the run before which convolutions are in bfloat16
 
     def __post_init__(self) -> None:
         for key in ("steps", "batch", "patch", "validate_every", "held_out"):
@@ -60,7 +62,7 @@ class Recipe:
         for key in ("learning_rate", "clip_norm"):
             self._expect(key, 0 < getattr(self, key) < float("inf"), "more than 0")
         self._expect("final_rate", 0 <= self.final_rate <= self.learning_rate, "0..learning_rate")
-        for key in ("ema", "l2_from", "gain_chance", "teacher_weight"):
+        for key in ("ema", "l2_from", "gain_chance", "teacher_weight", "bfloat16_until"):
             self._expect(key, 0 <= getattr(self, key) <= 1, "0..1")
         self._expect("loss", self.loss in LOSSES, " or ".join(LOSSES))
         self._expect("scale", self._scale() > 1, 'a ratio above 1 in quotes, such as "2" or "3/2"')

@@ -23,9 +23,10 @@ from .checkpoint import State, append_log, save_model, save_record, save_state
 from .curve import draw_curve
 from .health import dead_units
 from .loss import load_teacher, make_loss
+from .models.layers import compute_in
 from .prefetch import Wait, ahead
 from .recipe import Recipe
-from .schedule import average_decay, is_l2, learning_rate
+from .schedule import average_decay, is_l2, learning_rate, train_dtype
 from .source import Source
 from .start import copy_weights
 from .validate import validation_psnr
@@ -74,8 +75,11 @@ class Trainer:
         return copied
 
     @tf.function  # type: ignore[untyped-decorator,unused-ignore]
-    def _step(self, low: tf.Tensor, high: tf.Tensor, l2: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+    def _step(
+        self, low: tf.Tensor, high: tf.Tensor, l2: tf.Tensor, decay: tf.Tensor, dtype: str
+    ) -> tf.Tensor:
         model, state = self.model, self.state
+        compute_in(model, dtype)  # traced once for each dtype
         with tf.GradientTape() as tape:
             made = model(low, training=True)
             loss = self.loss(made, high, l2)
@@ -98,7 +102,8 @@ class Trainer:
         state.optimizer.learning_rate.assign(learning_rate(recipe, state.step))
         l2 = tf.constant(is_l2(recipe, state.step))
         decay = tf.constant(average_decay(recipe, state.step), tf.float32)
-        loss = float(self._step(low, high, l2, decay))
+        dtype = train_dtype(recipe, state.step)
+        loss = float(self._step(low, high, l2, decay, dtype))
         state.step += 1
         if not np.isfinite(loss):
             raise DivergedError(
