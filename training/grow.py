@@ -7,6 +7,8 @@ channels begin at random, and nothing listens to them yet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -15,17 +17,19 @@ from .models.layers import RepConv2D
 ENDS = ("head",)  # the channels that come out here are pixels, not features
 
 
-def grow(source: keras.Model, target: keras.Model) -> list[str]:
+def grow(source: keras.Model, target: keras.Model, fresh: Sequence[str] = ()) -> list[str]:
     """Fill the layers of ``target`` that are larger than their namesake, or have none.
 
     Layers of equal shape are left alone: copy them first. Returns the names of the filled ones.
     A layer of another stride, smaller than its namesake, or an end with another number of
-    channels keeps its first weights.
+    channels keeps its first weights, and so do those in ``fresh``.
     """
     namesakes = {layer.name: layer for layer in source.layers if layer.weights}
     filled = []
     for layer in target.layers:
         if not layer.weights or not isinstance(layer, (RepConv2D, keras.layers.Conv2D)):
+            continue
+        if layer.name in fresh:
             continue
         if layer.name in namesakes:
             done = _widen(namesakes[layer.name], layer)

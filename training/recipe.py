@@ -18,7 +18,7 @@ else:
 
 LOSSES = ("l1", "charbonnier")
 # keys that the first runs did not have
-LATER = ("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until")
+LATER = ("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh")
 
 
 class RecipeError(Exception):
@@ -34,6 +34,7 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the architecture
     scale: str = "2"
     start_from: str = ""  # a .keras file whose weights are copied first, see start.py
+    fresh: str = ""  # layers that begin anew all the same, names with spaces between
     steps: int = 60_000
     batch: int = 16
     patch: int = 48

@@ -69,7 +69,7 @@ class Trainer:
 
     def start_from(self, path: str) -> list[str]:
         """Copy what fits from a ``.keras`` file, before the first step; returns the layers."""
-        copied = copy_weights(path, self.model)
+        copied = copy_weights(path, self.model, self.recipe.fresh.split())
         for slow, fast in zip(self.state.average, self.model.trainable_variables, strict=True):
             slow.assign(fast)
         return copied
