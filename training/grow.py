@@ -40,16 +40,16 @@ def grow(source: keras.Model, target: keras.Model, fresh: Sequence[str] = ()) ->
     return filled
 
 
-def _plain(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
+def plain(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
     """Kernel (rows, columns, inputs, filters) and bias (filters,), branches merged."""
     kernel, bias = layer.merged() if isinstance(layer, RepConv2D) else layer.get_weights()
     return np.array(kernel), np.array(bias)
 
 
-def _assign(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:
+def assign(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:
     """Give the layer this kernel; of several branches the 3x3 one makes up the difference."""
     if isinstance(layer, RepConv2D):
-        merged, _ = _plain(layer)
+        merged, _ = plain(layer)
         layer.full.assign(layer.full.numpy() + kernel - merged)
         layer.bias.assign(bias)
     else:
@@ -58,8 +58,8 @@ def _assign(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> 
 
 def _widen(small: keras.layers.Layer, layer: keras.layers.Layer) -> bool:
     """Put the small kernel into the corner of the large one."""
-    kernel, bias = _plain(layer)
-    less, less_bias = _plain(small)
+    kernel, bias = plain(layer)
+    less, less_bias = plain(small)
     inputs, filters = less.shape[2:]
     fits = (
         less.shape != kernel.shape
@@ -73,7 +73,7 @@ def _widen(small: keras.layers.Layer, layer: keras.layers.Layer) -> bool:
         kernel[:, :, :, :filters] = 0
         kernel[:, :, :inputs, :filters] = less
         bias[:filters] = less_bias
-        _assign(layer, kernel, bias)
+        assign(layer, kernel, bias)
     return fits
 
 
@@ -81,8 +81,8 @@ def _pass_through(layer: RepConv2D) -> bool:
     """Make the layer the identity, where its shape and its ReLU allow."""
     if not layer.has_identity or layer.activation != "relu" or layer.name in ENDS:
         return False
-    kernel, bias = _plain(layer)
+    kernel, bias = plain(layer)
     kernel[:] = 0
     kernel[1, 1] = np.eye(layer.filters)
-    _assign(layer, kernel, 0 * bias)
+    assign(layer, kernel, 0 * bias)
     return True

@@ -18,7 +18,7 @@ else:
 
 LOSSES = ("l1", "charbonnier")
 # keys that the first runs did not have
-LATER = ("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh")
+LATER = ("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive")
 
 
 class RecipeError(Exception):
@@ -35,6 +35,7 @@ class Recipe:
     scale: str = "2"
     start_from: str = ""  # a .keras file whose weights are copied first, see start.py
     fresh: str = ""  # layers that begin anew all the same, names with spaces between
+    revive: bool = False  # give dead channels of start_from new weights, see revive.py
     steps: int = 60_000
     batch: int = 16
     patch: int = 48
@@ -123,10 +124,10 @@ def make_recipe(found: dict[str, Any], where: str) -> Recipe:
     for key, value in found.items():
         if key not in known:
             raise RecipeError(f"{where}: unknown key {key!r}; known: {', '.join(known)}")
-        expected: Any = {"str": str, "int": int, "float": (int, float)}.get(
+        expected: Any = {"str": str, "int": int, "float": (int, float), "bool": bool}.get(
             str(known[key].type), dict
         )
-        if not isinstance(value, expected) or isinstance(value, bool):
+        if not isinstance(value, expected) or isinstance(value, bool) != (expected is bool):
             kind = "a table" if expected is dict else known[key].type
             raise RecipeError(f"{where}: {key} is {value!r}; expected {kind}")
     try:

@@ -26,6 +26,7 @@ from .loss import load_teacher, make_loss
 from .models.layers import compute_in
 from .prefetch import Wait, ahead
 from .recipe import Recipe
+from .revive import revive
 from .schedule import average_decay, is_l2, learning_rate, train_dtype
 from .source import Source
 from .start import copy_weights
@@ -70,6 +71,9 @@ class Trainer:
     def start_from(self, path: str) -> list[str]:
         """Copy what fits from a ``.keras`` file, before the first step; returns the layers."""
         copied = copy_weights(path, self.model, self.recipe.fresh.split())
+        if self.recipe.revive:
+            revived = revive(self.model, self.held, seed=self.recipe.seed)
+            print(f"revived {revived} dead channels", file=sys.stderr)
         for slow, fast in zip(self.state.average, self.model.trainable_variables, strict=True):
             slow.assign(fast)
         return copied
