@@ -9,6 +9,8 @@ import numpy as np
 
 from .qdq import Plan
 
+LOSS_BOUND = "loss bound"  # why a layer stays out of int8: with it, too much would be lost
+
 
 @dataclass(frozen=True)
 class Row:
@@ -39,7 +41,7 @@ def explain(
     plan: Plan,
     last: set[str],
     anchor: set[str],
-    otherwise: str = "loss bound",
+    otherwise: str = LOSS_BOUND,
 ) -> list[Row]:
     """The rows with the reason of what the plan leaves out."""
     explained = []

@@ -13,7 +13,8 @@ from calibration.frames import FrameSet
 from calibration.judge import Judge, split
 from calibration.network import Network, opset_of
 from calibration.outputs import choose_outputs
-from calibration.qdq import quantise
+from calibration.put_back import plan_for_cpu
+from calibration.qdq import Plan, quantise
 from calibration.range_file import Ranges, load_ranges
 from calibration.ranges import measure_ranges
 from calibration.rows import Row
@@ -39,7 +40,8 @@ class Quantised:
     loss_db: float  # PSNR-Y lost against float32 on held-out frames, ONNX Runtime's spelling
     loss_here_db: float  # the same with ONNX Runtime's integer kernels on this CPU
     loss_fp16_db: float  # of TensorRT's spelling, tensors rounded as on a GPU
-    found: Found
+    found: Found  # the plan of TensorRT's spelling, and what each layer costs there
+    cpu_plan: Plan  # of ONNX Runtime's: the same, and what it can bear besides
     ranges: Ranges
 
 
@@ -85,8 +87,11 @@ def quantise_network(
     plan = replace(found.plan, layers=found.plan.layers - set(singles))
     newer = raise_opset(replace(network, model=quantise(network.model, plan)))
     half = to_half(newer, keep=singles)
-    outputs = choose_outputs(judge, plan, ranges, max_loss_db=max_loss_db)
-    single = quantise_for_cpu(network.model, plan, outputs)
+    if plan_path is not None:
+        cpu_plan, outputs = plan, choose_outputs(judge, plan, ranges, max_loss_db=max_loss_db)
+    else:
+        cpu_plan, outputs = plan_for_cpu(judge, plan, ranges, found.rows, max_loss_db=max_loss_db)
+    single = quantise_for_cpu(network.model, cpu_plan, outputs)
     if lines := [*broken_rules(half), *broken_cpu_rules(single)]:
         raise ModelFileError(f"{network.path}: placement is wrong ({lines[0]}); please report")
     return Quantised(
@@ -96,6 +101,7 @@ def quantise_network(
         loss_here_db=judge.loss_db(single, integer=True),
         loss_fp16_db=judge.loss_db(rounded(newer, keep=singles)),
         found=replace(found, plan=plan),
+        cpu_plan=cpu_plan,
         ranges=ranges,
     )
 

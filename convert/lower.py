@@ -119,6 +119,7 @@ def write_int8(
     """
     half = around == "fp16"
     model = result.around_fp16 if half else result.around_fp32
+    plan = result.found.plan if half else result.cpu_plan
     loss_db = result.loss_fp16_db if half else result.loss_db
     here = {} if half else {"int8_onnxruntime_loss_db": round(result.loss_here_db, 4)}
     quality = {"int8_loss_db": round(loss_db, 4)} | here | dict(measured or {})
@@ -137,9 +138,9 @@ def write_int8(
             "range_methods": {
                 name: method
                 for name, method in result.found.methods.items()
-                if name in tensors_of(network.model, result.found.plan)
+                if name in tensors_of(network.model, plan)
             },
-            "bias_correction": bool(result.found.plan.bias_shifts),
+            "bias_correction": bool(plan.bias_shifts),
             "kept_out_of_int8": kept_out(result, around),
         },
         calibration_sha256=frames.sha256,
@@ -148,11 +149,15 @@ def write_int8(
 
 def kept_out(result: Quantised, around: str) -> dict[str, dict[str, Any]]:
     """Layer of one spelling's file that is not int8 -> why, and what it would cost in dB."""
-    inside = set(int8_layers(result.around_fp16 if around == "fp16" else result.around_fp32))
+    half = around == "fp16"
+    inside = set(int8_layers(result.around_fp16 if half else result.around_fp32))
+    plan = result.found.plan if half else result.cpu_plan
     found = {}
     for row in result.found.rows:
         why = row.kept
-        if not (why or row.is_identity or row.name in inside):
+        if row.name in inside or (row.is_identity and row.name not in plan.float_residuals):
+            why = ""
+        elif not (why or row.is_identity):
             why = "the CPU computes it faster, or nearer, in float"
         if why:
             found[row.name] = {"why": why, "loss_db": round(row.loss_db, 4)}

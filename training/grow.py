@@ -7,6 +7,8 @@ channels begin at random, and nothing listens to them yet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -15,17 +17,19 @@ from .models.layers import RepConv2D
 ENDS = ("head",)  # the channels that come out here are pixels, not features
 
 
-def grow(source: keras.Model, target: keras.Model) -> list[str]:
+def grow(source: keras.Model, target: keras.Model, fresh: Sequence[str] = ()) -> list[str]:
     """Fill the layers of ``target`` that are larger than their namesake, or have none.
 
     Layers of equal shape are left alone: copy them first. Returns the names of the filled ones.
     A layer of another stride, smaller than its namesake, or an end with another number of
-    channels keeps its first weights.
+    channels keeps its first weights, and so do those in ``fresh``.
     """
     namesakes = {layer.name: layer for layer in source.layers if layer.weights}
     filled = []
     for layer in target.layers:
         if not layer.weights or not isinstance(layer, (RepConv2D, keras.layers.Conv2D)):
+            continue
+        if layer.name in fresh:
             continue
         if layer.name in namesakes:
             done = _widen(namesakes[layer.name], layer)
@@ -36,16 +40,16 @@ def grow(source: keras.Model, target: keras.Model) -> list[str]:
     return filled
 
 
-def _plain(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
+def plain(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
     """Kernel (rows, columns, inputs, filters) and bias (filters,), branches merged."""
     kernel, bias = layer.merged() if isinstance(layer, RepConv2D) else layer.get_weights()
     return np.array(kernel), np.array(bias)
 
 
-def _assign(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:
+def assign(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:
     """Give the layer this kernel; of several branches the 3x3 one makes up the difference."""
     if isinstance(layer, RepConv2D):
-        merged, _ = _plain(layer)
+        merged, _ = plain(layer)
         layer.full.assign(layer.full.numpy() + kernel - merged)
         layer.bias.assign(bias)
     else:
@@ -54,8 +58,8 @@ def _assign(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> 
 
 def _widen(small: keras.layers.Layer, layer: keras.layers.Layer) -> bool:
     """Put the small kernel into the corner of the large one."""
-    kernel, bias = _plain(layer)
-    less, less_bias = _plain(small)
+    kernel, bias = plain(layer)
+    less, less_bias = plain(small)
     inputs, filters = less.shape[2:]
     fits = (
         less.shape != kernel.shape
@@ -69,7 +73,7 @@ def _widen(small: keras.layers.Layer, layer: keras.layers.Layer) -> bool:
         kernel[:, :, :, :filters] = 0
         kernel[:, :, :inputs, :filters] = less
         bias[:filters] = less_bias
-        _assign(layer, kernel, bias)
+        assign(layer, kernel, bias)
     return fits
 
 
@@ -77,8 +81,8 @@ def _pass_through(layer: RepConv2D) -> bool:
     """Make the layer the identity, where its shape and its ReLU allow."""
     if not layer.has_identity or layer.activation != "relu" or layer.name in ENDS:
         return False
-    kernel, bias = _plain(layer)
+    kernel, bias = plain(layer)
     kernel[:] = 0
     kernel[1, 1] = np.eye(layer.filters)
-    _assign(layer, kernel, 0 * bias)
+    assign(layer, kernel, 0 * bias)
     return True

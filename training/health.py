@@ -16,21 +16,25 @@ PICTURES = 4
 
 def dead_units(model: keras.Model, pairs: Sequence[Pair]) -> tuple[int, int]:
     """(channels that stay zero on the first pictures, channels) behind the ReLUs of the maps."""
-    maps = [
-        layer.output for layer in model.layers if _is_relu(layer) and len(layer.output.shape) == 4
-    ]
-    if not maps:
-        return 0, 0
-    probe = keras.Model(model.inputs[0], maps)
+    dead = dead_channels(model, pairs).values()
+    return int(sum(found.sum() for found in dead)), sum(found.size for found in dead)
+
+
+def dead_channels(model: keras.Model, pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
+    """Layer with a ReLU over a map -> bool (C,), True where it stays zero on the first pictures."""
+    layers = [layer for layer in model.layers if _is_relu(layer) and len(layer.output.shape) == 4]
+    if not layers:
+        return {}
+    probe = keras.Model(model.inputs[0], [layer.output for layer in layers])
     fixed = model.input_shape[1] is not None
-    alive = [np.zeros(item.shape[-1], bool) for item in maps]
+    alive = {layer.name: np.zeros(layer.output.shape[-1], bool) for layer in layers}
     for pair in pairs[:PICTURES]:
         rows, columns = model.input_shape[1:3] if fixed else (SIDE, SIDE)
         low = pair.low[None, :rows, :columns].astype(np.float32)
         found = probe(low, training=False)
-        for seen, result in zip(alive, found if len(maps) > 1 else [found], strict=True):
-            seen |= np.asarray(result).max(axis=(0, 1, 2)) > 0
-    return int(sum((~seen).sum() for seen in alive)), sum(seen.size for seen in alive)
+        for name, result in zip(alive, found if len(layers) > 1 else [found], strict=True):
+            alive[name] |= np.asarray(result).max(axis=(0, 1, 2)) > 0
+    return {name: ~seen for name, seen in alive.items()}
 
 
 def _is_relu(layer: keras.layers.Layer) -> bool:

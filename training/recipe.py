@@ -19,7 +19,8 @@ else:
 
 
 LOSSES = ("l1", "charbonnier")
-LATER = ("loss", "teacher", "teacher_weight", "degrade")  # keys that the first runs did not have
+# keys that the first runs did not have
+LATER = ("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive")
 
 
 class RecipeError(EdgeSRError):
@@ -35,6 +36,8 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the architecture
     scale: str = "2"
     start_from: str = ""  # a .keras file whose weights are copied first, see start.py
+    fresh: str = ""  # layers that begin anew all the same, names with spaces between
+    revive: bool = False  # give dead channels of start_from new weights, see revive.py
     steps: int = 60_000
     batch: int = 16
     patch: int = 48
@@ -52,6 +55,7 @@ class Recipe:
     teacher: str = ""  # a .keras file whose results are learnt from beside the truth
     teacher_weight: float = 0.5  # the teacher's part of the loss
     degrade: dict[str, Any] = field(default_factory=dict)  # of the inputs, see degrade.py
+    bfloat16_until: float = 0.0  # the part of the run before which convolutions are in bfloat16
 
     def __post_init__(self) -> None:
         for key in ("steps", "batch", "patch", "validate_every", "held_out"):
@@ -62,7 +66,7 @@ class Recipe:
         for key in ("learning_rate", "clip_norm"):
             self._expect(key, 0 < getattr(self, key) < float("inf"), "more than 0")
         self._expect("final_rate", 0 <= self.final_rate <= self.learning_rate, "0..learning_rate")
-        for key in ("ema", "l2_from", "gain_chance", "teacher_weight"):
+        for key in ("ema", "l2_from", "gain_chance", "teacher_weight", "bfloat16_until"):
             self._expect(key, 0 <= getattr(self, key) <= 1, "0..1")
         self._expect("loss", self.loss in LOSSES, " or ".join(LOSSES))
         self._expect("scale", self._scale() > 1, 'a ratio above 1 in quotes, such as "2" or "3/2"')
@@ -122,10 +126,10 @@ def make_recipe(found: dict[str, Any], where: str) -> Recipe:
     for key, value in found.items():
         if key not in known:
             raise RecipeError(f"{where}: unknown key {key!r}; known: {', '.join(known)}")
-        expected: Any = {"str": str, "int": int, "float": (int, float)}.get(
+        expected: Any = {"str": str, "int": int, "float": (int, float), "bool": bool}.get(
             str(known[key].type), dict
         )
-        if not isinstance(value, expected) or isinstance(value, bool):
+        if not isinstance(value, expected) or isinstance(value, bool) != (expected is bool):
             kind = "a table" if expected is dict else known[key].type
             raise RecipeError(f"{where}: {key} is {value!r}; expected {kind}")
     try:

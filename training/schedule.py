@@ -24,3 +24,8 @@ def average_decay(recipe: Recipe, step: int) -> float:
 def is_l2(recipe: Recipe, step: int) -> bool:
     """Whether the loss is L2 by now, for PSNR; it begins as L1."""
     return step >= recipe.l2_from * recipe.steps
+
+
+def train_dtype(recipe: Recipe, step: int) -> str:
+    """What the convolutions are computed in by now: bfloat16 ends with ``bfloat16_until``."""
+    return "bfloat16" if step < recipe.bfloat16_until * recipe.steps else "float32"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,9 +52,12 @@ def _check_ratio(model: keras.Model, scale: Fraction) -> None:
         )
 
 
-def copy_matching(source: keras.Model, target: keras.Model) -> list[str]:
-    """Copy the weights of equally named layers whose shapes agree; returns the layers copied."""
-    names = {layer.name for layer in source.layers}
+def copy_matching(source: keras.Model, target: keras.Model, fresh: Sequence[str] = ()) -> list[str]:
+    """Copy the weights of equally named layers whose shapes agree, but of those in ``fresh``.
+
+    Returns the layers copied.
+    """
+    names = {layer.name for layer in source.layers}.difference(fresh)
     copied = []
     for layer in target.layers:
         if layer.name not in names:
@@ -66,19 +70,25 @@ def copy_matching(source: keras.Model, target: keras.Model) -> list[str]:
     return copied
 
 
-def copy_weights(path: str, model: keras.Model) -> list[str]:
+def copy_weights(path: str, model: keras.Model, fresh: Sequence[str] = ()) -> list[str]:
     """Copy what fits from a ``.keras`` file into the model; returns the layers that got weights.
 
     A wider or deeper network of the same layer names begins as the same function: see grow.py.
 
+    Args:
+        fresh: layers of the model that keep their first weights.
+
     Raises:
-        RecipeError: the file cannot be read, or nothing in it fits.
+        RecipeError: the file cannot be read, nothing in it fits, or ``fresh`` names no layer.
     """
+    known = {layer.name for layer in model.layers}
+    if unknown := [name for name in fresh if name not in known]:
+        raise RecipeError(f"fresh: {unknown[0]!r} is no layer; expected some of {sorted(known)}")
     try:
         source = open_model(Path(path))
     except ModelFileError as error:
         raise RecipeError(f"start_from: {error}") from error
-    copied = copy_matching(source, model) + grow(source, model)
+    copied = copy_matching(source, model, fresh) + grow(source, model, fresh)
     if not copied:
         raise RecipeError(
             f"start_from: no layer of {path} fits this network by name and shape; "

@@ -25,9 +25,11 @@ from .checkpoint import State, append_log, save_model, save_record, save_state
 from .curve import draw_curve
 from .health import dead_units
 from .loss import load_teacher, make_loss
+from .models.layers import compute_in
 from .prefetch import Wait, ahead
 from .recipe import Recipe
-from .schedule import average_decay, is_l2, learning_rate
+from .revive import revive
+from .schedule import average_decay, is_l2, learning_rate, train_dtype
 from .source import Source
 from .start import copy_weights
 from .validate import validation_psnr
@@ -70,14 +72,20 @@ class Trainer:
 
     def start_from(self, path: str) -> list[str]:
         """Copy what fits from a ``.keras`` file, before the first step; returns the layers."""
-        copied = copy_weights(path, self.model)
+        copied = copy_weights(path, self.model, self.recipe.fresh.split())
+        if self.recipe.revive:
+            revived = revive(self.model, self.held, seed=self.recipe.seed)
+            print(f"revived {revived} dead channels", file=sys.stderr)
         for slow, fast in zip(self.state.average, self.model.trainable_variables, strict=True):
             slow.assign(fast)
         return copied
 
     @tf.function  # type: ignore[untyped-decorator,unused-ignore]
-    def _step(self, low: tf.Tensor, high: tf.Tensor, l2: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+    def _step(
+        self, low: tf.Tensor, high: tf.Tensor, l2: tf.Tensor, decay: tf.Tensor, dtype: str
+    ) -> tf.Tensor:
         model, state = self.model, self.state
+        compute_in(model, dtype)  # traced once for each dtype
         with tf.GradientTape() as tape:
             made = model(low, training=True)
             loss = self.loss(made, high, l2)
@@ -100,7 +108,8 @@ class Trainer:
         state.optimizer.learning_rate.assign(learning_rate(recipe, state.step))
         l2 = tf.constant(is_l2(recipe, state.step))
         decay = tf.constant(average_decay(recipe, state.step), tf.float32)
-        loss = float(self._step(low, high, l2, decay))
+        dtype = train_dtype(recipe, state.step)
+        loss = float(self._step(low, high, l2, decay, dtype))
         state.step += 1
         if not np.isfinite(loss):
             raise DivergedError(

@@ -72,3 +72,16 @@ def test_another_scale_keeps_its_own_head(shake: Shake) -> None:
     assert "head" not in filled
     assert "stem" in filled
     np.testing.assert_array_equal(large.get_layer("head").merged()[0], before)
+
+
+def test_fresh_layers_begin_anew(shake: Shake) -> None:
+    small = trained("2", shake)
+    large = edge_unet(scale="2", **SMALL | {"lower_width": 8})  # type: ignore[arg-type]
+    names = ("encode0_0", "down1", "up0_mix")
+    first = {name: large.get_layer(name).get_weights() for name in names}
+    copied = copy_matching(small, large, names[:2]) + grow(small, large, names[:2])
+    assert not set(copied).intersection(names[:2])
+    for name in names:
+        now = large.get_layer(name).get_weights()
+        same = all(np.array_equal(a, b) for a, b in zip(first[name], now, strict=True))
+        assert same == (name != "up0_mix"), name

@@ -95,6 +95,22 @@ def test_an_interrupted_run_resumes_as_if_nothing_had_been(
             assert one[key] == pytest.approx(other[key], abs=1e-6), key
 
 
+def test_bfloat16_until_a_part_of_the_run(tiny_recipe, photos, tmp_path, monkeypatch):
+    used = []
+    step = Trainer._step
+
+    def watched(self, *args):
+        used.append(args[-1])
+        return step(self, *args)
+
+    monkeypatch.setattr(Trainer, "_step", watched)
+    recipe = tiny_recipe(steps=8, more="bfloat16_until = 0.75")
+    recipe.write_text(recipe.read_text().replace("branches = false", "branches = true"))
+    assert run(recipe, photos, tmp_path / "run") == 0
+    assert used == ["bfloat16"] * 6 + ["float32"] * 2
+    assert arrays(tmp_path / "run")["w0000"].dtype == np.float32
+
+
 def test_a_checkpoint_of_the_first_runs_resumes(tiny_recipe, photos, tmp_path, monkeypatch):
     """They kept no losses since the last validation."""
     recipe, output = tiny_recipe(steps=6), tmp_path / "run"
@@ -224,6 +240,12 @@ def test_a_run_started_from_another(tiny_recipe, photos, tmp_path, capsys):
     missing = tiny_recipe(more='start_from = "none.keras"', name="third")
     assert run(missing, photos, tmp_path / "third") == 1
     assert "start_from: none.keras: no such file" in capsys.readouterr().err
+    anew = tiny_recipe(steps=4, more=f'{more}\nfresh = "down1 no_such"', name="fourth")
+    assert run(anew, photos, tmp_path / "fourth") == 1
+    assert "fresh: 'no_such' is no layer; expected some of [" in capsys.readouterr().err
+    anew.write_text(anew.read_text().replace(" no_such", " head"))
+    assert run(anew, photos, tmp_path / "fifth") == 0
+    assert "first/best.keras: 5 layers" in capsys.readouterr().err
 
 
 def test_bad_input_is_one_line_and_no_trace(tiny_recipe, photos, tmp_path, capsys):

@@ -27,7 +27,12 @@ class RepConv2D(keras.layers.Layer):  # type: ignore[misc]
     convolution. The idea is ECBSR's (Zhang et al. 2021) and RepVGG's (Ding et al. 2021).
 
     Input and output: float32 (N, H, W, C). ``merged()`` gives the plain kernel and bias.
+
+    ``train_dtype``, "float32" until someone sets it, is what the convolution is computed in when
+    ``training``; the weights, and everything else, stay float32.
     """
+
+    train_dtype = "float32"
 
     def __init__(
         self,
@@ -39,7 +44,7 @@ class RepConv2D(keras.layers.Layer):  # type: ignore[misc]
         gain: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.filters = filters
         self.strides = strides
         self.activation = activation
@@ -77,8 +82,10 @@ class RepConv2D(keras.layers.Layer):  # type: ignore[misc]
         """Plain kernel (3, 3, inputs, filters) and bias (filters,), both float32."""
         return np.asarray(self.kernel()), self.bias.numpy()
 
-    def call(self, x: Any) -> Any:
-        y = ops.conv(x, self.kernel(), strides=self.strides, padding="same") + self.bias
+    def call(self, x: Any, training: bool = False) -> Any:
+        dtype = self.train_dtype if training else "float32"
+        x, kernel, bias = (ops.cast(part, dtype) for part in (x, self.kernel(), self.bias))
+        y = ops.conv(x, kernel, strides=self.strides, padding="same") + bias
         return ops.relu(y) if self.activation == "relu" else y
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -93,6 +100,16 @@ class RepConv2D(keras.layers.Layer):  # type: ignore[misc]
             "expand": self.expand,
             "gain": self.gain,
         }
+
+
+def compute_in(model: keras.Model, dtype: str) -> None:
+    """Set what the wide convolutions of ``model`` are computed in when it trains.
+
+    Of one input channel, or to pixels (no ReLU), they stay float32: rounding there is seen.
+    """
+    for layer in model.layers:
+        if isinstance(layer, RepConv2D) and layer.activation and layer.full.shape[2] > 1:
+            layer.train_dtype = dtype
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

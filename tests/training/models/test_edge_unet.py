@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from training.models import collapse, edge_unet
-from training.models.layers import RepConv2D
+from training.models.layers import RepConv2D, compute_in
 from training.validate import bicubic, to_uint8
 
 
@@ -98,3 +98,20 @@ def test_collapsing_keeps_the_function(upscale, picture, shake, scale, width, lo
 def test_bad_arguments(options, text):
     with pytest.raises(ValueError, match=text):
         edge_unet(**options)
+
+
+def test_bfloat16_is_for_training_only(picture, shake):
+    model = edge_unet(width=8, lower_width=8)
+    shake(model)
+    low = picture(24, 32, 1)[None].astype(np.float32)
+    exact = model(low, training=True).numpy()
+    np.testing.assert_array_equal(model(low, training=False), exact)
+    compute_in(model, "bfloat16")
+    np.testing.assert_array_equal(model(low, training=False), exact)
+    rounded = model(low, training=True)
+    # bfloat16 has 8 bits of significand: a relative error of 2**-9 for each rounding
+    off = np.abs(rounded.numpy() - exact)
+    assert rounded.dtype == tf.float32
+    assert 0 < off.max() < 2**-5 * np.abs(exact).max()
+    used = {layer.name: layer.train_dtype for layer in model.layers if hasattr(layer, "full")}
+    assert {name for name, dtype in used.items() if dtype == "float32"} == {"stem", "head"}

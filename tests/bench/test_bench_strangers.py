@@ -1,0 +1,61 @@
+"""Rivals through the converter: a table of what precision costs, and who could not be converted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from bench.strangers import Stranger, render
+
+from bench import strangers
+from tests.calibration.networks import stranger_model
+
+pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
+
+
+def test_a_network_is_converted_and_judged_and_the_rest_goes_on(
+    tmp_path: Path, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    onnx.save(stranger_model(), tmp_path / "hers.onnx")
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    entries = [f'[[model]]\nname = "{name}"\nfile = "{name}.onnx"\n' for name in ("broken", "hers")]
+    (tmp_path / "rivals.toml").write_text("\n".join(entries))
+    page = tmp_path / "page.md"
+    page.write_text("# Head\n<!-- strangers -->\n<!-- /strangers -->\n")
+    command = ["--rivals", str(tmp_path / "rivals.toml"), "--images", str(folder)]
+    assert strangers.main([*command, "--max-loss-db", "5", "--write", str(page)]) == 1
+    errors = capfd.readouterr().err
+    assert "bench: broken: " in errors
+    assert "cannot be made fp16; see above" in errors
+    text = page.read_text()
+    assert "broken" not in text
+    assert "Within 5 dB on every set: 1 of 2." in text
+    cells = next(line for line in text.splitlines() if line.startswith("| hers ")).split("|")
+    fp16_db, held_out_db, loss_db, layers, out, cpu_s, peak_mb = map(float, cells[2:-1])
+    assert 40 < fp16_db < 120
+    assert abs(held_out_db) < 5
+    assert 0 < abs(loss_db) < 5
+    assert layers >= 1
+    assert layers + out >= 3
+    assert cpu_s > 0.5
+    assert peak_mb > 50
+
+
+def test_the_table_names_every_set() -> None:
+    found = Stranger(
+        name="a",
+        fp16_db=61.04,
+        held_out_loss_db=0.1,
+        losses_db=(0.0512, -0.001),
+        layers=3,
+        left_out=2,
+        cpu_s=9.6,
+        peak_mb=190.2,
+    )
+    lines = render([found], ["Set5", "Set14"], "told").splitlines()
+    assert lines[0].startswith(
+        "| network | fp16, dB from fp32 | int8 loss, held-out frames | Set5 "
+    )
+    assert lines[2] == "| a | 61.0 | 0.100 | 0.051 | -0.001 | 3 | 2 | 10 | 190 |"
+    assert lines[-1] == "told"
