@@ -73,7 +73,7 @@ def test_the_cheapest_come_first(
         return sum(COSTS[name] for name in int8_layers(model))
 
     monkeypatch.setattr(judge, "loss_db", known)
-    assert layers_within(measured, {"body0", "body2"}, 0.35) == {"body0", "body1"}
+    assert layers_within(measured, {"body0", "body2"}, 0.4) == {"body0", "body1"}
 
 
 def test_what_stays_out_for_another_reason_stays(measured: tuple[Judge, Ranges]) -> None:
