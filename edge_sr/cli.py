@@ -14,6 +14,7 @@ from . import __version__
 from .cli_live import add_completion, add_doctor, add_service
 from .cli_run import add_run
 from .errors import EdgeSRError, MissingDependencyError, UsageError
+from .live.signals import remember_interrupt
 
 INFO_EXAMPLES = """\
 examples:
@@ -135,22 +136,25 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: it worked; 1: it failed; 2: wrong usage; 130, 143: it was interrupted."""
     args = build_parser().parse_args(argv)
-    try:
-        return int(args.command(args))
-    except UsageError as error:
-        print(f"edge-sr: {error}", file=sys.stderr)
-        return 2
-    except EdgeSRError as error:
-        print(f"edge-sr: {error}", file=sys.stderr)
-        return 1
-    except MemoryError:
-        print(
-            "edge-sr: out of memory; close other programs, or give a smaller --tile",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    with remember_interrupt() as interrupts:
+        try:
+            return int(args.command(args))
+        except UsageError as error:
+            print(f"edge-sr: {error}", file=sys.stderr)
+            return 2
+        except EdgeSRError as error:
+            if interrupts:
+                return 130
+            print(f"edge-sr: {error}", file=sys.stderr)
+            return 1
+        except MemoryError:
+            print(
+                "edge-sr: out of memory; close other programs, or give a smaller --tile",
+                file=sys.stderr,
+            )
+            return 1
+        except KeyboardInterrupt:
+            return 130
 
 
 if __name__ == "__main__":
