@@ -14,7 +14,8 @@ from . import __version__
 from .cli_live import add_completion, add_doctor, add_service
 from .cli_run import add_run
 from .commands import add_command, exit_codes, make_parser
-from .errors import MissingDependencyError
+from .errors import EdgeSRError, MissingDependencyError, UsageError
+from .live.signals import remember_interrupt
 
 EXAMPLES = """\
 examples:
@@ -148,14 +149,19 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: it worked; 1: it failed; 2: wrong usage; 130, 143: it was interrupted."""
     args = build_parser().parse_args(argv)
-    try:
-        return int(args.command(args))
-    except MemoryError:
-        print(
-            "edge-sr: out of memory; close other programs, or give a smaller --tile",
-            file=sys.stderr,
-        )
-        return 1
+    with remember_interrupt() as interrupts:
+        try:
+            return int(args.command(args))
+        except EdgeSRError as error:
+            if interrupts and not isinstance(error, UsageError):
+                return 130
+            raise
+        except MemoryError:
+            print(
+                "edge-sr: out of memory; close other programs, or give a smaller --tile",
+                file=sys.stderr,
+            )
+            return 1
 
 
 if __name__ == "__main__":
