@@ -59,16 +59,16 @@ def make_films(folder: Path) -> None:
 
 
 def make_pictures(folder: Path) -> None:
-    """photos/ and my_photos/ of three pictures each, Set5/ of one."""
-    for name, count in (("photos", 3), ("my_photos", 3), ("Set5", 1)):
+    """photos/, which recipes hold 16 of out, my_photos/, and Set5/ of one picture."""
+    for name, count in (("photos", 18), ("my_photos", 3), ("Set5", 1)):
         (folder / name).mkdir()
         for seed in range(count):
-            Image.fromarray(scene(seed, 256, 320)).save(folder / name / f"{seed}.png")
+            Image.fromarray(scene(seed, 144, 180)).save(folder / name / f"{seed}.png")
 
 
 def make_keras_file(path: Path) -> None:
     """A network of a reader's own: luma as 0..1, x2."""
-    import keras
+    import keras  # seconds: only where it is needed
 
     luma = keras.Input((None, None, 1))
     seen = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(luma)
@@ -77,6 +77,10 @@ def make_keras_file(path: Path) -> None:
 
 def make_files(folder: Path) -> None:
     """All of it, in an empty folder, beside links to what a clone shows by relative paths."""
+    import onnx
+
+    from tests.calibration.networks import stranger_model
+
     for name in SHOWN:
         (folder / name).symlink_to(ROOT / name)
     make_films(folder)
@@ -86,4 +90,4 @@ def make_files(folder: Path) -> None:
         shutil.copy(ROOT / "training" / "pretrained" / f"edge-unet-s-{name}", folder / name)
     for name in ("x2.onnx", "x2.onnx.json"):
         shutil.copy(zoo.FOLDER / f"edge-unet-s-{name}", folder / name)
-    shutil.copy(folder / "x2.onnx", folder / "other.onnx")
+    onnx.save(stranger_model(), folder / "other.onnx")
