@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from onnx import compose
+from onnx import TensorProto, compose
 
 from calibration.network import load_network, opset_of
-from edge_sr.sidecar import Sidecar
+from edge_sr.errors import ModelFileError
+from edge_sr.sidecar import Sidecar, sidecar_path
 
 from .ends import attach_ends
 from .write import write_model
@@ -23,6 +24,11 @@ def adopt(source: Path, output: Path, *, value_range: str = "auto") -> Sidecar:
         ModelFileError: it is no image-to-image network, or cannot be converted or written.
     """
     network = load_network(source, value_range=value_range)
+    if network.model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8:
+        raise ModelFileError(
+            f"{source}: takes uint8 frames, but {sidecar_path(source).name} is not beside it; "
+            "put it there, or give the float network that the file was made from"
+        )
     core = compose.add_prefix(network.model, "net/")
     wrapped = attach_ends(
         core,

@@ -16,7 +16,7 @@ from convert.platforms import JETPACKS
 TEXT = (Path(__file__).parent.parent / "docs" / "engines.md").read_text()
 MODULES = {"convert.build_engine": build_engine, "convert.verify": verify}
 COMMANDS = [
-    shlex.split(line[2:])
+    shlex.split(line[2:], comments=True)
     for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
     for line in block.splitlines()
 ]

@@ -78,6 +78,13 @@ def test_a_strangers_result_stays_the_same(tmp_path: Path) -> None:
     assert np.mean(found != expected) < 1e-3
 
 
+def test_a_file_of_ours_without_its_sidecar_is_refused(tmp_path: Path) -> None:
+    alone = tmp_path / "alone.onnx"
+    alone.write_bytes(MODEL.read_bytes())
+    with pytest.raises(ModelFileError, match=r"alone\.onnx\.json is not beside it; put it there"):
+        adopt(alone, tmp_path / "made.onnx")
+
+
 def test_the_int8_file_for_tensorrt_is_counted() -> None:
     model = onnx.load(zoo.tensorrt_file("edge-unet-s-x2")[0])
     assert broken_rules(model) == []

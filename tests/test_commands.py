@@ -1,0 +1,106 @@
+"""Every command that a document shows is run, or says in a comment which hardware it needs.
+
+A document is one folder, with tiny files under the names it uses; its commands run in its order.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from shell_commands import ROOT, Command, commands, less, run
+from stand_ins import make_files
+
+# what a test does not do, and why
+ELSEWHERE = {
+    "make ": "test_readme.py looks the targets up; CI runs `make test`, which is this",
+    "python3 -m venv ": "tests run in the environment that `make` has made",
+    ".venv/bin/edge-sr ": "the same as edge-sr, in an environment of its own",
+    "pip install pip-audit ": "asks an advisory service over the network",
+    "python -m convert.zoo ": "makes the shipped files anew: hours",
+    "python -m bench.targets ": "measures for an hour, and writes into the document",
+    "python -m bench.search ": "measures and trains for hours, and writes into the document",
+    "python -m bench.nodes ": "measures for minutes, and writes into the document",
+}
+PIP = re.compile(r"(?:\.venv/bin/)?pip install '\.\[([\w,]+)\]'")
+PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+DEVICE_ONLY = {"cuda-python"}  # of extras that name it; its bindings are what `dev` installs
+LEFT = {  # document: what its commands leave behind
+    "README.md": (
+        *("film-1440p.mp4", "bigger/0.png", "mine.onnx", "mine.int8.onnx", "report/report.html"),
+        *("frames/contact-sheet.png", "runs/edge-unet-s-x2-fine/best.keras"),
+    ),
+    "engines.md": ("other.engine", "other.engine.json"),
+    "int8.md": ("s.int8.onnx", "ranges.json", "x2-qat.int8.onnx"),
+    "training.md": ("mine.onnx", "runs/from-frames/last.npz"),
+}
+
+
+def is_run(command: Command) -> bool:
+    told = command.needs or command.line.startswith(tuple(ELSEWHERE)) or PIP.match(command.line)
+    return not told
+
+
+def shown(page: str) -> list[Command]:
+    return commands(PAGES[page].read_text())
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if any(map(is_run, shown(name)))])
+def test_what_a_document_shows_works(page: str, tmp_path: Path) -> None:
+    for package in ("keras", "onnx", "skimage", "tensorrt_rtx"):
+        pytest.importorskip(package, reason="pip install 'edge-sr[convert,train,bench,dev]'")
+    make_files(tmp_path)
+    for command in filter(is_run, shown(page)):
+        printed = run(less(command.line), tmp_path)
+        assert "Traceback" not in printed, f"$ {command.line}\n{printed}"
+    for name in LEFT.get(page, ()):
+        assert (tmp_path / name).exists(), name
+
+
+def test_what_needs_a_gpu_or_a_camera_says_so() -> None:
+    for page in PAGES:
+        for command in shown(page):
+            if re.search(r"--backend tensorrt|--camera", command.line):
+                assert command.needs, f"{page}: {command.line}"
+
+
+def test_few_commands_of_the_readme_are_not_run() -> None:
+    left = {item.line.split(" -")[0] for item in shown("README.md") if not is_run(item)}
+    assert {line for line in left if not line.startswith(("make ", "pip ", "python3 -m venv"))} == {
+        "python3",
+        "edge-sr run",
+    }
+
+
+def requirements(extra: str) -> list[Requirement]:
+    """What the extra brings here, through extras of our own."""
+    found = []
+    for text in importlib.metadata.requires("edge-sr") or []:
+        item = Requirement(text)
+        if item.marker and item.marker.evaluate({"extra": extra}):
+            own = item.name == "edge-sr"
+            found += (
+                [deep for name in item.extras for deep in requirements(name)] if own else [item]
+            )
+    return found
+
+
+@pytest.mark.parametrize(
+    "line", sorted({c.line for page in PAGES for c in shown(page) if PIP.match(c.line)})
+)
+def test_pip_brings_what_is_installed_here(line: str) -> None:
+    extras = PIP.match(line)
+    assert extras is not None
+    for extra in extras[1].split(","):
+        wanted = requirements(extra)
+        assert wanted, f"no extra {extra}"
+        for item in wanted:
+            if item.name not in DEVICE_ONLY:
+                version = importlib.metadata.version(item.name)
+                assert item.specifier.contains(version, prereleases=True), f"{item}: {version}"
+    for other in shlex.split(line)[2:]:
+        assert other.startswith(".") or other == "cuda-python<13"
