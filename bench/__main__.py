@@ -6,16 +6,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from edge_sr.errors import EdgeSRError, UsageError
+from edge_sr.commands import exit_codes, make_parser
 
 from . import command_device_check, command_report, command_roofline, command_run
+
+EXAMPLES = """\
+examples:
+  python -m bench run --models edge-unet-s-x2 --output rows.jsonl
+  python -m bench report rows.jsonl --output report/
+"""
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench",
-        description="Parameters, latency and quality of super-resolution models on this machine.",
+    parser = make_parser(
+        "python -m bench",
+        "Measure parameters, latency and quality of super-resolution models on this machine.",
+        examples=EXAMPLES,
     )
     commands = parser.add_subparsers(metavar="command", required=True)
     command_run.add_parser(commands)
@@ -25,19 +32,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: it worked; 1: something failed; 2: wrong usage; 130: interrupted."""
     args = build_parser().parse_args(argv)
-    try:
-        return int(args.command(args))
-    except UsageError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return int(args.command(args))
 
 
 if __name__ == "__main__":

@@ -105,36 +105,34 @@ def _times() -> tuple[list[Column], list[Column]]:
 
 
 def _quality(name: str) -> list[Column]:
-    def score(title: str, hint: str, key: str, decimals: int) -> Column:
-        return Column(
-            title=f"{name} {title}",
-            hint=hint,
-            value=lambda e: e.row["quality"].get(name, {}).get(key),
-            decimals=decimals,
-        )
-
     return [
-        score("PSNR-Y", "dB, BT.601 luma", "psnr_y_db", 2),
-        score("SSIM-Y", "11x11 Gaussian window", "ssim_y", 4),
-        score("PSNR RGB", "dB, what a user gets, colour files only", "psnr_rgb_db", 2),
-        score("loss", "dB of PSNR-Y below the fp32 model", "loss_db", 2),
+        _score("quality", name, "PSNR-Y", "dB, BT.601 luma", "psnr_y_db", 2),
+        _score("quality", name, "SSIM-Y", "11x11 Gaussian window", "ssim_y", 4),
+        _score(
+            "quality", name, "PSNR RGB", "dB, what a user gets, colour files only", "psnr_rgb_db", 2
+        ),
+        _score("quality", name, "loss", "dB of PSNR-Y below the fp32 model", "loss_db", 2),
     ]
 
 
 def _video(name: str) -> list[Column]:
-    def score(title: str, hint: str, key: str, decimals: int) -> Column:
-        return Column(
-            title=f"{name} {title}",
-            hint=hint,
-            value=lambda e: e.row["video"].get(name, {}).get(key),
-            decimals=decimals,
-        )
-
     return [
-        score("PSNR-Y", "dB, luma as the file has it", "psnr_y_db", 2),
-        score("SSIM-Y", "11x11 Gaussian window", "ssim_y", 4),
-        score("flicker", "levels the error changes by between frames", "flicker", 3),
+        _score("video", name, "PSNR-Y", "dB, luma as the file has it", "psnr_y_db", 2),
+        _score("video", name, "SSIM-Y", "11x11 Gaussian window", "ssim_y", 4),
+        _score(
+            "video", name, "flicker", "levels the error changes by between frames", "flicker", 3
+        ),
     ]
+
+
+def _score(part: str, name: str, title: str, hint: str, key: str, decimals: int) -> Column:
+    """A figure on one set: of ``part`` of the row, "quality" or "video"."""
+    return Column(
+        title=f"{name} {title}",
+        hint=hint,
+        value=lambda e: e.row[part].get(name, {}).get(key),
+        decimals=decimals,
+    )
 
 
 def _divided(value: Any, by: float) -> float | None:

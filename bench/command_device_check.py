@@ -14,14 +14,15 @@ from typing import Any
 
 from edge_sr import zoo
 from edge_sr.backend.choose import gpu_machine, note, settle
+from edge_sr.commands import add_command
 from edge_sr.engine_facts import facts_of
 from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.options import at_least_one, frame_size
 from edge_sr.sidecar import Sidecar, load_sidecar
 
 from .check_page import check_page
 from .device import device_facts, device_state
 from .gpu_checks import SETTINGS, agree, endure, sample_frames, time_frames
-from .options import at_least_one, size
 
 EXAMPLES = """\
 examples:
@@ -34,13 +35,13 @@ NAME = "device-check"
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The options of `device-check`."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         NAME,
-        help="try the GPU: same pictures as on the CPU, speed, leaks",
-        description="Build engines on this GPU, compare them with ONNX Runtime, time them with and "
+        "Build engines on this GPU, compare them with ONNX Runtime, time them with and "
         "without CUDA graphs and overlap, and look for leaks in a long run.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        summary="try the GPU: same pictures as on the CPU, speed, leaks",
+        examples=EXAMPLES,
     )
     command.add_argument("--models", nargs="+", metavar="MODEL", default=["edge-unet-s-x2"])
     command.add_argument(
@@ -49,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--engines", nargs="+", type=Path, default=[], metavar="FILE", help="built before, instead"
     )
-    command.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    command.add_argument("--size", type=frame_size, default=(1280, 720), metavar="WxH")
     command.add_argument(
         "--frames", type=at_least_one, default=1000, metavar="N", help="of the long run (1000)"
     )

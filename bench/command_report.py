@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_sr.commands import add_command
 from edge_sr.errors import MediaError, UsageError
+from edge_sr.writing import whole_folder
 
 from .changes import find_changes
 from .command_run import ROWS
@@ -32,12 +33,12 @@ examples:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The options of `report`."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "report",
-        help="make Markdown, HTML and plots of rows",
-        description="Make report.md, report.html (self-contained), SVG and PNG plots of rows.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "Make report.md, report.html (self-contained), SVG and PNG plots of rows.",
+        summary="make Markdown, HTML and plots of rows",
+        examples=EXAMPLES,
     )
     command.add_argument(
         "rows", nargs="*", type=Path, default=[ROWS], help=f"of bench run ({ROWS}); merged"
@@ -111,10 +112,8 @@ def write_report(
         raise MediaError(f"{folder}: is not a report's folder; choose another --output")
     html = render_html(groups, crops, baseline)
     markdown = render_markdown(groups, crops, baseline)
-    part = folder.with_name(folder.name + ".part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        (part / "crops").mkdir(parents=True)
+    with whole_folder(folder, error=MediaError) as part:
+        (part / "crops").mkdir()
         (part / "report.html").write_text(html, encoding="utf-8")
         (part / "report.md").write_text(markdown, encoding="utf-8")
         for index, group in enumerate(groups, start=1):
@@ -124,13 +123,6 @@ def write_report(
                     figure.savefig(path, dpi=160, metadata={"Date": None} if kind == "svg" else {})
             for crop in crops.get(index - 1, []):
                 shutil.copyfile(crop.path, part / "crops" / crop.path.name)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(part, folder)
-    except OSError as error:
-        raise MediaError(f"{folder}: cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _crops(groups: Sequence[Group], folders: Sequence[Path]) -> tuple[dict[int, list[Crop]], int]:

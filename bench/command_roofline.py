@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge_sr import zoo
+from edge_sr.commands import add_command
 from edge_sr.errors import UsageError
+from edge_sr.options import frame_size
 
 from .adapters import read_rivals
 from .contenders import count_contender, find_contenders
-from .options import positive, size
+from .options import positive
 from .roofline import LABEL, PRECISIONS, Bound, Device, bound, read_devices
 
 EXAMPLES = """\
@@ -27,12 +29,12 @@ examples:
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The options of `roofline`."""
     devices = ", ".join(sorted(read_devices()))
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "roofline",
-        help="estimate the least time on a device that is not here",
-        description="Estimate the least time models could take on a device: not a measurement.",
-        epilog=f"{EXAMPLES}\ndevices (bench/devices.toml has their sources):\n  {devices}\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "Estimate the least time models could take on a device: not a measurement.",
+        summary="estimate the least time on a device that is not here",
+        examples=f"{EXAMPLES}\ndevices (bench/devices.toml has their sources):\n  {devices}\n",
     )
     command.add_argument("--device", metavar="NAME", help="of bench/devices.toml")
     command.add_argument("--tflops", type=positive, metavar="N", help="dense fp16, instead")
@@ -41,7 +43,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--models", nargs="+", metavar="MODEL", help="default: all shipped")
     command.add_argument("--rivals", type=Path, metavar="FILE.toml", help="other networks as well")
     command.add_argument("--precisions", nargs="+", choices=PRECISIONS)
-    command.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    command.add_argument("--size", type=frame_size, default=(1280, 720), metavar="WxH")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(command=run)
 

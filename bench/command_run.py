@@ -12,7 +12,9 @@ from pathlib import Path
 from edge_sr import zoo
 from edge_sr.backend import BACKENDS
 from edge_sr.backend.onnx_runtime import usable_cores
+from edge_sr.commands import add_command
 from edge_sr.errors import MediaError, UsageError
+from edge_sr.options import at_least_one, frame_size
 from edge_sr.sidecar import PRECISIONS
 
 from .adapters import read_rivals
@@ -21,7 +23,7 @@ from .contenders import find_contenders
 from .floors import FLOORS
 from .images import GREYS, ImageSet, default_files, list_images, read_set
 from .latency import Plan
-from .options import at_least_one, positive, size
+from .options import positive
 from .rows import Row, read_rows
 from .runner import Bench, note
 
@@ -39,12 +41,12 @@ A run that was interrupted goes on where it stopped when the same command is giv
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The options of `run`."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "run",
-        help="measure models on this machine",
-        description="Measure parameters, latency, memory and quality of models on this machine.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "Measure parameters, latency, memory and quality of models on this machine.",
+        summary="measure models on this machine",
+        examples=EXAMPLES,
     )
     command.add_argument(
         "--models",
@@ -58,7 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--size",
         nargs="+",
-        type=size,
+        type=frame_size,
         default=[(1280, 720)],
         metavar="WxH",
         help="of the input frame, for time and memory (default: 1280x720)",

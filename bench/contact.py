@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +16,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from edge_sr import EdgeSRError, Upscaler, zoo
+from edge_sr import Upscaler, zoo
+from edge_sr.commands import exit_codes, make_parser
 from edge_sr.errors import MediaError
 from edge_sr.quality import exact_luma_bt601, psnr
+from edge_sr.writing import whole_file
 
-from .demo import Pixels, busiest
+from .demo_picture import Pixels, busiest
 from .images import read_picture
 from .imresize import imresize
 
@@ -84,7 +85,7 @@ def _case(name: str, pixels: Pixels, scale: Fraction) -> Case:
 
 
 def triple(upscaler: Upscaler, case: Case) -> Image.Image:
-    """Bicubic, network and original at the busiest place, with PSNR-Y of the crops."""
+    """Bicubic, network and original at the busiest place, with PSNR-Y (dB) of the crops; RGB."""
     height, width = case.high.shape[:2]
     luma = exact_luma_bt601(case.high)
     top, left = busiest(luma.astype(np.uint8), SIDE, SIDE)
@@ -104,7 +105,7 @@ def triple(upscaler: Upscaler, case: Case) -> Image.Image:
 
 
 def sheet(tiles: Sequence[Image.Image], across: int = 2) -> Image.Image:
-    """Tiles of one size, row by row."""
+    """RGB tiles of one size, row by row."""
     width, height = tiles[0].size
     whole = Image.new("RGB", (across * width, -(-len(tiles) // across) * height))
     for index, tile in enumerate(tiles):
@@ -114,11 +115,10 @@ def sheet(tiles: Sequence[Image.Image], across: int = 2) -> Image.Image:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.contact",
-        description="Show a network's crops beside bicubic's and the originals, failures too.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m bench.contact",
+        "Show a network's crops beside bicubic's and the originals, failures too.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--model", default="edge-unet-s-x2", help="a shipped model or .onnx file")
     parser.add_argument("--images", type=Path, nargs="+", required=True, metavar="FILE")
@@ -126,25 +126,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the sheet was written, 1 when it was not."""
     args = build_parser().parse_args(argv)
-    part = args.output.with_name(args.output.name + ".part")
-    try:
-        scale = zoo.find(args.model)[1].ratio
-        photos = [photo(path, scale) for path in args.images]
-        with Upscaler.open(args.model) as upscaler:
-            cases = [*photos, compressed(photos[0]), small_text(scale)]
-            tiles = [triple(upscaler, case) for case in cases]
+    scale = zoo.find(args.model)[1].ratio
+    photos = [photo(path, scale) for path in args.images]
+    with Upscaler.open(args.model) as upscaler:
+        cases = [*photos, compressed(photos[0]), small_text(scale)]
+        tiles = [triple(upscaler, case) for case in cases]
+    with whole_file(args.output, error=MediaError) as part:
         sheet(tiles).save(part, "JPEG", quality=88, subsampling=0)
-        os.replace(part, args.output)
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        print(f"bench: {args.output}: cannot be written ({error.strerror})", file=sys.stderr)
-        return 1
     print(args.output)
     return 0
 

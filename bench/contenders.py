@@ -32,6 +32,7 @@ class Contender:
 
     @property
     def name(self) -> str:
+        """The sidecar's name, as the tables show it."""
         return self.sidecar.name
 
 

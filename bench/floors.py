@@ -58,6 +58,7 @@ class FilterBackend:
         self._closed = False
 
     def infer(self, frame: Batch) -> Batch:
+        """As `Backend.infer`: uint8 (1, H, W, 1) in and out, rounded to whole levels."""
         check_frame(frame, self.sidecar)
         if self._closed:
             raise BackendError(f"{self.sidecar.name}: the backend is closed")
@@ -68,4 +69,5 @@ class FilterBackend:
         return large.astype(np.uint8)[None, ..., None]
 
     def close(self) -> None:
+        """As `Backend.close`."""
         self._closed = True

@@ -36,6 +36,7 @@ class Agreement:
 
     @property
     def good(self) -> bool:
+        """Whether the worst frame reaches what was asked for."""
         return self.psnr_db >= self.least_db
 
 
@@ -67,6 +68,7 @@ class Endurance:
 
     @property
     def good(self) -> bool:
+        """Whether memory stayed within GROWTH_MIB and every result can be right."""
         grown = max(self.host_growth_mib, self.gpu_growth_mib, self.gpu_left_mib)
         return grown <= GROWTH_MIB and not (self.black or self.constant)
 
@@ -87,7 +89,15 @@ def sample_frames(width: int, height: int, channels: int, count: int = 8) -> lis
 def agree(
     engine: Path, sidecar: Sidecar, onnx: Path, card: Sidecar, given: list[Batch]
 ) -> Agreement:
-    """Compare frame by frame with the ONNX file that the engine was made from."""
+    """Compare frame by frame with the ONNX file that the engine was made from.
+
+    Args:
+        card: the ONNX file's sidecar.
+        given: frames, uint8 (1, H, W, C).
+
+    Raises:
+        BackendError, ModelFileError, MissingDependencyError: one of the two cannot run.
+    """
     reference = OnnxRuntimeBackend(onnx, card)
     backend = TensorRTBackend(engine, sidecar)
     border = standard_border(float(sidecar.ratio))
@@ -109,7 +119,11 @@ def agree(
 def time_frames(
     engine: Path, sidecar: Sidecar, given: list[Batch], *, graphs: bool, slots: int, frames: int
 ) -> Timing:
-    """Keep the slots full; the first 20 frames do not count."""
+    """Keep the slots full; the first 20 frames do not count.
+
+    Args:
+        given: frames, uint8 (1, H, W, C), taken in turns.
+    """
     backend = TensorRTBackend(engine, sidecar, graphs=graphs, slots=slots)
     done: list[int] = []
     begun: list[int] = []
@@ -141,7 +155,11 @@ def time_frames(
 
 
 def endure(engine: Path, sidecar: Sidecar, given: list[Batch], frames: int) -> Endurance:
-    """Run many frames and look at the memory of host and GPU before, after, and once closed."""
+    """Run many frames and look at the memory of host and GPU before, after, and once closed.
+
+    Args:
+        given: frames, uint8 (1, H, W, C), taken in turns.
+    """
     device = open_device()  # keeps the context, so that what is left can be seen
     try:
         before = _free_mib(device)

@@ -17,10 +17,12 @@ class Tensor:
 
     @property
     def elements(self) -> int:
+        """How many numbers it holds."""
         return math.prod(self.shape)
 
     @property
     def size_bytes(self) -> int:
+        """What they take in memory, in the tensor's own type."""
         return self.elements * self.item_bytes
 
 

@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_sr.backend.trt_backend import SLOTS, TensorRTBackend
-from edge_sr.errors import EdgeSRError
+from edge_sr.commands import exit_codes, make_parser
+from edge_sr.options import at_least_one, frame_size
 from edge_sr.sidecar import load_sidecar
-
-from .options import at_least_one, size
 
 
 def host_cost(backend: TensorRTBackend, at: tuple[int, int], frames: int) -> tuple[float, float]:
@@ -54,30 +53,24 @@ example:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.host_cost",
-        description="Time the GPU backend's work on the host.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m bench.host_cost", "Time the GPU backend's work on the host.", examples=EXAMPLES
     )
     parser.add_argument("--engine", type=Path, required=True)
-    parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    parser.add_argument("--size", type=frame_size, default=(1280, 720), metavar="WxH")
     parser.add_argument("--frames", type=at_least_one, default=1000, metavar="N")
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Print both times. Returns 0 when they were measured."""
     args = build_parser().parse_args(argv)
+    backend = TensorRTBackend(args.engine, load_sidecar(args.engine), slots=SLOTS)
     try:
-        backend = TensorRTBackend(args.engine, load_sidecar(args.engine), slots=SLOTS)
-        try:
-            cost, copy = host_cost(backend, args.size, args.frames)
-        finally:
-            backend.close()
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+        cost, copy = host_cost(backend, args.size, args.frames)
+    finally:
+        backend.close()
     print(f"{backend.device}, {args.size[0]}x{args.size[1]}, {args.frames} frames")
     print(f"host time a frame, median   {cost:7.1f} us")
     print(f"copying the frame in        {copy:7.1f} us")

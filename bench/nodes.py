@@ -17,12 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_sr import EdgeSRError, zoo
+from edge_sr import zoo
 from edge_sr.backend.onnx_runtime import PROVIDER, usable_cores
+from edge_sr.commands import exit_codes, make_parser
 from edge_sr.onnx_file import refuse_external_data
+from edge_sr.options import at_least_one, frame_size
 
 from .device import device_facts, device_name, device_state
-from .options import at_least_one, size
 from .section import replace_section
 
 WARM_UP = 2
@@ -101,14 +102,11 @@ def table(nodes: Sequence[NodeTime], *, least: float = 0.005) -> str:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.nodes",
-        description="Time every node of a network on this CPU.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m bench.nodes", "Time every node of a network on this CPU.", examples=EXAMPLES
     )
     parser.add_argument("--models", nargs="+", required=True, help="shipped models or .onnx files")
-    parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    parser.add_argument("--size", type=frame_size, default=(1280, 720), metavar="WxH")
     parser.add_argument(
         "--runs", type=at_least_one, default=10, help="after two to warm up (default: 10)"
     )
@@ -117,31 +115,28 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a table for each model. Returns 0 when all were profiled."""
     args = build_parser().parse_args(argv)
-    try:
-        parts = []
-        for model in args.models:
-            path, sidecar = zoo.find(model)
-            threads = args.threads or usable_cores()
-            nodes = profile(path, *args.size, runs=args.runs, threads=threads)
-            columns, rows = args.size
-            parts.append(
-                f"{sidecar.name}, {columns}x{rows}, {threads} threads, {args.runs} runs\n\n"
-                f"{table(nodes)}"
-            )
-        text = "\n\n".join(parts)
-        if args.write:
-            state = device_state()
-            where = f"{state['utc']}, {device_name(device_facts())}"
-            told = f"{where}, load average {state.get('load_1min', '?')}. Medians of each node."
-            replace_section(args.write, "nodes", f"{told}\n\n{text}")
-        else:
-            print(text, end="\n\n")
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    parts = []
+    for model in args.models:
+        path, sidecar = zoo.find(model)
+        threads = args.threads or usable_cores()
+        nodes = profile(path, *args.size, runs=args.runs, threads=threads)
+        columns, rows = args.size
+        parts.append(
+            f"{sidecar.name}, {columns}x{rows}, {threads} threads, {args.runs} runs\n\n"
+            f"{table(nodes)}"
+        )
+    text = "\n\n".join(parts)
+    if args.write:
+        state = device_state()
+        where = f"{state['utc']}, {device_name(device_facts())}"
+        told = f"{where}, load average {state.get('load_1min', '?')}. Medians of each node."
+        replace_section(args.write, "nodes", f"{told}\n\n{text}")
+    else:
+        print(text, end="\n\n")
     return 0
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr import EdgeSRError, Upscaler, zoo
+from edge_sr import Upscaler, zoo
 from edge_sr.backend.onnx_runtime import PROVIDER, usable_cores
+from edge_sr.commands import exit_codes, make_parser
 from edge_sr.live.pipeline import run_pipeline
 from edge_sr.onnx_file import refuse_external_data
 from edge_sr.video.file import VideoFile
@@ -41,7 +42,7 @@ def read_luma(clip: Path, count: int) -> list[NDArray[np.uint8]]:
 
 
 def bare_rate(model: Path, frames: Sequence[NDArray[np.uint8]], threads: int) -> float:
-    """Frames per second of ``session.run`` alone."""
+    """Frames per second of ``session.run`` alone, on uint8 (1, H, W, 1)."""
     import onnxruntime
 
     refuse_external_data(model)
@@ -66,11 +67,10 @@ def pipeline_rate(model: str, clip: Path, frames: int, threads: int) -> float:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.overhead",
-        description="Compare file -> null sink with bare session.run on the same frames.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m bench.overhead",
+        "Compare file -> null sink with bare session.run on the same frames.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--input", type=Path, required=True, help="a video")
     parser.add_argument("--model", default="edge-unet-s-x2")
@@ -79,20 +79,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Print both rates and their ratio. Returns 0 when they were measured."""
     args = build_parser().parse_args(argv)
-    try:
-        path, _ = zoo.find(args.model)
-        frames = read_luma(args.input, args.frames)
-        threads = usable_cores()
-        bare, whole = [], []
-        for _ in range(args.rounds):
-            bare.append(bare_rate(path, frames, threads))
-            whole.append(pipeline_rate(args.model, args.input, len(frames), threads))
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    path, _ = zoo.find(args.model)
+    frames = read_luma(args.input, args.frames)
+    threads = usable_cores()
+    bare, whole = [], []
+    for _ in range(args.rounds):
+        bare.append(bare_rate(path, frames, threads))
+        whole.append(pipeline_rate(args.model, args.input, len(frames), threads))
     ratios = [pipe / alone for pipe, alone in zip(whole, bare, strict=True)]
     print(f"{len(frames)} frames, {args.rounds} rounds in turns, {threads} threads")
     print(f"bare session.run   {statistics.median(bare):7.2f} frames/s")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_sr import EdgeSRError, Upscaler, zoo
+from edge_sr import Upscaler, zoo
+from edge_sr.commands import exit_codes, make_parser
 from edge_sr.progress import item_progress
 from edge_sr.quality import psnr
 from edge_sr.sidecar import write_sidecar
@@ -55,11 +56,10 @@ def _named_folder(text: str) -> tuple[str, Path]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.record",
-        description="Measure a model on picture sets and write the figures into its sidecar.",
-        epilog=f"{EXAMPLES}\nprotocol: {PROTOCOL}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m bench.record",
+        "Measure a model on picture sets and write the figures into its sidecar.",
+        examples=f"{EXAMPLES}\nprotocol: {PROTOCOL}",
     )
     parser.add_argument("--model", required=True, help="a shipped model or an .onnx file")
     parser.add_argument(
@@ -68,21 +68,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the sidecar was written."""
     args = build_parser().parse_args(argv)
-    try:
-        path, sidecar = zoo.find(args.model)
-        quality = dict(sidecar.quality)
-        with Upscaler.open(args.model) as upscaler:
-            for name, folder in args.images:
-                found = measure_set(upscaler, name, folder)
-                quality.update(found)
-                print(f"{sidecar.name}: " + ", ".join(f"{k} {v:g}" for k, v in found.items()))
-        write_sidecar(path, replace(sidecar, quality=quality))
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    path, sidecar = zoo.find(args.model)
+    quality = dict(sidecar.quality)
+    with Upscaler.open(args.model) as upscaler:
+        for name, folder in args.images:
+            found = measure_set(upscaler, name, folder)
+            quality.update(found)
+            print(f"{sidecar.name}: " + ", ".join(f"{k} {v:g}" for k, v in found.items()))
+    write_sidecar(path, replace(sidecar, quality=quality))
     return 0
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from edge_sr.errors import EdgeSRError, MediaError
+from edge_sr.commands import exit_codes, make_parser
+from edge_sr.errors import MediaError
 
 from .rows import Row, read_rows
 
@@ -81,26 +82,22 @@ def _measure(options: Sequence[str], output: Path) -> list[Row]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.repeat",
-        description="Run the bench twice and say whether ranks and ratios of p50 agree.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m bench.repeat",
+        "Run the bench twice and say whether ranks and ratios of p50 agree.",
+        examples=EXAMPLES,
     )
     parser.add_argument("options", nargs="*", help="of python -m bench run, behind --")
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """0: ranks are the same and ratios within BOUND; 1: they are not, or a run failed."""
     args = build_parser().parse_args(argv)
-    try:
-        with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as name:
-            runs = [_measure(args.options, Path(name) / f"{n}.jsonl") for n in (1, 2)]
-        found = compare(*runs)
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as name:
+        runs = [_measure(args.options, Path(name) / f"{n}.jsonl") for n in (1, 2)]
+    found = compare(*runs)
     width = max(map(len, found.p50_ms))
     for label, (before, after) in found.p50_ms.items():
         change = 100 * (after / before - 1)

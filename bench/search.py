@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_sr import EdgeSRError
 from edge_sr.backend.onnx_runtime import usable_cores
+from edge_sr.commands import exit_codes, make_parser
 from edge_sr.errors import MediaError
+from edge_sr.options import at_least_one, frame_size
 
 from .adapters import read_rivals
 from .candidates import make, make_int8, read_candidates, steps_of
@@ -22,7 +23,6 @@ from .device import device_facts, device_name, device_state
 from .images import ImageSet, default_files, list_images, read_set
 from .latency import Latency, Plan, measure_latency
 from .measure_speed import frame_of
-from .options import at_least_one, size
 from .roofline import bound, read_devices
 from .search_text import Line, draw, render
 from .section import show_or_replace
@@ -102,11 +102,10 @@ def _pictures(folder: Path | None) -> ImageSet:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.search",
-        description="Compare shapes of edge-unet: cost on this CPU, estimate for a Jetson, PSNR.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m bench.search",
+        "Compare shapes of edge-unet: cost on this CPU, estimate for a Jetson, PSNR.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--networks", type=Path, default=FILE, metavar="FILE.toml")
     parser.add_argument("--rivals", type=Path, required=True, metavar="FILE.toml")
@@ -115,7 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=Path, metavar="DIR", help="PSNR-Y of trained ones on it")
     parser.add_argument("--int8", action="store_true", help="time int8 files too (minutes each)")
     parser.add_argument("--output", type=Path, default=Path("runs/search"), metavar="DIR")
-    parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    parser.add_argument("--size", type=frame_size, default=(1280, 720), metavar="WxH")
     parser.add_argument("--rounds", type=at_least_one, default=10, help="in turns (default: 10)")
     parser.add_argument("--threads", type=at_least_one, default=min(2, usable_cores()))
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
@@ -123,26 +122,23 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the table was made."""
     args = build_parser().parse_args(argv)
-    try:
-        before = device_state()
-        load = before.get("load_1min", "?")
-        with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
-            lines = search(args, Path(folder))
-        told = (
-            f"{before['utc']}, {device_name(device_facts())}, {args.threads} of them used, "
-            f"{args.size[0]}x{args.size[1]} in, {args.rounds} rounds in turns, load average "
-            f"{load} before and {device_state().get('load_1min', '?')} after"
-        )
-        text = render(lines, told, args.images.name if args.images else None)
-        if args.plot:
-            draw(lines, args.plot)
-        show_or_replace(text, args.write, "search")
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    before = device_state()
+    load = before.get("load_1min", "?")
+    with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
+        lines = search(args, Path(folder))
+    told = (
+        f"{before['utc']}, {device_name(device_facts())}, {args.threads} of them used, "
+        f"{args.size[0]}x{args.size[1]} in, {args.rounds} rounds in turns, load average "
+        f"{load} before and {device_state().get('load_1min', '?')} after"
+    )
+    text = render(lines, told, args.images.name if args.images else None)
+    if args.plot:
+        draw(lines, args.plot)
+    show_or_replace(text, args.write, "search")
     return 0
 
 

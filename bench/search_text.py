@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_sr.errors import MediaError
+from edge_sr.writing import whole_file
 
 from .figure import LIGHT, new_figure
 from .labels import place_labels
@@ -97,10 +97,5 @@ def draw(lines: Sequence[Line], path: Path) -> None:
         "PSNR-Y, dB" if by_psnr else "multiply-accumulates of a frame, 10^9 (log scale)"
     )
     place_labels(figure, axes, items)
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path, error=MediaError) as part:
         figure.savefig(part, format="png", dpi=110)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise MediaError(f"{path}: cannot be written ({error.strerror})") from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from edge_sr.errors import MediaError, UsageError
+from edge_sr.writing import write_whole
 
 
 def replace_section(path: Path, name: str, text: str) -> None:
@@ -16,17 +16,14 @@ def replace_section(path: Path, name: str, text: str) -> None:
         MediaError: it cannot be read or written.
     """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    part = path.with_name(path.name + ".part")
     try:
         before, found, rest = path.read_text(encoding="utf-8").partition(begin)
-        _, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise UsageError(f"{path}: has no {begin} … {end}; put the two lines where it belongs")
-        part.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")
-        os.replace(part, path)
     except (OSError, UnicodeDecodeError) as error:
-        part.unlink(missing_ok=True)
-        raise MediaError(f"{path}: cannot be written ({error})") from error
+        raise MediaError(f"{path}: cannot be read ({error})") from error
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise UsageError(f"{path}: has no {begin} … {end}; put the two lines where it belongs")
+    write_whole(path, f"{before}{begin}\n{text.strip()}\n{end}{after}", error=MediaError)
 
 
 def show_or_replace(text: str, path: Path | None, name: str) -> None:

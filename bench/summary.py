@@ -21,10 +21,12 @@ class Entry:
 
     @property
     def p50_ms(self) -> float | None:
+        """Median wall time of a frame, ms; None where it was not timed."""
         return (self.row["latency"] or {}).get("p50_ms")
 
     @property
     def frames30_s(self) -> float | None:
+        """Seconds of 30 frames, YUV in, YUV out; None where it was not timed."""
         return (self.row["latency"] or {}).get("frames30_s")
 
 

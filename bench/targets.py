@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_sr import EdgeSRError, zoo
+from edge_sr import zoo
 from edge_sr.backend.onnx_runtime import usable_cores
+from edge_sr.commands import exit_codes, make_parser
 from edge_sr.errors import UsageError
+from edge_sr.options import at_least_one, frame_size
 
 from .adapters import read_rivals
 from .contenders import Contender, find_contenders, open_contender
@@ -25,7 +27,6 @@ from .floors import floor_sidecar
 from .images import ImageSet, list_images, read_set
 from .latency import Latency, Plan, measure_latency
 from .measure_speed import frame_of
-from .options import at_least_one, size
 from .quality import make_pair, measure
 from .section import show_or_replace
 from .target_list import FILE, Pace, Quality, read_targets
@@ -171,32 +172,28 @@ def _floor(scale: Fraction) -> Contender:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.targets",
-        description="Measure the shipped networks against their targets, in Markdown.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m bench.targets",
+        "Measure the shipped networks against their targets, in Markdown.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--images", type=Path, nargs="+", required=True, help="Set5 Set14 BSD100")
     parser.add_argument("--rivals", type=Path, required=True, metavar="FILE.toml")
     parser.add_argument("--targets", type=Path, default=FILE, metavar="FILE.toml")
-    parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    parser.add_argument("--size", type=frame_size, default=(1280, 720), metavar="WxH")
     parser.add_argument("--threads", type=at_least_one, default=min(2, usable_cores()))
     parser.add_argument("--runs", type=at_least_one, default=2 * ROUNDS, help="of each, in turns")
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
     return parser
 
 
+@exit_codes("bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when everything was measured, whether targets are reached or not; else 1."""
     args = build_parser().parse_args(argv)
-    try:
-        with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
-            text = render(report(args, Path(folder)))
-        show_or_replace(text, args.write, "targets")
-    except EdgeSRError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
+        text = render(report(args, Path(folder)))
+    show_or_replace(text, args.write, "targets")
     return 0
 
 

@@ -18,10 +18,6 @@ class Samples:
     wall_ns: list[int] = field(default_factory=list)
     cpu_ns: list[int] = field(default_factory=list)  # of all threads of this process
 
-    @property
-    def total_s(self) -> float:
-        return sum(self.wall_ns) / 1e9
-
 
 def sample(call: Callable[[], object], *, runs: int, seconds: float, limit: float) -> Samples:
     """Time ``call`` until there are ``runs`` runs and ``seconds`` s, or ``limit`` s; at least once.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge_sr.errors import MissingDependencyError
+from edge_sr.errors import MediaError, MissingDependencyError
+from edge_sr.writing import whole_file
 
 from .ends import Image
 
@@ -77,6 +77,5 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _save(figure: Any, path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png")
-    os.replace(part, path)
+    with whole_file(path, error=MediaError) as part:
+        figure.savefig(part, format="png")

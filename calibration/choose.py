@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from .judge import Judge
 from .qdq import Plan, quantise, tensors_of
-from .ranges import Ranges
+from .range_file import Ranges
 from .thresholds import METHODS
 
 ALIKE = 0.02  # clips nearer than this share of each other are not tried twice

@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_sr.errors import EdgeSRError
+from edge_sr.commands import exit_codes, make_parser
+from edge_sr.options import size as size_option
 
 from .folder import Kept, check_folder, write_folder
 from .network import load_network
@@ -78,11 +79,11 @@ def _next_scene(spools: Sequence[Spool]) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m calibration.collect",
-        description="Pick calibration frames from your own videos, images or camera.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m calibration.collect",
+        "Pick calibration frames from your own videos, images or camera.",
+        examples=EXAMPLES,
     )
     parser.add_argument("inputs", type=Path, nargs="*", help="videos and folders of images")
     parser.add_argument("--camera", help="a number or a device path")
@@ -91,12 +92,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=256, help="frames wanted (default: 256)")
     parser.add_argument("--color", choices=("luma", "rgb"), default="luma")
     parser.add_argument("--model", type=Path, help="take colour and size from this .onnx file")
-    parser.add_argument("--size", help="cut frames to this size, as 640x360")
+    parser.add_argument(
+        "--size", type=size_option, metavar="WxH", help="cut frames to this size, as 640x360"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--force", action="store_true", help="replace an earlier collection")
     return parser
 
 
+@exit_codes("collect")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the frames were written, 1 when not; wrong usage exits with 2."""
     parser = build_parser()
@@ -105,31 +109,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("nothing to collect from: give videos, folders of images, or --camera")
     if args.count < 1 or args.seconds <= 0:
         parser.error("--count and --seconds must be above 0")
-    size = None
-    if args.size is not None:
-        columns, separator, rows = args.size.partition("x")
-        if not (separator and columns.isdigit() and rows.isdigit()):
-            parser.error(f"--size {args.size!r}; expected WIDTHxHEIGHT, as 640x360")
-        size = (int(rows), int(columns))
-    try:
-        channels = 1 if args.color == "luma" else 3
-        if args.model is not None:
-            ends = load_network(args.model).ends
-            channels, size = ends.channels, size or ends.size
-        kept = collect(
-            args.inputs,
-            args.output,
-            camera=args.camera,
-            seconds=args.seconds,
-            count=args.count,
-            channels=channels,
-            size=size,
-            seed=args.seed,
-            force=args.force,
-        )
-    except EdgeSRError as error:
-        print(f"collect: {error}", file=sys.stderr)
-        return 1
+    size = args.size and args.size[::-1]  # rows first
+    channels = 1 if args.color == "luma" else 3
+    if args.model is not None:
+        ends = load_network(args.model).ends
+        channels, size = ends.channels, size or ends.size
+    kept = collect(
+        args.inputs,
+        args.output,
+        camera=args.camera,
+        seconds=args.seconds,
+        count=args.count,
+        channels=channels,
+        size=size,
+        seed=args.seed,
+        force=args.force,
+    )
     scenes = len({item.scene for item in kept})
     if len(kept) < args.count:
         print(f"only {len(kept)} frames differ enough; {args.count} wanted", file=sys.stderr)

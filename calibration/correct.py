@@ -45,7 +45,7 @@ def correct_biases(judge: Judge, plan: Plan) -> Plan:
 def channel_means(
     model: onnx.ModelProto, ends: Ends, images: Sequence[Image], tensors: Sequence[str]
 ) -> list[NDArray[np.float32]]:
-    """Mean of each channel (C,) of NCHW tensors over all images."""
+    """Mean of each channel, float32 (C,), of NCHW tensors over all images, uint8 (H, W, C)."""
     session = open_session(model, taps=tensors)
     sums = [np.zeros(()) for _ in tensors]
     for _, found in run_each(session, (ends.feed(image) for image in images)):

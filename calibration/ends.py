@@ -36,6 +36,7 @@ class Ends:
 
     @property
     def color(self) -> str:
+        """ "luma" or "rgb", as sidecars have it."""
         return "luma" if self.channels == 1 else "rgb"
 
     def feed(self, image: Image) -> np.ndarray:

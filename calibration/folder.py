@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from edge_sr.errors import FrameError, MediaError
 from edge_sr.sidecar import sha256_of
 from edge_sr.video.images import write_image
+from edge_sr.writing import whole_folder
 
 from .charts import contact_sheet
 from .ends import Image
@@ -67,22 +66,12 @@ def write_folder(
         FrameError: a frame is smaller than ``size``.
         MediaError: the folder cannot be written.
     """
-    part = output.with_name(output.name + ".part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+    with whole_folder(output, error=MediaError) as part:
         kept = [
             _write(part, place, look, image, size) for place, (look, image) in enumerate(frames)
         ]
         _finish(part, kept, channels, seed, skipped)
         check_folder(output, force=force)
-        if output.exists():
-            shutil.rmtree(output)
-        os.replace(part, output)
-    except OSError as error:
-        raise MediaError(f"{output}: cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return kept
 
 

@@ -146,7 +146,10 @@ def spread(count: int, wanted: int) -> list[int]:
 
 
 def detailed_crop(image: Image, rows: int, columns: int, *, seed: int = 0) -> Image:
-    """The most detailed of eight windows of this size, or the image where it is no larger."""
+    """The most detailed of eight windows of this size of uint8 (H, W, C); yours to keep.
+
+    The sides of a smaller image stay.
+    """
     rows, columns = min(rows, image.shape[0]), min(columns, image.shape[1])
     rng = np.random.default_rng(seed)
     best: tuple[float, Image] | None = None
@@ -163,7 +166,10 @@ def detailed_crop(image: Image, rows: int, columns: int, *, seed: int = 0) -> Im
 
 
 def sample(frames: FrameSet, ends: Ends, *, count: int, side: int) -> list[Image]:
-    """Detailed windows from frames spread over the set; whole frames for a one-size network."""
+    """Detailed windows, uint8 (side, side, C), from ``count`` frames spread over the set.
+
+    Whole frames for a network of one size.
+    """
     paths = [frames.paths[place] for place in spread(len(frames.paths), count)]
     chosen = replace(frames, paths=paths, guard=[])
     images = [image for _, image in chosen.read(ends)]

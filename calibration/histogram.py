@@ -24,7 +24,7 @@ class Histogram:
         return max(abs(self.low), abs(self.high))
 
     def add(self, values: NDArray[np.float32], *, weight: float = 1.0) -> bool:
-        """Count a tensor of one frame, or of a part of it that weighs ``weight`` of the whole.
+        """Count a float32 tensor of one frame, or of a part that weighs ``weight`` of the whole.
 
         Returns False, and counts nothing, if it is not all finite.
         """
@@ -42,7 +42,7 @@ class Histogram:
         return True
 
     def widen(self, values: NDArray[np.float32]) -> None:
-        """Let minimum and maximum reach these values, without counting them."""
+        """Let minimum and maximum reach these float32 values, without counting them."""
         self.low = min(self.low, float(values.min()))
         self.high = max(self.high, float(values.max()))
         self._grow(self.peak)

@@ -7,7 +7,7 @@ from tqdm import tqdm
 from .cpu import missing_outputs, quantise_for_cpu
 from .judge import Judge
 from .qdq import Plan
-from .ranges import Ranges
+from .range_file import Ranges
 from .thresholds import METHODS
 
 

@@ -14,8 +14,9 @@ from .cpu import cpu_plan, quantise_for_cpu
 from .judge import Judge
 from .outputs import choose_outputs
 from .qdq import Plan
-from .ranges import Ranges
+from .range_file import Ranges
 from .rows import LOSS_BOUND, Row
+from .search import MARGIN
 
 Spelling = tuple[Plan, dict[str, float]]  # a plan, and the results quantised besides its tensors
 
@@ -25,7 +26,7 @@ def plan_for_cpu(
 ) -> Spelling:
     """The plan with as many of the layers put back that were left out for the bound as it bears.
 
-    The cheapest come first; how many is found by halving.
+    The cheapest come first; how many is found by halving. The margin of the search is kept.
 
     Args:
         rows: what each layer costs, and why it stays out.
@@ -43,7 +44,9 @@ def plan_for_cpu(
         )
         found = with_outputs(correct_biases(judge, tried))
         loss_db = judge.loss_db(quantise_for_cpu(model, *found))
-        return found if loss_db <= max_loss_db and integers(found) > integers(best) else None
+        return (
+            found if loss_db <= MARGIN * max_loss_db and integers(found) > integers(best) else None
+        )
 
     def integers(found: Spelling) -> int:
         return len(cpu_plan(model, *found).layers)

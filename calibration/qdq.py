@@ -85,6 +85,7 @@ class Writer:
         self.written: set[str] = set()
 
     def result(self) -> onnx.ModelProto:
+        """The rewritten model; the one that was given stays as it is."""
         graph = self.model.graph
         for item in graph.input:
             self._pair(item.name)
@@ -102,6 +103,7 @@ class Writer:
         return self.model
 
     def rewire(self, node: onnx.NodeProto) -> None:
+        """Let a node read dequantised tensors where the plan says so."""
         if node.name in self.plan.layers:
             layer = self.layers[node.name]
             self._shift_bias(node)

@@ -6,21 +6,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from edge_sr.backend.onnx_runtime import usable_cores
-from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
-from edge_sr.reading import parse_json
-from edge_sr.writing import write_whole
+from edge_sr.commands import exit_codes, make_parser
+from edge_sr.errors import BackendError, ModelFileError
 
 from .cpu import results
 from .ends import LEVELS, Image
@@ -29,46 +26,15 @@ from .histogram import Histogram
 from .judge import split
 from .network import Network, load_network
 from .placement import image_tensors, quantisable
+from .range_file import Ranges, save_ranges
 from .session import open_session, run, run_each
-from .thresholds import METHODS, thresholds
+from .thresholds import thresholds
 
-SCHEMA = 2
 MEMORY_BYTES = 384 * 2**20  # that the tensors of all runs may take; larger frames are cut
 EXAMPLES = """\
 example:
   python -m calibration.ranges --model x2.onnx --frames frames/ --output ranges.json
 """
-
-
-@dataclass(frozen=True)
-class Ranges:
-    """Clips of every tensor that may become int8, and what they were measured with."""
-
-    model: str  # file name
-    model_sha256: str
-    frames_sha256: str
-    frames: int  # counted; corrupt ones left out
-    skipped: list[str]
-    default_frames: bool  # edge-sr's own set, not the user's scenes
-    tensors: dict[str, dict[str, float]]  # name -> method -> magnitude that becomes 127
-    schema: int = SCHEMA
-
-    def check(self, network: Network, frames: FrameSet | None = None) -> None:
-        """Refuse ranges of another model or other frames.
-
-        Raises:
-            ModelFileError: a digest differs.
-        """
-        if self.model_sha256 != network.sha256:
-            raise ModelFileError(
-                f"the ranges are of {self.model} ({self.model_sha256[:12]}); {network.path} is "
-                f"{network.sha256[:12]}: measure them with python -m calibration.ranges"
-            )
-        if frames is not None and self.frames_sha256 != frames.sha256:
-            raise ModelFileError(
-                f"the ranges are of other frames ({self.frames_sha256[:12]}) than "
-                f"{frames.folder} ({frames.sha256[:12]}): measure them again"
-            )
 
 
 def measure_ranges(network: Network, frames: FrameSet) -> Ranges:
@@ -167,39 +133,12 @@ def _see_black_and_white(network: Network, histograms: dict[str, Histogram]) -> 
             histograms[name].widen(found[name])
 
 
-def save_ranges(path: Path, ranges: Ranges, *, force: bool) -> None:
-    """Write JSON, whole or not at all. Raises ModelFileError."""
-    if path.exists() and not force:
-        raise ModelFileError(f"{path}: exists; use --force to replace it")
-    write_whole(path, json.dumps(asdict(ranges), indent=1) + "\n", error=ModelFileError)
-
-
-def load_ranges(path: Path) -> Ranges:
-    """Read what `save_ranges` wrote.
-
-    Raises:
-        ModelFileError: missing, damaged, or of another version.
-    """
-    try:
-        found = parse_json(path.read_text())
-        ranges = Ranges(**found)
-        whole = ranges.schema == SCHEMA and all(
-            set(METHODS) == set(clips) for clips in ranges.tensors.values()
-        )
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        why = " ".join(str(error).split())[:200]  # it may quote the file
-        raise ModelFileError(f"{path}: cannot be read as ranges ({why})") from error
-    if not whole:
-        raise ModelFileError(f"{path}: is of another version; measure the ranges again")
-    return ranges
-
-
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m calibration.ranges",
-        description="Measure the ranges of a network's activations over calibration frames.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m calibration.ranges",
+        "Measure the ranges of a network's activations over calibration frames.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
     parser.add_argument("--frames", type=Path, help="a folder of frames (default: our own set)")
@@ -209,18 +148,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("ranges")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the ranges were written, 1 when not; wrong usage exits with 2."""
     args = build_parser().parse_args(argv)
-    try:
-        if args.output.exists() and not args.force:
-            raise ModelFileError(f"{args.output}: exists; use --force to replace it")
-        network = load_network(args.model, value_range=args.range)
-        ranges = measure_ranges(network, split(open_frames(args.frames).guarded(network.ends))[0])
-        save_ranges(args.output, ranges, force=args.force)
-    except EdgeSRError as error:
-        print(f"ranges: {error}", file=sys.stderr)
-        return 1
+    if args.output.exists() and not args.force:
+        raise ModelFileError(f"{args.output}: exists; use --force to replace it")
+    network = load_network(args.model, value_range=args.range)
+    ranges = measure_ranges(network, split(open_frames(args.frames).guarded(network.ends))[0])
+    save_ranges(args.output, ranges, force=args.force)
     left_out = f", {len(ranges.skipped)} left out" if ranges.skipped else ""
     print(f"{args.output}: {len(ranges.tensors)} tensors over {ranges.frames} frames{left_out}")
     return 0

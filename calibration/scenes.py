@@ -81,12 +81,16 @@ def video_frames(path: Path, *, step: int = 1) -> Iterator[tuple[int, float, Fra
 
 
 def to_image(frame: Frame, channels: int) -> Image:
-    """A video frame as a network of 1 (luma) or 3 (RGB) channels takes it; yours to keep."""
+    """A video frame as uint8 (H, W, 1) luma or (H, W, 3) RGB; yours to keep."""
     return frame.y[..., None].copy() if channels == 1 else yuv_to_rgb(frame)
 
 
 def read_video(path: Path, channels: int, *, count: int) -> Iterator[Image]:
-    """Up to ``count`` frames of a video, evenly spread."""
+    """Up to ``count`` frames of a video, uint8 (H, W, channels), evenly spread.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
     with VideoFile(path) as source:
         total = source.info.frames or count
     step = max(1, total // count)

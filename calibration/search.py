@@ -18,7 +18,7 @@ from .judge import Judge
 from .least_squares import round_weights
 from .placement import Layer, anchors, last_layers, residuals, weighted_layers
 from .qdq import Plan, quantise, tensors_of
-from .ranges import Ranges
+from .range_file import Ranges
 from .rows import Row, explain
 from .session import open_session, run
 

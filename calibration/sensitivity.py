@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.commands import exit_codes, make_parser
+from edge_sr.errors import ModelFileError
+from edge_sr.writing import whole_file
 
 from .charts import layer_chart
 from .ends import LEVELS
@@ -22,7 +23,8 @@ from .frames import open_frames
 from .judge import Judge, split
 from .network import Network, load_network
 from .qdq import tensors_of
-from .ranges import load_ranges, measure_ranges
+from .range_file import load_ranges
+from .ranges import measure_ranges
 from .rows import table
 from .search import Found, LossError, find_plan
 
@@ -59,24 +61,19 @@ def save(path: Path, network: Network, frames_sha256: str, found: Found, bound_d
         },
     }
     chart = path.with_suffix(".png")
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path, error=ModelFileError) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
         title = f"{network.path.name}: {found.loss_db:.3f} dB lost in all, {bound_db:g} allowed"
         layer_chart(chart, [(r.name, r.loss_db, bool(r.kept)) for r in found.rows], title)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ModelFileError(f"{path}: cannot be written ({error.strerror})") from error
     return chart
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m calibration.sensitivity",
-        description="Quantise one layer at a time and measure what it costs.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m calibration.sensitivity",
+        "Quantise one layer at a time and measure what it costs.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
     parser.add_argument("--frames", type=Path, help="a folder of frames (default: our own set)")
@@ -89,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("sensitivity")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the bound holds, 1 when not or something fails; wrong usage exits with 2."""
     parser = build_parser()
@@ -97,28 +95,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--max-loss-db must be above 0")
     if args.output.suffix != ".json":
         parser.error(f"--output {args.output}: expected a name that ends in .json")
-    try:
-        if args.output.exists() and not args.force:
-            raise ModelFileError(f"{args.output}: exists; use --force to replace it")
-        network = load_network(args.model, value_range=args.range)
-        frames = open_frames(args.frames).guarded(network.ends)
-        if args.ranges is not None:
-            ranges = load_ranges(args.ranges)
-            ranges.check(network, frames)
-        else:
-            ranges = measure_ranges(network, split(frames)[0])
-        found = find_plan(Judge(network, frames), ranges, max_loss_db=args.max_loss_db)
-        chart = save(args.output, network, frames.sha256, found, args.max_loss_db)
-        print(table(found.rows))
-        print(f"look at {chart}", file=sys.stderr)
-        if found.loss_db > args.max_loss_db and not args.allow_loss:
-            raise LossError(
-                f"{args.model}: int8 loses {found.loss_db:.3f} dB, {args.max_loss_db:g} allowed; "
-                "use fp16, or --allow-loss"
-            )
-    except EdgeSRError as error:
-        print(f"sensitivity: {error}", file=sys.stderr)
-        return 1
+    if args.output.exists() and not args.force:
+        raise ModelFileError(f"{args.output}: exists; use --force to replace it")
+    network = load_network(args.model, value_range=args.range)
+    frames = open_frames(args.frames).guarded(network.ends)
+    if args.ranges is not None:
+        ranges = load_ranges(args.ranges)
+        ranges.check(network, frames)
+    else:
+        ranges = measure_ranges(network, split(frames)[0])
+    found = find_plan(Judge(network, frames), ranges, max_loss_db=args.max_loss_db)
+    chart = save(args.output, network, frames.sha256, found, args.max_loss_db)
+    print(table(found.rows))
+    print(f"look at {chart}", file=sys.stderr)
+    if found.loss_db > args.max_loss_db and not args.allow_loss:
+        raise LossError(
+            f"{args.model}: int8 loses {found.loss_db:.3f} dB, {args.max_loss_db:g} allowed; "
+            "use fp16, or --allow-loss"
+        )
     kept = sum(bool(row.kept) for row in found.rows)
     print(f"{found.loss_db:.4f} dB lost with {len(found.plan.layers)} layers in int8, {kept} out")
     return 0

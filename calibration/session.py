@@ -48,7 +48,7 @@ def open_session(
 
 
 def run(session: onnxruntime.InferenceSession, batch: np.ndarray) -> list[np.ndarray]:
-    """All outputs for one input.
+    """All outputs for one input, in the shapes and dtypes of the network.
 
     Raises:
         BackendError: ONNX Runtime fails on it.

@@ -117,7 +117,14 @@ def add_profile(
     network: trt.INetworkDefinition,
     sizes: list[list[int]],
 ) -> None:
-    """Let the engine take frames from the least to the largest size."""
+    """Let the engine take frames from the least to the largest size.
+
+    Args:
+        sizes: (rows, columns) three times: the least, the usual, the largest.
+
+    Raises:
+        BackendError: TensorRT refuses them.
+    """
     source = network.get_input(0)
     channels = source.shape[3]
     profile = builder.create_optimization_profile()

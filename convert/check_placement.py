@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import numpy_helper
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 PAIR = ("QuantizeLinear", "DequantizeLinear")
@@ -104,10 +104,3 @@ def int8_layers(model: onnx.ModelProto) -> list[str]:
         for node in model.graph.node
         if node.op_type in WEIGHTED and set(node.input[:2]) <= made
     ]
-
-
-def scale_type(model: onnx.ModelProto) -> int:
-    """TensorProto type of the scales: FLOAT, or FLOAT16 for the spelling with half around."""
-    kinds = {item.name: item.data_type for item in model.graph.initializer}
-    found = {kinds[node.input[1]] for node in model.graph.node if node.op_type in PAIR}
-    return int(found.pop()) if len(found) == 1 else int(TensorProto.UNDEFINED)

@@ -64,6 +64,7 @@ class Tally:
         self.truths: list[tuple[float, float]] = []
 
     def add(self, a: Image, b: Image) -> None:
+        """Count one frame: two results, uint8 (H, W, C) of one shape."""
         difference = np.abs(a.astype(np.int32) - b)
         self.frames += 1
         self.largest = max(self.largest, int(difference.max()))
@@ -72,6 +73,12 @@ class Tally:
         self.squares += float(np.sum(difference**2))
 
     def add_truth(self, a: Image, b: Image, path: Path) -> None:
+        """Measure two results, uint8 (H, W, C), against the picture in a file.
+
+        Raises:
+            MediaError: the file cannot be read.
+            FrameError: it is of another size.
+        """
         true = read_image(path).pixels
         planes = [_luma(true), _luma(a), _luma(b)]
         if planes[0].shape != planes[1].shape:
@@ -83,6 +90,7 @@ class Tally:
         self.truths.append((one, two))
 
     def result(self) -> Comparison:
+        """Figures over all frames so far, one at least."""
         mean = self.squares / self.values
         means = np.mean(self.truths, axis=0).tolist() if self.truths else (None, None)
         return Comparison(

@@ -20,6 +20,7 @@ class Ends:
         self.nodes: list[onnx.NodeProto] = []
 
     def constant(self, name: str, value: np.ndarray) -> str:
+        """An initialiser called ``name``, which is returned."""
         self.graph.initializer.append(numpy_helper.from_array(value, name))
         return name
 

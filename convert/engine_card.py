@@ -60,6 +60,12 @@ def warn(request: Request, found: census.Census, tell: Tell) -> None:
 
 
 def make_facts(request: Request, reply: Mapping[str, Any], digest: str) -> EngineFacts:
+    """What the sidecar says of a built engine.
+
+    Args:
+        reply: of the process that built it, see `build_child`.
+        digest: of the cache key.
+    """
     gpu, capabilities = engine_home(request.machine, request.options)
     rtx = request.machine.flavour == "tensorrt-rtx"
     names = ("min", "opt", "max")

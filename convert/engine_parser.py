@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_sr.commands import make_parser
 from edge_sr.engine_facts import FLAVOURS
 from edge_sr.sidecar import PRECISIONS
 from edge_sr.target import parse_target
@@ -24,11 +25,11 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m convert.build_engine",
-        description="Build a TensorRT engine, with all that has to come before it.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m convert.build_engine",
+        "Build a TensorRT engine, with all that has to come before it.",
+        examples=EXAMPLES,
     )
     parser.add_argument(
         "--model", metavar="SOURCE", help="a .keras file, a shipped model's name, or an .onnx file"

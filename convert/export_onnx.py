@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +13,11 @@ from typing import Any
 
 import onnx
 
-from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.commands import exit_codes, make_parser
+from edge_sr.errors import ModelFileError
 from edge_sr.reading import parse_json
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
+from edge_sr.writing import whole_file
 
 from .ends import attach_ends
 from .export_child import export_in_child
@@ -66,7 +67,11 @@ def export_here(
     value_range: str = "0..255",
     force: bool = False,
 ) -> Sidecar:
-    """`export` in this process, which imports TensorFlow."""
+    """`export` in this process, which imports TensorFlow.
+
+    Raises:
+        ModelFileError: as `export`.
+    """
     _check_output(output, force)
     from training.open_model import open_model
 
@@ -93,8 +98,7 @@ def export_here(
     }
     wrapped = attach_ends(core, **ends)
     name, parameters = from_keras.architecture(model)
-    part = output.with_name(output.name + ".part")
-    try:
+    with whole_file(output, error=ModelFileError) as part:
         onnx.save(wrapped, part)
         check_parity(from_keras.reference(model), part, **ends)
         sidecar = Sidecar(
@@ -115,12 +119,7 @@ def export_here(
             training=_training_record(source),
             tools=from_keras.tools(),
         )
-        os.replace(part, output)
-        write_sidecar(output, sidecar)
-    except OSError as error:
-        raise ModelFileError(f"{output}: cannot be written ({error.strerror})") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_sidecar(output, sidecar)
     return sidecar
 
 
@@ -150,11 +149,11 @@ def _side(model: onnx.ModelProto, axis: int) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m convert.export_onnx",
-        description="Convert a Keras super-resolution model to an ONNX file for edge-sr.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m convert.export_onnx",
+        "Convert a Keras super-resolution model to an ONNX file for edge-sr.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--model", type=Path, required=True, help="a .keras file")
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
@@ -169,16 +168,13 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("export")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the file was written, 1 when it was not; wrong usage exits with 2."""
     args = build_parser().parse_args(argv)
-    try:
-        sidecar = export(
-            args.model, args.output, size=args.size, value_range=args.range, force=args.force
-        )
-    except EdgeSRError as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 1
+    sidecar = export(
+        args.model, args.output, size=args.size, value_range=args.range, force=args.force
+    )
     size = f"{sidecar.width}x{sidecar.height}" if sidecar.width else "any size"
     print(
         f"{args.output}: {sidecar.color}, x{float(sidecar.ratio):g}, {size}, "

@@ -15,7 +15,8 @@ from calibration.network import Network, opset_of
 from calibration.outputs import choose_outputs
 from calibration.put_back import plan_for_cpu
 from calibration.qdq import Plan, quantise
-from calibration.ranges import Ranges, load_ranges, measure_ranges
+from calibration.range_file import Ranges, load_ranges
+from calibration.ranges import measure_ranges
 from calibration.rows import Row
 from calibration.search import Found, LossError, find_plan, judge_plan
 from calibration.trained_plan import load_trained_plan

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 from edge_sr.errors import BackendError
 from edge_sr.machine import l4t_release
@@ -39,7 +38,6 @@ JETPACKS = (
     JetPack("7.2", "39", "13.2", "10.16", "3.12", "Orin, Thor"),
 )
 OLDEST = (10, 0)  # TensorRT with strongly typed networks
-SYSTEM = Path("/usr/lib/python3")  # where JetPack's packages live, whatever the venv
 
 
 def jetpack_of(l4t: str) -> JetPack | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from calibration.ends import LEVELS
 from calibration.rows import table
-from edge_sr.errors import EdgeSRError
+from edge_sr.commands import exit_codes, make_parser
 
 from .fp16 import BAR_DB
 from .lower import kept_out, to_fp16, to_int8
@@ -26,11 +26,11 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m convert.precision",
-        description="Convert a float32 ONNX super-resolution network to fp16 or int8.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m convert.precision",
+        "Convert a float32 ONNX super-resolution network to fp16 or int8.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
     parser.add_argument("--to", choices=("fp16", "int8"), required=True)
@@ -64,17 +64,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("precision")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the file was written, 1 when it was not; wrong usage exits with 2."""
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.max_loss_db <= 0:
         parser.error("--max-loss-db must be above 0; --allow-loss writes the file whatever is lost")
-    try:
-        print(_fp16(args) if args.to == "fp16" else _int8(args))
-    except EdgeSRError as error:
-        print(f"precision: {error}", file=sys.stderr)
-        return 1
+    print(_fp16(args) if args.to == "fp16" else _int8(args))
     return 0
 
 

@@ -26,17 +26,20 @@ class Tracker:
         self.lock = threading.Lock()
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
+        """A phase of so many steps begins, inside ``parent`` if there is one."""
         with self.lock:
             self.phases[name] = Phase(parent, max(steps, 1))
             self._tell(name)
 
     def step(self, name: str, step: int) -> None:
+        """Step number ``step``, from 0, of a phase is done."""
         with self.lock:
             if name in self.phases:
                 self.phases[name].done = max(self.phases[name].done, step + 1)
                 self._tell(name)
 
     def finish(self, name: str) -> None:
+        """A phase is over, whether all its steps came or not."""
         with self.lock:
             gone = self.phases.pop(name, None)
             if gone and gone.parent in self.phases:

@@ -22,7 +22,12 @@ class Runner(Closing):
     ends: Ends
 
     def run(self, image: Image) -> Image:
-        """Upscale one picture; the result is yours to keep."""
+        """Upscale one picture, uint8 (H, W, C); the result is yours to keep.
+
+        Raises:
+            FrameError: the model does not take it.
+            BackendError: it fails on it.
+        """
         raise NotImplementedError
 
 
@@ -72,7 +77,7 @@ def open_runner(path: Path, value_range: str = "auto") -> Runner:
 
 
 def fit(image: Image, size: tuple[int, int]) -> Image:
-    """Cut or mirror a picture to (rows, columns), for an engine that takes one size only."""
+    """Cut or mirror uint8 (H, W, C) to (rows, columns), for an engine of one size."""
     image = image[: size[0], : size[1]]
     missing = [(0, size[0] - image.shape[0]), (0, size[1] - image.shape[1]), (0, 0)]
     return np.ascontiguousarray(np.pad(image, missing, mode="symmetric"))

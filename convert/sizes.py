@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 
+from edge_sr.options import frame_size
+
 Size = tuple[int, int]  # rows, columns
 
 
 def parse_size(text: str) -> Size:
     """ "1280x720" -> (720, 1280), rows first."""
-    columns, separator, rows = text.lower().partition("x")
-    if not (separator and rows.isdigit() and columns.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r}; expected WIDTHxHEIGHT, as 1280x720")
-    if not (4 <= int(rows) <= 8192 and 4 <= int(columns) <= 8192):
-        raise argparse.ArgumentTypeError(f"{text}: sides must lie in 4..8192")
-    return int(rows), int(columns)
+    columns, rows = frame_size(text)
+    return rows, columns
 
 
 def parse_sizes(text: str) -> tuple[Size, Size, Size]:
-    """ "640x360,1280x720,1920x1080" -> three (rows, columns), each at least the one before."""
+    """ "640x360,1280x720,1920x1080" -> three (rows, columns), each at least the one before.
+
+    Raises:
+        argparse.ArgumentTypeError: something else.
+    """
     parts = [parse_size(part) for part in text.split(",")]
     if len(parts) != 3:
         raise argparse.ArgumentTypeError(f"{text!r}; expected three sizes: MIN,OPT,MAX")

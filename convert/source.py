@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from edge_sr import zoo
 from edge_sr.engine_cache import converted_path
-from edge_sr.errors import MissingDependencyError, ModelFileError
+from edge_sr.errors import ModelFileError
 from edge_sr.onnx_file import refuse_external_data
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
 
@@ -30,7 +29,12 @@ class Wish:
 
 
 def find_source(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
-    """The file with uint8 frames at its ends, and its shipped int8 form for TensorRT, if any."""
+    """The file with uint8 frames at its ends, and its shipped int8 form for TensorRT, if any.
+
+    Raises:
+        ModelFileError: it is missing, damaged, or no model to begin with.
+        MissingDependencyError: TensorFlow, for a Keras file, is not installed.
+    """
     path = Path(wish.model)
     if path.suffix == ".keras":
         found = _exported(path, wish.value_range or "0..255", steps)
@@ -48,19 +52,13 @@ def find_source(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
 
 
 def says_int8(model: str) -> bool:
+    """Whether a model is int8 by its file's name."""
     return Path(model).name.removesuffix(".onnx").removesuffix(".trt").endswith(".int8")
 
 
 def _exported(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
     if not source.is_file():
         raise ModelFileError(f"{source}: no such file; expected a .keras file")
-    for package in ("keras", "tensorflow", "tf2onnx"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependencyError(
-                f"{source}: exporting a Keras file needs {package}: pip install "
-                "'edge-sr[convert]', or run python -m convert.export_onnx on another machine and "
-                "bring the .onnx file with its .json"
-            )
     path = _kept(source, f"export {value_range}")
 
     def make(output: Path) -> None:

@@ -17,7 +17,6 @@ from edge_sr.sidecar import Sidecar, load_sidecar
 class Steps:
     """Lines on stderr."""
 
-    quiet: bool = False
     started: float = field(default_factory=time.monotonic)
 
     def line(self, name: str, text: str, seconds: float | None = None) -> None:
@@ -27,8 +26,7 @@ class Steps:
 
     def note(self, text: str) -> None:
         """Words for the person at the keyboard."""
-        if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
     def file(
         self,
@@ -49,7 +47,7 @@ class Steps:
             started = time.monotonic()
             sidecar = _whole(path)
             if sidecar is None:
-                if not self.quiet and sys.stderr.isatty():
+                if sys.stderr.isatty():
                     print(f"{name:<12}...", end="\r", file=sys.stderr, flush=True)
                 make(path)
                 sidecar = load_sidecar(path)

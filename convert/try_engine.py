@@ -62,7 +62,7 @@ def try_engine(
 
 
 def pictures(frames: Path | None, ends: Ends, size: Size) -> list[Image]:
-    """Up to 8 frames spread over the set, mirrored or cut to one size."""
+    """Up to 8 frames, uint8 (H, W, C), spread over the set, mirrored or cut to one size."""
     opened = open_frames(frames)
     opened.paths = [opened.paths[place] for place in spread(len(opened.paths), COUNT)]
     whole = replace(ends, size=None)

@@ -18,7 +18,8 @@ from tqdm import tqdm
 from calibration.ends import LEVELS, Ends, Image
 from calibration.frames import open_frames, spread
 from calibration.scenes import read_video
-from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.commands import exit_codes, make_parser
+from edge_sr.errors import ModelFileError
 from edge_sr.quality import standard_border
 
 from .difference import Bounds, Comparison, Tally
@@ -91,11 +92,11 @@ def _load(frames: Path | None, ends: Ends, count: int) -> tuple[list[str], list[
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m convert.verify",
-        description="Compare what two model files make of the same frames.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m convert.verify",
+        "Compare what two model files make of the same frames.",
+        examples=EXAMPLES,
     )
     parser.add_argument("first", type=Path, help="the .onnx or .engine file to measure against")
     parser.add_argument("second", type=Path, help="the .onnx or .engine file to judge")
@@ -114,6 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("verify")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when every bound holds, 1 when one is broken or a file fails; 2: wrong usage."""
     parser = build_parser()
@@ -123,18 +125,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.count < 1:
         parser.error("--count must be 1 or more")
     bounds = Bounds(args.min_psnr, args.max_difference, args.max_loss_db)
-    try:
-        found = verify(
-            args.first,
-            args.second,
-            args.frames,
-            truth=args.truth,
-            count=args.count,
-            value_range=args.range,
-        )
-    except EdgeSRError as error:
-        print(f"verify: {error}", file=sys.stderr)
-        return 1
+    found = verify(
+        args.first,
+        args.second,
+        args.frames,
+        truth=args.truth,
+        count=args.count,
+        value_range=args.range,
+    )
     broken = bounds.broken(found)
     print(_as_json(found, broken) if args.json else _as_text(found))
     for line in broken:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import onnxruntime
 from calibration.network import Network
 from edge_sr.errors import ModelFileError
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
+from edge_sr.writing import whole_file
 
 from .graph import count_macs
 
@@ -55,8 +55,7 @@ def write_model(
         ModelFileError: it cannot be written, or an edge-sr source has no sidecar.
     """
     source = _source_sidecar(network)
-    part = output.with_name(output.name + ".part")
-    try:
+    with whole_file(output, error=ModelFileError) as part:
         onnx.save(model, part)
         sidecar = replace(
             source,
@@ -70,12 +69,7 @@ def write_model(
             training=source.training | {"conversion": dict(conversion)},
             tools=source.tools | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
         )
-        os.replace(part, output)
-        write_sidecar(output, sidecar)
-    except OSError as error:
-        raise ModelFileError(f"{output}: cannot be written ({error.strerror})") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_sidecar(output, sidecar)
     return sidecar
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from calibration.frames import open_frames
 from calibration.network import load_network
 from edge_sr import zoo
+from edge_sr.commands import make_parser
 from edge_sr.errors import EdgeSRError, ModelFileError
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
 
@@ -152,11 +153,11 @@ def _line(card: Sidecar, whole: Sidecar) -> str:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m convert.zoo",
-        description="Make the shipped model files from their Keras files, and measure them.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m convert.zoo",
+        "Make the shipped model files from their Keras files, and measure them.",
+        examples=EXAMPLES,
     )
     parser.add_argument("names", nargs="*", help="models (default: all of training/pretrained)")
     parser.add_argument(

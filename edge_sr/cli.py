@@ -13,8 +13,16 @@ from dataclasses import asdict
 from . import __version__
 from .cli_live import add_completion, add_doctor, add_service
 from .cli_run import add_run
+from .commands import add_command, exit_codes, make_parser
 from .errors import EdgeSRError, MissingDependencyError, UsageError
+from .live.signals import remember_interrupt
 
+EXAMPLES = """\
+examples:
+  edge-sr run --input film.mp4 --output film-1440p.mp4
+  edge-sr run --camera 0 --show
+  edge-sr doctor
+"""
 INFO_EXAMPLES = """\
 examples:
   edge-sr info edge-unet-s-x2
@@ -52,7 +60,11 @@ def models(args: argparse.Namespace) -> int:
 
 
 def bench(args: argparse.Namespace) -> int:
-    """Hand over to `python -m bench`, in a process of its own."""
+    """Hand over to `python -m bench`, in a process of its own.
+
+    Raises:
+        MissingDependencyError: the bench is not installed.
+    """
     if importlib.util.find_spec("bench") is None:
         raise MissingDependencyError(
             "the bench package is not installed: pip install 'edge-sr[bench]'"
@@ -88,41 +100,42 @@ def info(args: argparse.Namespace) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="edge-sr", description="Live video super-resolution on NVIDIA GPUs and any CPU."
+    parser = make_parser(
+        "edge-sr",
+        "Live video super-resolution on NVIDIA GPUs and any CPU.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--version", action="version", version=f"edge-sr {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
-    raw = argparse.RawDescriptionHelpFormatter
 
     add_run(commands)
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "models",
-        help="list the models that ship with edge-sr",
-        description="List the models that ship with edge-sr.",
-        epilog=MODELS_EXAMPLES,
-        formatter_class=raw,
+        "List the models that ship with edge-sr.",
+        summary="list the models that ship with edge-sr",
+        examples=MODELS_EXAMPLES,
     )
     command.add_argument("--json", action="store_true", help="print one JSON array")
     command.set_defaults(command=models)
 
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "info",
-        help="show what a model file is, and check it",
-        description="Check that a model and its .json belong together, and show what they say.",
-        epilog=INFO_EXAMPLES,
-        formatter_class=raw,
+        "Check that a model and its .json belong together, and show what they say.",
+        summary="show what a model file is, and check it",
+        examples=INFO_EXAMPLES,
     )
     command.add_argument("model", help="a shipped model's name or an .onnx file")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(command=info)
 
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "bench",
-        help="measure models on this device and report; as python -m bench",
-        description="Measure models on this device and report; the same as python -m bench.",
-        epilog=BENCH_EXAMPLES,
-        formatter_class=raw,
+        "Measure models on this device and report; the same as python -m bench.",
+        summary="measure models on this device and report; as python -m bench",
+        examples=BENCH_EXAMPLES,
     )
     command.add_argument("words", nargs=argparse.REMAINDER, help="run, report or roofline, ...")
     command.set_defaults(command=bench)
@@ -132,25 +145,23 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("edge-sr")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: it worked; 1: it failed; 2: wrong usage; 130, 143: it was interrupted."""
     args = build_parser().parse_args(argv)
-    try:
-        return int(args.command(args))
-    except UsageError as error:
-        print(f"edge-sr: {error}", file=sys.stderr)
-        return 2
-    except EdgeSRError as error:
-        print(f"edge-sr: {error}", file=sys.stderr)
-        return 1
-    except MemoryError:
-        print(
-            "edge-sr: out of memory; close other programs, or give a smaller --tile",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    with remember_interrupt() as interrupts:
+        try:
+            return int(args.command(args))
+        except EdgeSRError as error:
+            if interrupts and not isinstance(error, UsageError):
+                return 130
+            raise
+        except MemoryError:
+            print(
+                "edge-sr: out of memory; close other programs, or give a smaller --tile",
+                file=sys.stderr,
+            )
+            return 1
 
 
 if __name__ == "__main__":

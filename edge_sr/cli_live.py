@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .commands import add_command
 from .completion import SHELLS, completion_script
 from .errors import UsageError
 
-RAW = argparse.RawDescriptionHelpFormatter
 DOCTOR_EXAMPLES = """\
 examples:
   edge-sr doctor
@@ -32,13 +32,13 @@ examples:
 
 def add_doctor(commands: Any) -> None:
     """Add ``edge-sr doctor``."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "doctor",
-        help="show what is here, run each backend once, and say how to close every gap",
-        description="Show what is here, run each backend once, and say how to close every gap. "
+        "Show what is here, run each backend once, and say how to close every gap. "
         "Exits 1 when the default path is broken.",
-        epilog=DOCTOR_EXAMPLES,
-        formatter_class=RAW,
+        summary="show what is here, run each backend once, and say how to close every gap",
+        examples=DOCTOR_EXAMPLES,
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument(
@@ -65,20 +65,20 @@ def doctor(args: argparse.Namespace) -> int:
 
 def add_service(commands: Any) -> None:
     """Add ``edge-sr service``."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "service",
-        help="run at boot: write a hardened systemd unit",
-        description="Run at boot: write a hardened systemd unit for a run command line.",
-        epilog=SERVICE_EXAMPLES,
-        formatter_class=RAW,
+        "Run at boot: write a hardened systemd unit for a run command line.",
+        summary="run at boot: write a hardened systemd unit",
+        examples=SERVICE_EXAMPLES,
     )
     actions = command.add_subparsers(metavar="action", required=True)
-    install = actions.add_parser(
+    install = add_command(
+        actions,
         "install",
-        help="write the unit; needs root, unless --print",
-        description="Write the unit; needs root, unless --print.",
-        epilog=SERVICE_EXAMPLES,
-        formatter_class=RAW,
+        "Write the unit; needs root, unless --print.",
+        summary="write the unit; needs root, unless --print",
+        examples=SERVICE_EXAMPLES,
     )
     install.add_argument("--print", action="store_true", help="show the unit, write nothing")
     install.add_argument("--name", default="edge-sr", help="of the unit (default: edge-sr)")
@@ -89,7 +89,12 @@ def add_service(commands: Any) -> None:
 
 
 def service_install(args: argparse.Namespace) -> int:
-    """Check the command line, then print or write the unit."""
+    """Check the command line, then print or write the unit.
+
+    Raises:
+        UsageError: it is no command line of ``run``.
+        EdgeSRError: the unit cannot be written.
+    """
     from .cli import build_parser
     from .service import install_service, make_service
 
@@ -111,14 +116,14 @@ def service_install(args: argparse.Namespace) -> int:
 
 def add_completion(commands: Any, parser: argparse.ArgumentParser) -> None:
     """Add ``edge-sr completion``, for everything that `parser` has by then."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "completion",
-        help="print what makes the shell complete edge-sr's options",
-        description="Print what makes the shell complete edge-sr's options. bash: "
+        "Print what makes the shell complete edge-sr's options. bash: "
         "edge-sr completion bash >> ~/.bashrc; fish: edge-sr completion fish > "
         "~/.config/fish/completions/edge-sr.fish.",
-        epilog=COMPLETION_EXAMPLES,
-        formatter_class=RAW,
+        summary="print what makes the shell complete edge-sr's options",
+        examples=COMPLETION_EXAMPLES,
     )
     command.add_argument("shell", choices=SHELLS)
     command.set_defaults(command=_completion(parser))

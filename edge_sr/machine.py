@@ -51,10 +51,14 @@ def find_gpu() -> tuple[Gpu | None, str]:
     ]
     if any(failed):
         return None, f"the CUDA driver does not tell its GPU (error {max(failed)})"
-    version = f"{number.value // 1000}.{number.value % 1000 // 10}"
     capability = f"{values[MAJOR].value}.{values[MINOR].value}"
     told = name.value.decode(errors="replace")
-    return Gpu(told, capability, version, bool(values[INTEGRATED].value)), ""
+    return Gpu(told, capability, cuda_version(number.value), bool(values[INTEGRATED].value)), ""
+
+
+def cuda_version(number: int) -> str:
+    """The driver's number as people write it: 12060 -> "12.6"."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def l4t_release(path: Path = RELEASE) -> str:

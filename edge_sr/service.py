@@ -82,10 +82,12 @@ class Service:
 
     @property
     def unit_path(self) -> Path:
+        """Where systemd looks for it."""
         return UNITS / f"{self.name}.service"
 
     @property
     def secret_path(self) -> Path:
+        """The environment file that holds the secret, for root alone."""
         return SECRETS / f"{self.name}.env"
 
 

@@ -90,6 +90,9 @@ def run_tiled(
 def find_reach(run: Callable[[Image], Image], channels: int, ratio: Fraction) -> int:
     """How many input pixels away an output pixel still depends on one.
 
+    Args:
+        run: the network, uint8 (H, W, C) -> uint8 (H*ratio, W*ratio, C).
+
     Raises:
         FrameError: the network sees further than a tile's rim can be.
     """

@@ -20,9 +20,13 @@ PLACES = {
     "tf2onnx": ("convert/from_keras.py",),
     "onnx": ("convert/", "calibration/", "bench/params.py", "bench/wrap.py"),
     "onnxruntime": ("edge_sr/backend/onnx_runtime.py", "calibration/", "convert/", "bench/"),
-    "tensorrt": ("edge_sr/backend/tensorrt.py", "convert/trt.py"),
-    "tensorrt_lean": ("edge_sr/backend/tensorrt.py",),
-    "tensorrt_rtx": ("edge_sr/backend/tensorrt.py", "convert/trt.py"),
+    "tensorrt": (
+        "edge_sr/backend/trt_library.py",
+        "edge_sr/backend/tensorrt.py",  # its types alone
+        "convert/trt.py",
+    ),
+    "tensorrt_lean": ("edge_sr/backend/trt_library.py",),
+    "tensorrt_rtx": ("edge_sr/backend/trt_library.py", "convert/trt.py"),
     "cuda": ("edge_sr/cuda/",),
     "pycuda": ("edge_sr/cuda/",),
     "cv2": ("edge_sr/video/", "edge_sr/live/"),
@@ -82,8 +86,8 @@ def test_the_table_is_not_blind() -> None:
     found = set(imports())
     assert ("edge_sr/backend/onnx_runtime.py", "onnxruntime") in found  # inside a function
     assert ("convert/from_keras.py", "tensorflow") in found
-    assert ("edge_sr/backend/tensorrt.py", "tensorrt_lean") in found
-    assert ("edge_sr/cuda/pycuda.py", "pycuda") in found
+    assert ("edge_sr/backend/trt_library.py", "tensorrt_lean") in found
+    assert ("edge_sr/cuda/pycuda_calls.py", "pycuda") in found
 
 
 WALL = """

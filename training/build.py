@@ -11,10 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge_sr.commands import exit_codes, make_parser
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from .checkpoint import CheckpointError, save_model
-from .recipe import RecipeError, load_recipe
+from .recipe import load_recipe
 from .start import build_model
 
 EXAMPLES = """\
@@ -25,32 +27,28 @@ example:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.build",
-        description="Write the untrained networks of recipes as .keras files.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "python -m training.build",
+        "Write the untrained networks of recipes as .keras files.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--recipe", type=Path, nargs="+", required=True, help="TOML files")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     return parser
 
 
+@exit_codes("build")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when all were written, 1 when a recipe cannot be used."""
     args = build_parser().parse_args(argv)
     try:
         args.output.mkdir(parents=True, exist_ok=True)
-        for path in args.recipe:
-            recipe = load_recipe(path)
-            save_model(args.output / f"{recipe.name}.keras", build_model(recipe))
-            print(args.output / f"{recipe.name}.keras")
-    except (RecipeError, CheckpointError) as error:
-        print(f"build: {error}", file=sys.stderr)
-        return 1
     except OSError as error:
-        print(f"build: {args.output}: cannot be written ({error.strerror})", file=sys.stderr)
-        return 1
+        raise CheckpointError(f"{args.output}: cannot be written ({error.strerror})") from error
+    for path in args.recipe:
+        recipe = load_recipe(path)
+        save_model(args.output / f"{recipe.name}.keras", build_model(recipe))
+        print(args.output / f"{recipe.name}.keras")
     return 0
 
 

@@ -14,8 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from edge_sr.errors import EdgeSRError
 
-class CheckpointError(Exception):
+
+class CheckpointError(EdgeSRError):
     """A checkpoint cannot be read or does not belong to this run."""
 
 
@@ -32,6 +34,7 @@ class State:
     losses: list[float] = field(default_factory=list)  # since the last validation
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """Everything by name, as `save_state` writes it; but for the losses."""
         groups = {"w": self.model.variables, "o": self.optimizer.variables, "e": self.average}
         found = {
             f"{group}{index:04d}": variable.numpy()

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from edge_sr.errors import EdgeSRError
 from edge_sr.quality import luma_bt601
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -30,7 +31,7 @@ UNREADABLE = (
 T = TypeVar("T")
 
 
-class DataError(Exception):
+class DataError(EdgeSRError):
     """The training pictures cannot be used as they are; the text says what to do."""
 
 
@@ -59,7 +60,7 @@ def downscale(image: np.ndarray, scale: Fraction) -> np.ndarray:
 
 
 def modcrop(image: np.ndarray, multiple: int) -> np.ndarray:
-    """Cut rows and columns off the end until both sides are multiples of ``multiple``."""
+    """Cut (H, W, ...) at the end until both sides are multiples of ``multiple``; a view."""
     height, width = (side - side % multiple for side in image.shape[:2])
     return image[:height, :width]
 

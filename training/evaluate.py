@@ -20,11 +20,11 @@ from bench.floors import floor_sidecar, open_floor
 from bench.images import GREYS, ImageSet, list_images, read_set
 from bench.quality import PROTOCOL, Score, make_pair, measure
 from edge_sr import Upscaler
-from edge_sr.errors import EdgeSRError, FrameError, MediaError
+from edge_sr.commands import exit_codes, make_parser
+from edge_sr.errors import FrameError, MediaError
 
 from .finetune import find_weights
 from .keras_backend import open_keras
-from .recipe import RecipeError
 
 FLOORS = ("bicubic", "lanczos")
 EXAMPLES = """\
@@ -84,11 +84,11 @@ def _cells(values: np.ndarray) -> str:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate",
-        description="Print PSNR (dB) and SSIM of a network beside those of bicubic and Lanczos.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m training.evaluate",
+        "Print PSNR (dB) and SSIM of a network beside those of bicubic and Lanczos.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--model", required=True, help="a .keras file or the name of shipped ones")
     parser.add_argument("--images", type=Path, required=True, help="a folder of HR pictures")
@@ -101,18 +101,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("evaluation")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when pictures were measured, 1 when none could be."""
     args = build_parser().parse_args(argv)
-    try:
-        files = list_images(args.images)
-        images = read_set(args.images.name, files, grey=args.grey)
-        for line in images.left_out:
-            print(f"left out: {line}", file=sys.stderr)
-        rows = evaluate(open_keras(find_weights(args.model)), images)
-    except (RecipeError, EdgeSRError) as error:
-        print(f"evaluation: {error}", file=sys.stderr)
-        return 1
+    files = list_images(args.images)
+    images = read_set(args.images.name, files, grey=args.grey)
+    for line in images.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    rows = evaluate(open_keras(find_weights(args.model)), images)
     print(table(rows))
     print(f"{len(rows)} pictures; grey files as {args.grey}; {PROTOCOL}")
     return 0

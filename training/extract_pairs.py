@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .checkpoint import CheckpointError
+from edge_sr.commands import exit_codes, make_parser
+
 from .data import DataError
 from .extracted import MANIFEST, write_manifest, write_pair
 from .source import report
@@ -30,11 +31,11 @@ example:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.extract_pairs",
-        description="Write frames of video pairs as PNG, by scene and time.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m training.extract_pairs",
+        "Write frames of video pairs as PNG, by scene and time.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--pairs", type=Path, nargs="+", required=True, help="folders of clips")
     parser.add_argument("--scale", type=Fraction, required=True, help='as "2" or "3/2"')
@@ -67,20 +68,17 @@ def extract(pairs: list[ClipPair], count: int, channels: int, scale: Fraction, t
     return len(lines)
 
 
+@exit_codes("extraction")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when all frames are written, 1 when they are not."""
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.count < 1 or args.scale <= 1:
         parser.error("expected --count of at least 1 and --scale above 1")
-    try:
-        pairs, left_out = find_scenes(args.pairs, args.scale)
-        report(left_out)
-        channels = 1 if args.color == "luma" else 3
-        count = extract(pairs, args.count, channels, args.scale, args.output)
-    except (DataError, CheckpointError) as error:
-        print(f"extraction: {error}", file=sys.stderr)
-        return 1
+    pairs, left_out = find_scenes(args.pairs, args.scale)
+    report(left_out)
+    channels = 1 if args.color == "luma" else 3
+    count = extract(pairs, args.count, channels, args.scale, args.output)
     print(f"{args.output / MANIFEST}: {count} pairs of {len(pairs)} scenes")
     return 0
 

@@ -66,7 +66,11 @@ def read_extracted(folder: Path, scale: Fraction, channels: int) -> list[Pair]:
 
 
 def split_extracted(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
-    """(training, held out): 80:20 by scene, drawn by ``seed``; of a single scene its last fifth."""
+    """(training, held out): 80:20 by scene, drawn by ``seed``; of a single scene its last fifth.
+
+    Raises:
+        DataError: there is one pair only.
+    """
     scenes = sorted({pair.name.rpartition("@")[0] for pair in pairs})
     if len(scenes) == 1:
         cut = round((1 - HELD_PART) * len(pairs))

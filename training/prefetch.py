@@ -20,6 +20,7 @@ class Wait:
         self.restart()
 
     def restart(self) -> None:
+        """Begin to count anew."""
         self.began, self.waited = time.perf_counter(), 0.0
 
     def share(self) -> float:

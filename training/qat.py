@@ -24,11 +24,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from edge_sr.errors import ModelFileError
+from edge_sr.commands import exit_codes, make_parser
 from edge_sr.sidecar import sha256_of
 
-from .checkpoint import CheckpointError, save_model, save_record
-from .data import DataError, find_images, fitting, load_pairs, split_held_out
+from .checkpoint import save_model, save_record
+from .data import find_images, fitting, load_pairs, split_held_out
 from .fake_quant import fake_quantised
 from .models import collapse, is_edge_unet
 from .models.sizes import model_scale, size_multiple
@@ -56,10 +56,7 @@ class Qat:
     def __init__(
         self, source: Path, plan: dict[str, Any], data: list[Path], *, rate: float, seed: int
     ) -> None:
-        try:
-            trained = open_model(source)
-        except ModelFileError as error:
-            raise QatError(str(error)) from error
+        trained = open_model(source)
         if not is_edge_unet(trained):
             raise QatError(f"{source}: is no edge_unet; the stage knows the places of that only")
         self.teacher, self.plain = trained, collapse(trained)
@@ -138,11 +135,11 @@ class Qat:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.qat",
-        description="Train on from finished weights with int8 rounding in the network.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m training.qat",
+        "Train on from finished weights with int8 rounding in the network.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--model", type=Path, required=True, help="a trained edge_unet, .keras")
     parser.add_argument("--plan", type=Path, required=True, help="of calibration.sensitivity")
@@ -155,22 +152,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@exit_codes("qat")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the run is complete, 1 when it failed, 130 when it was interrupted."""
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.steps < 1 or args.validate_every < 1 or args.rate <= 0:
         parser.error("--steps, --validate-every and --rate must be above 0")
+    plan = load_plan(args.plan)
     try:
-        plan = load_plan(args.plan)
         args.output.mkdir(parents=True, exist_ok=True)
-        stage = Qat(args.model, plan, args.data, rate=args.rate, seed=args.seed)
-        before, after = stage.train(args.steps, args.output, every=args.validate_every)
-    except (QatError, DataError, CheckpointError, OSError) as error:
-        print(f"qat: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    except OSError as error:
+        raise QatError(f"{args.output}: cannot be written ({error.strerror})") from error
+    stage = Qat(args.model, plan, args.data, rate=args.rate, seed=args.seed)
+    before, after = stage.train(args.steps, args.output, every=args.validate_every)
     print(f"int8 {before:.3f} dB before, {after:.3f} dB after, {args.output / 'best.keras'}")
     return 0
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import keras
 
+from edge_sr.errors import EdgeSRError
+
 from .fake_quant import FakeQuantise
 
 
-class QatError(Exception):
+class QatError(EdgeSRError):
     """The stage cannot begin or has come to nothing; the text says what to do."""
 
 

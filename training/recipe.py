@@ -10,6 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from edge_sr.errors import EdgeSRError
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -21,7 +23,7 @@ LOSSES = ("l1", "charbonnier")
 LATER = ("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive")
 
 
-class RecipeError(Exception):
+class RecipeError(EdgeSRError):
     """A recipe cannot be used; the text names the file, the key and what is expected."""
 
 

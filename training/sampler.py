@@ -103,6 +103,6 @@ class PatchSampler:
         return low, pair.high[y : y + rows, x : x + columns]
 
     def batches(self, first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Batches ``first`` .. ``last`` - 1, in order."""
+        """Batches ``first`` .. ``last`` - 1, in order, as `sample` gives them."""
         for step in range(first, last):
             yield self.sample(step)

@@ -42,6 +42,25 @@ def wanted(recipe: Recipe, model: keras.Model) -> tuple[tuple[int, int], int, in
     return patch, channels, max(2, size_multiple(model))
 
 
+def patch_sampler(
+    recipe: Recipe,
+    pairs: list[Pair],
+    *,
+    patch: tuple[int, int],
+    degradation: Degradation | None,
+) -> PatchSampler:
+    """Batches of ``pairs`` as the recipe has them; ``patch`` is (rows, columns) of the input."""
+    return PatchSampler(
+        pairs,
+        Fraction(recipe.scale),
+        patch=patch,
+        batch=recipe.batch,
+        seed=recipe.seed,
+        gain_chance=recipe.gain_chance,
+        degradation=degradation,
+    )
+
+
 def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Source:
     """Photographs of the folders and their downscales; what is left out is said on stderr.
 
@@ -57,15 +76,7 @@ def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
     if degradation is not None:
         judged = [_degraded(pair, degradation, recipe.seed, i) for i, pair in enumerate(judged)]
     report(left_out + more + most)
-    sampler = PatchSampler(
-        pairs,
-        scale,
-        patch=patch,
-        batch=recipe.batch,
-        seed=recipe.seed,
-        gain_chance=recipe.gain_chance,
-        degradation=degradation,
-    )
+    sampler = patch_sampler(recipe, pairs, patch=patch, degradation=degradation)
     return Source(sampler, judged, {"pictures": len(pairs), "pictures_held_out": len(judged)})
 
 

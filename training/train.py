@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from edge_sr.commands import exit_codes, make_parser
+
 # oneDNN's convolutions train these networks three times faster on CPUs where TensorFlow leaves
 # it off (measured: 220 -> 78 ms a step); it must be set before TensorFlow is imported
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -18,12 +20,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from .checkpoint import CheckpointError, load_state
-from .data import DataError, find_images
+from .data import find_images
 from .finetune import find_weights, finetune_recipe
-from .recipe import Recipe, RecipeError, load_recipe
+from .recipe import Recipe, load_recipe
 from .source import Source, photo_source
 from .start import build_model
-from .trainer import DivergedError, Trainer
+from .trainer import Trainer
 from .video_source import video_source
 
 MakeSource = Callable[[Recipe, keras.Model], Source]
@@ -38,11 +40,11 @@ example:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.train",
-        description="Train a super-resolution network by a recipe.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m training.train",
+        "Train a super-resolution network by a recipe.",
+        examples=EXAMPLES,
     )
     parser.add_argument("--recipe", type=Path, help="a TOML file")
     parser.add_argument(
@@ -124,24 +126,19 @@ def train(
     return trainer
 
 
+@exit_codes("training")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the run is complete, 1 when it failed, 130 when it was interrupted."""
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.recipe is None and args.weights is None:
         parser.error("expected --recipe FILE, or --from NAME")
-    try:
-        recipe = chosen_recipe(args.recipe, args.weights, args.data, args.steps)
-        output = args.output or Path("runs") / recipe.name
-        photos, folders = args.pairs is None, args.data or args.pairs
-        make_source = partial(photo_source if photos else video_source, folders=folders)
-        fine = args.recipe is None
-        trainer = train(recipe, make_source, output, resume=args.resume, judge_first=fine)
-    except (RecipeError, DataError, CheckpointError, DivergedError) as error:
-        print(f"training: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    recipe = chosen_recipe(args.recipe, args.weights, args.data, args.steps)
+    output = args.output or Path("runs") / recipe.name
+    photos, folders = args.pairs is None, args.data or args.pairs
+    make_source = partial(photo_source if photos else video_source, folders=folders)
+    fine = args.recipe is None
+    trainer = train(recipe, make_source, output, resume=args.resume, judge_first=fine)
     print(f"best: {trainer.state.best_psnr:.3f} dB, {output / 'best.keras'}")
     return 0
 

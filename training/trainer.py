@@ -19,6 +19,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from edge_sr.errors import EdgeSRError
+
 from .checkpoint import State, append_log, save_model, save_record, save_state
 from .curve import draw_curve
 from .health import dead_units
@@ -35,7 +37,7 @@ from .validate import validation_psnr
 WAIT_TOLD = 0.05  # of the time spent waiting for data: more is said beside the progress bar
 
 
-class DivergedError(Exception):
+class DivergedError(EdgeSRError):
     """The run has collapsed; going on would only burn hours."""
 
 
@@ -97,7 +99,7 @@ class Trainer:
         return loss
 
     def advance(self, low: np.ndarray, high: np.ndarray) -> float:
-        """One step on one batch; returns its loss.
+        """One step on one batch, float32 levels 0..255 (B, h, w, C) and high to match; its loss.
 
         Raises:
             DivergedError: the loss is not finite; the saved state is older and still good.

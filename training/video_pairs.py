@@ -134,7 +134,11 @@ def _check_content(pair: ClipPair, where: str) -> None:
 
 
 def split_scenes(pairs: list[ClipPair], seed: int) -> tuple[list[ClipPair], list[ClipPair]]:
-    """(training, held out): 80:20 by scene, drawn by ``seed``; of a single scene its last fifth."""
+    """(training, held out): 80:20 by scene, drawn by ``seed``; of a single scene its last fifth.
+
+    Raises:
+        DataError: there is one frame only.
+    """
     if len(pairs) == 1:
         cut = round((1 - HELD_PART) * len(pairs[0].matches))
         if not 0 < cut < len(pairs[0].matches):

@@ -48,7 +48,7 @@ class VideoSampler:
         ]
 
     def batches(self, first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Batches ``first`` .. ``last`` - 1, in order; frames are read ahead in threads.
+        """Batches as `PatchSampler.batches`; frames are read ahead in threads.
 
         Raises:
             DataError: a frame cannot be read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from .data import DataError, Pair
 from .degrade import make_degradation
 from .extracted import MANIFEST, read_extracted, split_extracted
 from .recipe import Recipe
-from .sampler import PatchSampler
-from .source import Source, report, wanted
+from .source import Source, patch_sampler, report, wanted
 from .video_pairs import find_scenes, split_scenes
 from .video_sampler import VideoSampler, cut_to, held_frames
 
@@ -28,18 +28,7 @@ def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
     """
     scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
     patch, channels, multiple = wanted(recipe, model)
-
-    def patches(pairs: list[Pair]) -> PatchSampler:
-        return PatchSampler(
-            pairs,
-            scale,
-            patch=patch,
-            batch=recipe.batch,
-            seed=recipe.seed,
-            gain_chance=recipe.gain_chance,
-            degradation=degradation,
-        )
-
+    patches = partial(patch_sampler, recipe, patch=patch, degradation=degradation)
     if any((folder / MANIFEST).is_file() for folder in folders):
         everything = [
             pair for folder in folders for pair in read_extracted(folder, scale, channels)

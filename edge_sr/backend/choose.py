@@ -119,7 +119,7 @@ def gpu_machine() -> Machine:
     gpu, why_not = find_gpu()
     if gpu is None:
         raise BackendError(f"{why_not}: TensorRT needs an NVIDIA GPU; use --backend onnxruntime")
-    from .tensorrt import installed_flavour
+    from .trt_library import installed_flavour
 
     flavour, version = installed_flavour()
     return this_machine(flavour, version)

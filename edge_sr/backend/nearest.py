@@ -22,6 +22,7 @@ class NearestBackend:
         self._closed = False
 
     def infer(self, frame: Batch) -> Batch:
+        """As `Backend.infer`."""
         check_frame(frame, self.sidecar)
         if self._closed:
             raise BackendError(f"{self.sidecar.name}: the backend is closed")
@@ -33,4 +34,5 @@ class NearestBackend:
         return np.ascontiguousarray(frame[:, down][:, :, across])
 
     def close(self) -> None:
+        """As `Backend.close`."""
         self._closed = True

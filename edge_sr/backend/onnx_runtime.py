@@ -88,6 +88,7 @@ class OnnxRuntimeBackend:
         self._session: onnxruntime.InferenceSession | None = session
 
     def infer(self, frame: Batch) -> Batch:
+        """As `Backend.infer`."""
         check_frame(frame, self.sidecar)
         if self._session is None:
             raise BackendError(f"{self.sidecar.name}: the backend is closed")
@@ -101,6 +102,7 @@ class OnnxRuntimeBackend:
         return result
 
     def close(self) -> None:
+        """As `Backend.close`."""
         self._session = None
 
 

@@ -62,8 +62,11 @@ class Overlapping(Protocol):
         ...
 
     def collect(self) -> Batch:
-        """The result of the oldest frame in flight; waits for it.
+        """The result of the oldest frame in flight, uint8 (1, H*scale, W*scale, C); waits for it.
 
         It is valid until the next `submit`, and not after `close`.
+
+        Raises:
+            BackendError: none is in flight, or the engine failed; then none is.
         """
         ...

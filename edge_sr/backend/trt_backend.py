@@ -83,14 +83,18 @@ class TensorRTBackend:
         self.device = f"{self._gpu.name} ({self._gpu.compute_capability}), {self._engine.told}"
 
     def infer(self, frame: Batch) -> Batch:
-        """As `Backend.infer`. Not while frames that were submitted are in flight."""
+        """As `Backend.infer`.
+
+        Raises:
+            BackendError: frames that were submitted are in flight, besides.
+        """
         if self._ring.busy:
             raise BackendError(f"{self.sidecar.name}: collect the submitted frames first")
         self.submit(frame)
         return self.collect().copy()
 
     def submit(self, frame: Batch) -> None:
-        """Begin with a frame; up to ``slots`` of them may be in flight.
+        """Begin with a frame, uint8 (1, H, W, C); up to ``slots`` of them may be in flight.
 
         The frame, a decoder's view as well, is copied once, into the slot's pinned memory.
 
@@ -111,7 +115,10 @@ class TensorRTBackend:
             frame: anything with the shape and dtype of the frame.
 
         Returns:
-            Pinned memory, (1, H, W, C), to be filled before `submit_input`.
+            Pinned memory, uint8 (1, H, W, C), to be filled before `submit_input`.
+
+        Raises:
+            FrameError, BackendError: as `submit`.
         """
         check_frame(frame, self.sidecar)
         if self._closed or frame.shape != self._ring.shape:
@@ -123,7 +130,11 @@ class TensorRTBackend:
         return self._ring.idle[0].input
 
     def submit_input(self) -> None:
-        """Begin with the frame that was written to `input_for`."""
+        """Begin with the frame that was written to `input_for`.
+
+        Raises:
+            BackendError: as `submit`.
+        """
         self._guarded(self._ring.launch)
 
     def collect(self) -> Batch:

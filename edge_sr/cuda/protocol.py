@@ -33,13 +33,17 @@ class Stream(Protocol):
         """Wait until all work on it is done."""
         ...
 
-    def free(self) -> None: ...
+    def free(self) -> None:
+        """Destroy it."""
+        ...
 
 
 class Event(Protocol):
     """A mark in a stream, with the time at which it was reached."""
 
-    def record(self, stream: Stream) -> None: ...
+    def record(self, stream: Stream) -> None:
+        """Set the mark behind what the stream has been given so far."""
+        ...
 
     def synchronize(self) -> None:
         """Wait, asleep, until the mark is reached."""
@@ -49,16 +53,22 @@ class Event(Protocol):
         """GPU milliseconds between two marks that were reached."""
         ...
 
-    def free(self) -> None: ...
+    def free(self) -> None:
+        """Destroy it."""
+        ...
 
 
 class DeviceBuffer(Protocol):
     """Memory of the GPU."""
 
     @property
-    def address(self) -> int: ...
+    def address(self) -> int:
+        """Where it begins, on the GPU."""
+        ...
 
-    def free(self) -> None: ...
+    def free(self) -> None:
+        """Give the memory back."""
+        ...
 
 
 class PinnedBuffer(Protocol):
@@ -74,15 +84,21 @@ class PinnedBuffer(Protocol):
         """Where the GPU sees it; 0 unless it was made mapped."""
         ...
 
-    def free(self) -> None: ...
+    def free(self) -> None:
+        """Give the memory back."""
+        ...
 
 
 class Graph(Protocol):
     """Work that was recorded once and is launched with one call."""
 
-    def launch(self, stream: Stream) -> None: ...
+    def launch(self, stream: Stream) -> None:
+        """Queue all of it on a stream."""
+        ...
 
-    def free(self) -> None: ...
+    def free(self) -> None:
+        """Destroy it."""
+        ...
 
 
 class Device(Protocol):
@@ -133,9 +149,13 @@ class Device(Protocol):
         """Bytes that are free, and that there are."""
         ...
 
-    def stream(self) -> Stream: ...
+    def stream(self) -> Stream:
+        """A new stream, which does not wait for the default one."""
+        ...
 
-    def event(self) -> Event: ...
+    def event(self) -> Event:
+        """A new event, whose waiter sleeps."""
+        ...
 
     def device_buffer(self, size: int) -> DeviceBuffer:
         """Memory of the GPU, ``size`` bytes."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..machine import cuda_version
 from .line import Line
 
 LIMIT_S = 30.0
@@ -64,9 +65,10 @@ def _driver(root: Path) -> Line:
         return Line("machine", "CUDA", "gap", f"exit code {done.returncode}", "nvidia-smi")
     if "error" in facts:
         return Line("machine", "CUDA", "gap", str(facts["error"]), "nvidia-smi")
-    version = f"{facts['version'] // 1000}.{facts['version'] % 1000 // 10}"
     devices = ", ".join(facts["names"]) or "no device"
-    return Line("machine", "CUDA", "ok", f"{version} by the driver: {devices}")
+    return Line(
+        "machine", "CUDA", "ok", f"{cuda_version(facts['version'])} by the driver: {devices}"
+    )
 
 
 def _toolkit(root: Path) -> Line:

@@ -40,6 +40,7 @@ class Mailbox:
 
     @property
     def notices(self) -> list[str]:
+        """What the sink has to say, and how many frames it missed."""
         found = list(getattr(self._sink, "notices", []))
         if self.dropped:
             found.append(f"{type(self._sink).__name__}: too slow for {self.dropped} frames")
@@ -61,7 +62,11 @@ class Mailbox:
             self._changed.notify_all()
 
     def finish(self, *, complete: bool = True) -> str:
-        """Let the sink write what waits, then finish it."""
+        """Let the sink write what waits, then finish it.
+
+        Raises:
+            MediaError: what the sink raised, or it does not come to an end.
+        """
         self._end()
         if self._error is not None:
             raise self._error

@@ -29,10 +29,12 @@ class Skipping(Closing):
 
     @property
     def info(self) -> StreamInfo:
+        """As the whole source's."""
         return self._source.info
 
     @property
     def notices(self) -> list[str]:
+        """What the source has to say."""
         return list(getattr(self._source, "notices", []))
 
     def __iter__(self) -> Iterator[Frame]:

@@ -30,3 +30,28 @@ def catch_signals(stop: threading.Event) -> Iterator[list[int]]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+@contextlib.contextmanager
+def remember_interrupt() -> Iterator[list[int]]:
+    """SIGINT raises KeyboardInterrupt as ever, and is listed.
+
+    While an extension module is loaded, NumPy makes an ImportError of it, which looks as if a
+    package were not installed.
+    """
+    caught: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or before is not signal.default_int_handler:
+        yield caught  # ignored, or somebody else's
+        return
+    signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -104,6 +104,7 @@ class Paced(Closing):
 
     @property
     def notices(self) -> list[str]:
+        """What the file has to say."""
         return list(getattr(self._source, "notices", []))
 
     def close(self) -> None:

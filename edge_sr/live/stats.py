@@ -22,6 +22,7 @@ class Recent:
         self.total = 0.0
 
     def add(self, value: float) -> None:
+        """Count one value."""
         with self._lock:
             self._values.append(value)
             self.count += 1
@@ -34,6 +35,7 @@ class Recent:
 
     @property
     def last(self) -> float | None:
+        """The newest value; None without any."""
         with self._lock:
             return self._values[-1] if self._values else None
 
@@ -73,6 +75,7 @@ class Stats:
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds since the start, until the end or now."""
         return (self.finished or time.perf_counter()) - self.started
 
     @property

@@ -22,13 +22,21 @@ FORMATS = ("MJPG", "YUYV", "NV12")  # MJPG first: USB 2 carries 720p at 30 fps o
 class Capture(Protocol):
     """The part of cv2.VideoCapture that is used; tests bring their own."""
 
-    def isOpened(self) -> bool: ...  # noqa: N802
+    def isOpened(self) -> bool:  # noqa: N802
+        """Whether there is a device behind it."""
+        ...
 
-    def read(self) -> tuple[bool, NDArray[np.uint8] | None]: ...
+    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
+        """(whether there is one, the next frame: uint8 (H, W, 3) BGR, or raw bytes)."""
+        ...
 
-    def get(self, prop: int, /) -> float: ...
+    def get(self, prop: int, /) -> float:
+        """A property, by its number in cv2."""
+        ...
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Give the device back."""
+        ...
 
 
 def parse_device(device: int | str | os.PathLike[str]) -> Device:
@@ -38,6 +46,7 @@ def parse_device(device: int | str | os.PathLike[str]) -> Device:
 
 
 def device_name(device: Device) -> str:
+    """For messages: 0 -> "camera 0"."""
     return f"camera {device}"
 
 

@@ -50,7 +50,7 @@ def resize_frame(frame: Frame, width: int, height: int) -> Frame:
 
 
 def shift_chroma(plane: Plane, found: tuple[float, float], wanted: tuple[float, float]) -> Plane:
-    """Resample a chroma plane whose samples sit at `found` to `wanted` (see `siting_offset`)."""
+    """Resample uint8 (H, W) whose samples sit at `found` to `wanted` (see `siting_offset`)."""
     if found == wanted:
         return plane
     offsets = ((wanted[0] - found[0]) / 2, (wanted[1] - found[1]) / 2)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from .frame import Color, Frame
+from .lookahead import FRAGMENT_S, INTERLEAVE_S, lookahead_options
 
 # what can be asked for -> the encoders that are tried, the device's own first
 FAMILIES = {
@@ -46,7 +47,8 @@ class EncoderPlan:
         """The encoder's own options."""
         found = {"chroma_sample_location": LOCATIONS[self.color.chroma_location]}
         if self.encoder.startswith("lib"):
-            return found | {"crf": str(self.crf), "preset": self.preset}
+            ahead = lookahead_options(self.encoder, self.preset, self.rate or FALLBACK_RATE)
+            return found | {"crf": str(self.crf), "preset": self.preset} | ahead
         if self.encoder.endswith("_nvenc"):
             quality = {"rc": "vbr", "cq": str(self.crf), "b": "0"}
             return found | quality | {"preset": PRESETS[self.preset]}
@@ -138,15 +140,20 @@ def try_encoder(av: Any, plan: EncoderPlan) -> str:
 def container_options(kind: str, time_base: Fraction) -> dict[str, str]:
     """What keeps timestamps as they are, and what was written playable when the power fails.
 
-    mp4 and mov are written in fragments of a second, which become a plain file at the end.
+    mp4 and mov are written in fragments of half a second, which become a plain file at the end.
+    Packets do not wait long for another stream: there may be no more audio, and seldom a subtitle.
     """
-    if kind == "matroska":  # FFmpeg would move everything by the B-frames' delay
-        return {"avoid_negative_ts": "disabled", "flush_packets": "1", "cluster_time_limit": "1000"}
-    ticks = str(time_base.denominator)
-    return {
-        "movflags": "+hybrid_fragmented+delay_moov",  # delayed: the times of B-frames stay exact
-        "frag_duration": "1000000",
+    prompt = {
         "flush_packets": "1",
+        "max_interleave_delta": str(round(1_000_000 * INTERLEAVE_S)),
+    }
+    if kind == "matroska":  # FFmpeg would move everything by the B-frames' delay
+        limit = str(round(500 * FRAGMENT_S))  # counted without the B-frames that come before
+        return prompt | {"avoid_negative_ts": "disabled", "cluster_time_limit": limit}
+    ticks = str(time_base.denominator)
+    return prompt | {
+        "movflags": "+hybrid_fragmented+delay_moov",  # delayed: the times of B-frames stay exact
+        "frag_duration": str(round(1_000_000 * FRAGMENT_S)),
         "video_track_timescale": ticks,
         "movie_timescale": ticks,
     }

@@ -60,7 +60,9 @@ class Source(Protocol):
     """Where frames come from. Iterating ends at the end of the stream and raises MediaError."""
 
     @property
-    def info(self) -> StreamInfo: ...
+    def info(self) -> StreamInfo:
+        """What is known before the first frame."""
+        ...
 
     def __iter__(self) -> Iterator[Frame]: ...
 

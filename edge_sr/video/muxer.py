@@ -48,9 +48,7 @@ class Muxer:
             self._take_over(unfinished, stream)
 
     def write(self, frame: Frame, pts: int) -> None:
-        """Encode one frame and copy the audio that belongs before it."""
-        if self._copier:
-            self._copier.copy_until(pts * self.plan.time_base)
+        """Encode one frame, and copy the audio that belongs before what comes out."""
         self._mux(self._video.encode(encoder_frame(self._av, frame, self.plan, pts)))
 
     def finish(self, last: Fraction, end: Fraction) -> list[str]:
@@ -76,13 +74,12 @@ class Muxer:
 
     def _take_over(self, unfinished: Unfinished, stream: Any) -> None:
         for packet in unfinished.packets():
-            at = packet.pts * packet.time_base
-            self.times.append(round(at / self.plan.time_base))
-            if self._copier:
-                self._copier.copy_until(at)
+            self.times.append(round(packet.pts * packet.time_base / self.plan.time_base))
             packet.stream = stream
-            self._container.mux(packet)
+            self._mux([packet])
 
     def _mux(self, packets: Iterable[Any]) -> None:
         for packet in packets:
+            if self._copier:
+                self._copier.copy_until(packet.dts * packet.time_base)
             self._container.mux(packet)

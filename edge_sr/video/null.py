@@ -13,6 +13,7 @@ class NullSink:
         self._size = (0, 0)
 
     def write(self, frame: Frame) -> None:
+        """Count one frame."""
         self.frames += 1
         self._size = frame.y.shape[1], frame.y.shape[0]
 

@@ -21,6 +21,7 @@ class Orientation:
 
     @property
     def upright(self) -> bool:
+        """Whether it leaves a picture as it is."""
         return not (self.transpose or self.flip_x or self.flip_y)
 
     def turn(self, plane: Plane) -> Plane:
@@ -30,7 +31,7 @@ class Orientation:
         return np.ascontiguousarray(plane[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1])
 
     def turn_yuv(self, y: Plane, u: Plane, v: Plane, siting: int) -> tuple[Plane, Plane, Plane]:
-        """Turn a 4:2:0 picture; chroma is moved so that the turned picture has the same siting.
+        """Turn a 4:2:0 picture, uint8 planes; chroma is moved so that its siting stays the same.
 
         Args:
             siting: FFmpeg's AVChromaLocation, as in `Color`.

@@ -35,7 +35,7 @@ def frame_color(frame: Any, context: Any) -> Color:
 def to_planes(
     frame: Any, context: Any, reformatter: Any, *, width: int, height: int
 ) -> tuple[Plane, Plane, Plane, Color]:
-    """y, u, v and colour tags of a PyAV frame of any pixel format and size.
+    """y, u, v, uint8 (H, W) each, and colour tags of a PyAV frame of any pixel format and size.
 
     8-bit 4:2:0 comes out as read-only views of the frame's memory. More bits and other
     subsamplings are reduced with their range and matrix kept. RGB becomes limited range, BT.601 up
@@ -67,7 +67,7 @@ def to_planes(
 
 
 def plane_view(frame: Any, index: int) -> Plane:
-    """One 8-bit plane of a PyAV frame as a read-only view; it keeps the frame's memory alive."""
+    """One plane of a PyAV frame, uint8 (H, W), as a read-only view that keeps it alive."""
     plane = frame.planes[index]
     line = plane.line_size
     rows = np.frombuffer(plane, np.uint8, count=line * plane.height).reshape(plane.height, line)

@@ -38,7 +38,7 @@ def siting_offset(location: int) -> tuple[float, float]:
 
 
 def enlarge(plane: Plane, size: Size, ratios: Ratios, offsets: Offsets) -> Plane:
-    """Enlarge by p/q: p x p filters of four taps each, one for every position between samples."""
+    """Enlarge uint8 (H, W) by p/q: p x p filters of four taps each, one for every position."""
     cv2 = load_cv2()
     out = np.empty(size[::-1], np.uint8)
     wide = np.pad(plane, EDGE, mode="edge")
@@ -67,7 +67,7 @@ def _positions(ratio: Fraction, offset: float) -> list[tuple[int, int, NDArray[n
 
 
 def resize_any(plane: Plane, size: Size, ratios: Ratios, offsets: Offsets) -> Plane:
-    """Any ratio: Pillow's antialiased cubic, over the box that puts every sample in its place."""
+    """uint8 (H, W) at any ratio: Pillow's antialiased cubic, every sample in its place."""
     pil = load_pillow()
     steps = [1 / float(ratio) for ratio in ratios]
     starts = [EDGE + at + 0.5 - step / 2 for at, step in zip(offsets, steps, strict=True)]

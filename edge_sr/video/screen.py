@@ -11,10 +11,9 @@ from ..errors import MediaError
 from .color import UNTAGGED
 from .frame import Frame
 from .libraries import load_av, load_cv2
-from .planes import SD_HEIGHT, plane_view
+from .planes import FULL, LIMITED, SD_HEIGHT, plane_view
 
 Bgr = NDArray[np.uint8]
-LIMITED, FULL = 1, 2  # FFmpeg's AVColorRange
 KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)  # those that swscale has coefficients for
 
 
@@ -66,7 +65,7 @@ def to_bgr(frame: Frame, *, rows: int | None = None) -> Bgr:
 
 
 def to_jpeg(pixels: Bgr, quality: int = 80) -> bytes:
-    """BGR as JPEG.
+    """uint8 (H, W, 3) BGR as JPEG.
 
     Raises:
         MediaError: the encoder refuses.

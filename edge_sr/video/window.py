@@ -49,7 +49,7 @@ class WindowSink:
         self.present(np.ascontiguousarray(yuv_to_rgb(frame)[..., ::-1]))
 
     def present(self, pixels: NDArray[np.uint8]) -> int:
-        """Show BGR pixels and let the window live; returns the key that was pressed, 255 for none.
+        """Show uint8 (H, W, 3) BGR and let the window live; returns the key pressed, 255 for none.
 
         Raises:
             MediaError: the window system refuses.

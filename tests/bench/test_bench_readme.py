@@ -70,4 +70,4 @@ def test_a_missing_file_is_one_line(
     row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report(tmp_path, row()) == 1
-    assert "README.md: cannot be written" in capsys.readouterr().err
+    assert "README.md: cannot be read" in capsys.readouterr().err

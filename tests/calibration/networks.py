@@ -133,3 +133,14 @@ def save_pictures(folder: Path, count: int, channels: int = 3, side: int = 64) -
         image = picture(side, side + 16, channels, seed)
         write_image(folder / f"{seed}.png", image[..., 0] if channels == 1 else image)
     return folder
+
+
+def scale_type(model: onnx.ModelProto) -> int:
+    """TensorProto type of the scales: FLOAT, or FLOAT16 for the spelling with half around."""
+    kinds = {item.name: item.data_type for item in model.graph.initializer}
+    found = {
+        kinds[node.input[1]]
+        for node in model.graph.node
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear")
+    }
+    return int(found.pop()) if len(found) == 1 else int(TensorProto.UNDEFINED)

@@ -13,7 +13,8 @@ from calibration.histogram import BINS, Histogram
 from calibration.least_squares import _round
 from calibration.network import load_network
 from calibration.qdq import quantise_weight
-from calibration.ranges import _pieces, load_ranges, main, measure_ranges
+from calibration.range_file import load_ranges
+from calibration.ranges import _pieces, main, measure_ranges
 from calibration.sensitivity import main as sensitivity_main
 from calibration.thresholds import METHODS, _divergence, thresholds
 from edge_sr.errors import ModelFileError

@@ -12,7 +12,8 @@ from calibration.judge import Judge, split
 from calibration.network import load_network
 from calibration.put_back import plan_for_cpu
 from calibration.qdq import Plan
-from calibration.ranges import Ranges, measure_ranges
+from calibration.range_file import Ranges
+from calibration.ranges import measure_ranges
 from calibration.rows import LOSS_BOUND, Row
 from convert.check_cpu import broken_cpu_rules
 from convert.check_placement import int8_layers
@@ -72,7 +73,7 @@ def test_the_cheapest_come_first(
         return sum(COSTS[name] for name in int8_layers(model))
 
     monkeypatch.setattr(judge, "loss_db", known)
-    assert layers_within(measured, {"body0", "body2"}, 0.35) == {"body0", "body1"}
+    assert layers_within(measured, {"body0", "body2"}, 0.4) == {"body0", "body1"}
 
 
 def test_what_stays_out_for_another_reason_stays(measured: tuple[Judge, Ranges]) -> None:

@@ -93,7 +93,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(home))
         for precision in ("fp16", "int8"):
-            prepare(Wish("edge-unet-s-x2", precision, Fraction(2), None, None), Steps(quiet=True))
+            prepare(Wish("edge-unet-s-x2", precision, Fraction(2), None, None), Steps())
     return home
 
 

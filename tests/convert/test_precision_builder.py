@@ -12,10 +12,11 @@ import pytest
 from calibration.network import Network, load_network
 from calibration.placement import anchors, image_tensors, last_layers, quantisable, weighted_layers
 from calibration.qdq import Plan, quantise
-from convert.check_placement import broken_rules, scale_type
+from convert.check_placement import broken_rules
 from convert.half import to_half
 from convert.int8 import raise_opset
 from edge_sr import zoo
+from tests.calibration.networks import scale_type
 
 trt: Any = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 

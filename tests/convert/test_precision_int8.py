@@ -13,7 +13,7 @@ from onnx import TensorProto, numpy_helper
 from calibration import ranges as ranges_module
 from calibration.network import load_network
 from convert.check_cpu import broken_cpu_rules
-from convert.check_placement import broken_rules, int8_layers, scale_type
+from convert.check_placement import broken_rules, int8_layers
 from convert.precision import main
 from convert.verify import main as verify_main
 from convert.verify import verify
@@ -25,6 +25,7 @@ from tests.calibration.networks import (
     picture,
     save_luma,
     save_pictures,
+    scale_type,
     stranger_model,
 )
 

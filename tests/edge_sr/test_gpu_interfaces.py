@@ -106,8 +106,9 @@ def test_every_call_of_tensorrt_is_listed() -> None:
 
 def test_cuda_python_has_what_is_used() -> None:
     driver = pytest.importorskip("cuda.bindings.driver")
-    used = attributes("edge_sr/cuda/cuda_python.py", "driver")
-    assert "cuMemcpyHtoDAsync" in used
+    files = [f"edge_sr/cuda/cuda_python{end}.py" for end in ("", "_calls", "_handles")]
+    used = set().union(*(attributes(file, "driver") for file in files))
+    assert {"cuMemcpyHtoDAsync", "cuMemHostAlloc", "CUresult.CUDA_SUCCESS"} <= used
     for chain in sorted(used):
         found = driver
         for part in chain.split("."):

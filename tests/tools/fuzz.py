@@ -75,7 +75,7 @@ def manifest(data: bytes) -> object:
 
 
 def ranges(data: bytes) -> object:
-    from calibration.ranges import load_ranges
+    from calibration.range_file import load_ranges
 
     path = FOLDER / "ranges.json"
     path.write_bytes(data)

@@ -12,6 +12,7 @@ import numpy as np
 
 RUN = [sys.executable, "-m", "edge_sr.cli", "run"]
 CPU_LIMIT = 10  # seconds of processor time until a run counts as hung, its start included
+RATE = 25  # frames a second of the films
 LIMIT = 180.0  # seconds by the clock, for one that waits: the machine may be busy with others
 
 
@@ -23,12 +24,12 @@ def report(title: str, results: Counter[str], *, good: Sequence[str]) -> int:
 
 
 def make_clip(path: Path, frames: int, *, width: int = 320, height: int = 180) -> Path:
-    """A film at 25 frames a second whose every frame differs."""
+    """A film at `RATE` frames a second whose every frame differs."""
     rng = np.random.default_rng(0)
     scene = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     scene[: height // 2] = np.linspace(0, 255, width, dtype=np.uint8)[None, :, None]
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        stream = output.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for index in range(frames):
             picture = np.roll(scene, 3 * index, axis=1)

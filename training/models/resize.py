@@ -20,6 +20,8 @@ from .layers import PACKAGE
 def cubic(x: np.ndarray) -> np.ndarray:
     """Keys' cubic convolution kernel with a = -0.5, as MATLAB's and Pillow's bicubic use.
 
+    ``x`` is float, of any shape: distances in samples.
+
     Source: R. Keys, "Cubic convolution interpolation for digital image processing", 1981.
     """
     x = np.abs(x)

@@ -1,7 +1,8 @@
-"""A signal that comes while a finished job is put in place."""
+"""Signals while a package is loaded, and while a finished job is put in place."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from clips import make_clip
 
 from edge_sr.cli import main
+from edge_sr.errors import MissingDependencyError
 from edge_sr.video.file import VideoFile
 from edge_sr.video.writer import VideoWriter
 
@@ -36,3 +38,26 @@ def test_a_signal_after_the_last_frame_changes_nothing(
     with VideoFile(output) as film:
         assert sum(1 for _ in film) == 5
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "o.mp4"]
+
+
+def test_an_interrupt_that_an_extension_module_swallows_is_still_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NumPy's import_array gives ImportError, whatever was raised while it loaded."""
+
+    def loads(_job: object) -> int:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise MissingDependencyError("OpenCV is not installed")
+
+    monkeypatch.setattr("edge_sr.run.run_job", loads)
+    words = ["run", "--input", "test://64x48", "--output", "null"]
+    assert main(words) == 130
+    assert capsys.readouterr().err == ""
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    def fails(_job: object) -> int:
+        raise MissingDependencyError("OpenCV is not installed")
+
+    monkeypatch.setattr("edge_sr.run.run_job", fails)
+    assert main(words) == 1

@@ -22,10 +22,6 @@ def read(path: Path) -> list[Frame]:
         return list(source)
 
 
-def mean_error(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.abs(a.astype(int) - b.astype(int)).mean())
-
-
 def test_variable_frame_times_come_out_exactly(tmp_path: Path) -> None:
     pts = [0, 1001, 1500, 4000, 4001, 9009]
     clip = make_clip(tmp_path / "vfr.mp4", pts=pts, time_base=Fraction(1, 30000))

@@ -1,0 +1,41 @@
+"""`edge-sr run` that counts: ``soak_counted.py FILE run …`` keeps in FILE how many frames the video
+writer was given, in memory that outlives a SIGKILL."""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from pathlib import Path
+
+from edge_sr.cli import main
+from edge_sr.video.frame import Frame
+from edge_sr.video.writer import VideoWriter
+
+BYTES = 8
+
+
+def count_into(path: Path) -> None:
+    """From now on, note every frame before it is written."""
+    path.write_bytes(bytes(BYTES))
+    with path.open("r+b") as file:
+        memory = mmap.mmap(file.fileno(), BYTES)
+    write = VideoWriter.write
+    given = 0
+
+    def counted(writer: VideoWriter, frame: Frame) -> None:
+        nonlocal given
+        given += 1
+        memory[:] = given.to_bytes(BYTES, "little")
+        write(writer, frame)
+
+    VideoWriter.write = counted  # type: ignore[method-assign]
+
+
+def counted_in(path: Path) -> int:
+    """How many frames were given; 0 where the job did not come to that."""
+    return int.from_bytes(path.read_bytes(), "little") if path.exists() else 0
+
+
+if __name__ == "__main__":
+    count_into(Path(sys.argv[1]))
+    sys.exit(main(sys.argv[2:]))
