@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 from shell_commands import ROOT, Command, commands, less, run
 from stand_ins import make_files
 
+from tests.tools.check_aarch64 import requirements
+
 # what a test does not do, and why
 ELSEWHERE = {
     "make ": "test_readme.py looks the targets up; CI runs `make test`, which is this",
@@ -76,31 +78,16 @@ def test_few_commands_of_the_readme_are_not_run() -> None:
     }
 
 
-def requirements(extra: str) -> list[Requirement]:
-    """What the extra brings here, through extras of our own."""
-    found = []
-    for text in importlib.metadata.requires("edge-sr") or []:
-        item = Requirement(text)
-        if item.marker and item.marker.evaluate({"extra": extra}):
-            own = item.name == "edge-sr"
-            found += (
-                [deep for name in item.extras for deep in requirements(name)] if own else [item]
-            )
-    return found
-
-
 @pytest.mark.parametrize(
     "line", sorted({c.line for page in PAGES for c in shown(page) if PIP.match(c.line)})
 )
 def test_pip_brings_what_is_installed_here(line: str) -> None:
     extras = PIP.match(line)
     assert extras is not None
-    for extra in extras[1].split(","):
-        wanted = requirements(extra)
-        assert wanted, f"no extra {extra}"
-        for item in wanted:
-            if item.name not in DEVICE_ONLY:
-                version = importlib.metadata.version(item.name)
-                assert item.specifier.contains(version, prereleases=True), f"{item}: {version}"
+    for text in requirements(tuple(extras[1].split(","))):
+        item = Requirement(text)
+        if item.name not in DEVICE_ONLY and (item.marker is None or item.marker.evaluate()):
+            version = importlib.metadata.version(item.name)
+            assert item.specifier.contains(version, prereleases=True), f"{item}: {version}"
     for other in shlex.split(line)[2:]:
         assert other.startswith(".") or other == "cuda-python<13"
