@@ -122,7 +122,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rivals", type=Path, required=True, metavar="FILE.toml")
     parser.add_argument("--images", type=Path, nargs="+", required=True, help="picture sets")
-    parser.add_argument("--max-loss-db", type=float, default=0.05, help="as in convert.precision")
+    parser.add_argument(
+        "--max-loss-db", type=float, default=0.08, help="of convert.precision; default: 0.08"
+    )
     parser.add_argument("--threads", type=at_least_one, default=min(2, usable_cores()))
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
     return parser

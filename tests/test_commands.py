@@ -26,6 +26,7 @@ ELSEWHERE = {
     "python -m convert.zoo ": "makes the shipped files anew: hours",
     "python -m bench.targets ": "measures for an hour, and writes into the document",
     "python -m bench.search ": "measures and trains for hours, and writes into the document",
+    "python -m bench.strangers ": "needs rival networks; test_bench_strangers.py runs it on one",
     "python -m bench.nodes ": "measures for minutes, and writes into the document",
 }
 PIP = re.compile(r"(?:\.venv/bin/)?pip install '\.\[([\w,]+)\]'")
