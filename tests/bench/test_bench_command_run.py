@@ -50,7 +50,7 @@ def test_a_run_measures_everything(
     assert (ours["name"], floor["name"]) == ("edge-unet-s-x2", "bicubic-x2")
     assert ours["parameters"] > 0
     assert ours["macs"] > 0
-    assert ours["latency"]["runs"] >= 10
+    assert ours["latency"]["runs"] >= 1  # as many as its seconds hold
     assert ours["latency"]["interleaved_with"] == ["edge-unet-s-x2", "bicubic-x2"]
     score = ours["quality"]["hr"]
     assert (score["pictures"], score["rgb_pictures"]) == (2, 1)

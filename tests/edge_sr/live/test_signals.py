@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from edge_sr.cli import main
 from edge_sr.errors import MissingDependencyError
 from edge_sr.video.file import VideoFile
 from edge_sr.video.writer import VideoWriter
+
+
+@pytest.fixture(autouse=True)
+def not_ignored() -> Iterator[None]:
+    """A shell starts background jobs with SIGINT ignored; these tests want Python's own handler."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("early", [True, False])
