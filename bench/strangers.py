@@ -47,11 +47,10 @@ class Stranger:
     layers: int  # in int8
     left_out: int
     cpu_s: float  # of making the int8 file
-    peak_mb: float
 
 
-def convert(source: Path, output: Path, to: str, *more: str) -> tuple[Sidecar, float, float]:
-    """Run ``python -m convert.precision``; its sidecar, CPU seconds and peak memory in MB.
+def convert(source: Path, output: Path, to: str, *more: str) -> tuple[Sidecar, float]:
+    """Run ``python -m convert.precision``; its sidecar and CPU seconds.
 
     Raises:
         ModelFileError: it refused; the reason stands on stderr.
@@ -62,7 +61,7 @@ def convert(source: Path, output: Path, to: str, *more: str) -> tuple[Sidecar, f
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise ModelFileError(f"{source}: cannot be made {to}; see above")
-    return load_sidecar(output), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return load_sidecar(output), used.ru_utime + used.ru_stime
 
 
 def judge(
@@ -75,9 +74,9 @@ def judge(
     """
     from .params import load_graph
 
-    half, _, _ = convert(rival.file, folder / f"{rival.name}.fp16.onnx", "fp16")
+    half, _ = convert(rival.file, folder / f"{rival.name}.fp16.onnx", "fp16")
     path = folder / f"{rival.name}.int8.onnx"
-    card, cpu_s, peak_mb = convert(rival.file, path, "int8", "--max-loss-db", str(max_loss_db))
+    card, cpu_s = convert(rival.file, path, "int8", "--max-loss-db", str(max_loss_db))
     scores = []
     for number, item in enumerate((rival, replace(rival, file=path))):
         inside = folder / str(number)
@@ -97,19 +96,18 @@ def judge(
         layers=sum(name.endswith("_int8") for name in weights),
         left_out=len(out),
         cpu_s=cpu_s,
-        peak_mb=peak_mb,
     )
 
 
 def render(found: Sequence[Stranger], sets: Sequence[str], told: str) -> str:
     """The table; ``told`` says when, where and how."""
     columns = ["network", "fp16, dB from fp32", "int8 loss, held-out frames"]
-    columns += [*(f"{name}" for name in sets), "layers in int8", "left out", "CPU s", "peak MB"]
+    columns += [*(f"{name}" for name in sets), "layers in int8", "left out", "CPU s"]
     lines = ["| " + " | ".join(columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
     for item in found:
         losses = [f"{loss:.3f}" for loss in (item.held_out_loss_db, *item.losses_db)]
         cells = [item.name, f"{item.fp16_db:.1f}", *losses, str(item.layers), str(item.left_out)]
-        lines.append("| " + " | ".join([*cells, f"{item.cpu_s:.0f}", f"{item.peak_mb:.0f}"]) + " |")
+        lines.append("| " + " | ".join([*cells, f"{item.cpu_s:.0f}"]) + " |")
     return "\n".join([*lines, "", told])
 
 
