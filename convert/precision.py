@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from calibration.ends import LEVELS
@@ -100,8 +101,12 @@ def _int8(args: argparse.Namespace) -> str:
         value_range=args.range,
         force=args.force,
     )
-    print(table(result.found.rows), file=sys.stderr)
     out = kept_out(result, args.around)
+    rows = [
+        replace(row, kept=str(out[row.name]["why"]) if row.name in out else "")
+        for row in result.found.rows
+    ]
+    print(table(rows), file=sys.stderr)
     layers = sum(not row.is_identity and row.name not in out for row in result.found.rows)
     if out:
         print(f"kept in {args.around}: {', '.join(out)}", file=sys.stderr)

@@ -96,6 +96,17 @@ def test_a_stranger_goes_through_the_same_command(place: Path) -> None:
     assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
 
 
+def test_the_table_tells_what_this_file_leaves_out(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(place, "x2.onnx", "told.onnx", "--max-loss-db", "2") == 0
+    kept = load_sidecar(place / "told.onnx").training["conversion"]["kept_out_of_int8"]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    for name in ("stem", "body0", "body1", "body2", "anchor"):
+        told = next(line for line in lines if line.startswith(f"{name} "))
+        assert told.rstrip().endswith(kept[name]["why"] if name in kept else told.split()[2])
+
+
 def test_a_bound_that_cannot_hold_fails_with_the_dearest_layers(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
