@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,6 +85,12 @@ def make_pair(
     return Pair(name, high, downscale(high, scale))
 
 
+def shrunk(rgb: np.ndarray, factor: float) -> np.ndarray:
+    """Antialiased bicubic copy of uint8 (H, W, 3) at ``factor`` of its size, 0 < factor < 1."""
+    height, width = (max(1, round(side * factor)) for side in rgb.shape[:2])
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+
+
 def find_images(folders: list[Path]) -> list[Path]:
     """All pictures under the folders, sorted by name.
 
@@ -136,23 +144,41 @@ def fitting(
 
 
 def load_pairs(
-    paths: list[Path], scale: Fraction, *, channels: int = 1, multiple: int = 2
+    paths: list[Path],
+    scale: Fraction,
+    *,
+    channels: int = 1,
+    multiple: int = 2,
+    shrinks: Sequence[float] = (),
+    patch: tuple[int, int] = (1, 1),
 ) -> tuple[list[Pair], list[str]]:
     """Read photographs into pairs; returns them and one line for each that is left out.
+
+    Args:
+        shrinks: each photograph comes at these parts of its size as well, where that still holds
+            a low-resolution ``patch``. Few cameras resolve what their pixels promise: a smaller
+            copy holds edges and textures as sharp as those of the pictures that networks are
+            judged by.
 
     Raises:
         DataError: no picture is usable.
     """
     pairs, left_out = [], []
+    pair_of = partial(make_pair, scale=scale, channels=channels, multiple=multiple)
+    step = multiple * scale.numerator
+    smallest = [-(-side * scale // step) * step for side in patch]
     for path in tqdm(paths, desc="reading photos", unit="photo"):
         try:
             with Image.open(path) as image:
                 rgb = np.asarray(image.convert("RGB"))
-            pair = make_pair(rgb, scale, channels=channels, multiple=multiple, name=path.stem)
+            pairs.append(pair_of(rgb, name=path.stem))
         except (*UNREADABLE, DataError) as error:
             left_out.append(f"{path}: unreadable ({error})")
             continue
-        pairs.append(pair)
+        for factor in shrinks:
+            small, name = shrunk(rgb, factor), f"{path.stem} at {factor:g}"
+            if all(side >= least for side, least in zip(small.shape, smallest, strict=False)):
+                pairs.append(pair_of(small, name=name))
     return _some(pairs, left_out)
 
 

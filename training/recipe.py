@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from fractions import Fraction
@@ -19,8 +20,12 @@ else:
 
 
 LOSSES = ("l1", "charbonnier")
+OPTIMIZERS = ("adam", "muon")
 # keys that the first runs did not have
-LATER = ("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive")
+LATER = (
+    *("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive"),
+    *("optimizer", "adam_ratio", "shrinks"),
+)
 
 
 class RecipeError(EdgeSRError):
@@ -49,6 +54,7 @@ class Recipe:
     ema: float = 0.999
     l2_from: float = 0.9  # the part of the run after which the loss is L2, for PSNR
     gain_chance: float = 0.25
+    shrinks: str = ""  # parts of their size at which photographs come as well, such as "0.7 0.5"
     held_out: int = 16  # pictures kept away from training, for validation
     validate_every: int = 2_000
     loss: str = "l1"  # or "charbonnier", until l2_from
@@ -56,6 +62,8 @@ class Recipe:
     teacher_weight: float = 0.5  # the teacher's part of the loss
     degrade: dict[str, Any] = field(default_factory=dict)  # of the inputs, see degrade.py
     bfloat16_until: float = 0.0  # the part of the run before which convolutions are in bfloat16
+    optimizer: str = "adam"  # or "muon" for the branch blocks' kernels, see muon.py
+    adam_ratio: float = 0.5  # with muon, the part of learning_rate for all other weights
 
     def __post_init__(self) -> None:
         for key in ("steps", "batch", "patch", "validate_every", "held_out"):
@@ -68,12 +76,21 @@ class Recipe:
         self._expect("final_rate", 0 <= self.final_rate <= self.learning_rate, "0..learning_rate")
         for key in ("ema", "l2_from", "gain_chance", "teacher_weight", "bfloat16_until"):
             self._expect(key, 0 <= getattr(self, key) <= 1, "0..1")
+        self._expect("adam_ratio", 0 < self.adam_ratio <= 10, "more than 0, at most 10")
         self._expect("loss", self.loss in LOSSES, " or ".join(LOSSES))
+        self._expect("optimizer", self.optimizer in OPTIMIZERS, " or ".join(OPTIMIZERS))
+        good = all(0.1 <= factor < 1 for factor in self.shrink_factors())
+        self._expect("shrinks", good, 'numbers from 0.1 to 1 with spaces between, as "0.7 0.5"')
         self._expect("scale", self._scale() > 1, 'a ratio above 1 in quotes, such as "2" or "3/2"')
 
     def _expect(self, key: str, good: bool, expected: str) -> None:
         if not good:
             raise RecipeError(f"{key} is {getattr(self, key)!r}; expected {expected}")
+
+    def shrink_factors(self) -> list[float]:
+        """``shrinks`` as numbers; one that is none becomes 0, which is refused."""
+        words = self.shrinks.split()
+        return [float(word) if re.fullmatch(r"[01]?\.?\d+", word) else 0.0 for word in words]
 
     def _scale(self) -> Fraction:
         try:

@@ -71,13 +71,21 @@ def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
     patch, channels, multiple = wanted(recipe, model)
     paths, left_out = fitting(find_images(folders), scale, patch=patch, multiple=multiple)
     train, held = split_held_out(paths, recipe.held_out, recipe.seed)
-    pairs, more = load_pairs(train, scale, channels=channels, multiple=multiple)
+    pairs, more = load_pairs(
+        train,
+        scale,
+        channels=channels,
+        multiple=multiple,
+        shrinks=recipe.shrink_factors(),
+        patch=patch,
+    )
     judged, most = load_pairs(held, scale, channels=channels, multiple=multiple)
     if degradation is not None:
         judged = [_degraded(pair, degradation, recipe.seed, i) for i, pair in enumerate(judged)]
     report(left_out + more + most)
     sampler = patch_sampler(recipe, pairs, patch=patch, degradation=degradation)
-    return Source(sampler, judged, {"pictures": len(pairs), "pictures_held_out": len(judged)})
+    counts = {"pictures": len(train) - len(more), "pictures_held_out": len(judged)}
+    return Source(sampler, judged, counts)
 
 
 def _degraded(pair: Pair, how: Degradation, seed: int, index: int) -> Pair:

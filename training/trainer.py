@@ -26,6 +26,7 @@ from .curve import draw_curve
 from .health import dead_units
 from .loss import load_teacher, make_loss
 from .models.layers import compute_in
+from .muon import make_optimizer
 from .prefetch import Wait, ahead
 from .recipe import Recipe
 from .revive import revive
@@ -65,8 +66,7 @@ class Trainer:
         self.scale = Fraction(recipe.scale)
         self.sampler, self.held, self.facts = source.sampler, source.held, source.facts
         self.loss, self.teacher = make_loss(recipe), load_teacher(recipe, model)
-        optimizer = keras.optimizers.Adam(recipe.learning_rate, global_clipnorm=recipe.clip_norm)
-        optimizer.build(model.trainable_variables)
+        optimizer = make_optimizer(recipe, model)
         average = [keras.Variable(value) for value in model.trainable_variables]
         self.state = State(model, optimizer, average, recipe.digest())
 

@@ -104,7 +104,7 @@ width = 4
 lower_width = 4
 depth = 1
 lower_depth = 1
-branches = false
+branches = {branches}
 """
 
 
@@ -113,10 +113,17 @@ def tiny_recipe(tmp_path: Path) -> Callable[..., Path]:
     """Writes a recipe of a few steps and gives its path."""
 
     def write(
-        *, steps: int = 8, scale: str = "2", rate: float = 1e-3, more: str = "", name: str = "tiny"
+        *,
+        steps: int = 8,
+        scale: str = "2",
+        rate: float = 1e-3,
+        more: str = "",
+        branches: str = "false",
+        name: str = "tiny",
     ) -> Path:
         path = tmp_path / f"{name}.toml"
-        path.write_text(TINY.format(steps=steps, scale=scale, rate=rate, more=more))
+        text = TINY.format(steps=steps, scale=scale, rate=rate, more=more, branches=branches)
+        path.write_text(text)
         return path
 
     return write

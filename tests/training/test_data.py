@@ -36,6 +36,24 @@ def test_a_pair_is_a_picture_and_its_downscale(scale, channels):
         np.testing.assert_array_equal(pair.high, rgb[: pair.high.shape[0], : pair.high.shape[1]])
 
 
+def test_photographs_come_at_parts_of_their_size_too(tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (120, 90, 3), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(rng.integers(0, 256, (48, 60, 3), np.uint8)).save(tmp_path / "b.png")
+    pairs, left_out = load_pairs(
+        find_images([tmp_path]), TWO, multiple=2, shrinks=(0.7, 0.5), patch=(16, 16)
+    )
+    # b at half its size has 24 rows: no patch of 16, which is 32
+    assert [pair.name for pair in pairs] == ["a", "a at 0.7", "a at 0.5", "b", "b at 0.7"]
+    assert not left_out
+    whole, most, half = pairs[:3]
+    assert most.high.shape == (84, 60, 1)
+    assert half.high.shape == (60, 44, 1)
+    # half of noise, antialiased, is smoother than the noise, and no crop of it
+    assert half.high.std() < 0.7 * whole.high.std()
+    assert half.high.mean() == pytest.approx(whole.high.mean(), abs=2)
+
+
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(DataError, match="nowhere: no such folder; expected a folder of photo"):
         find_images([tmp_path / "nowhere"])

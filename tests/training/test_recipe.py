@@ -59,6 +59,10 @@ def test_steps_can_be_replaced(tiny_recipe):
         ("loss = 'l3'", "loss is 'l3'; expected l1 or charbonnier"),
         ("teacher_weight = 2", "teacher_weight is 2; expected 0..1"),
         ("gain_chance = 2", "gain_chance is 2; expected 0..1"),
+        ('optimizer = "sgd"', "optimizer is 'sgd'; expected adam or muon"),
+        ('shrinks = "half"', "shrinks is 'half'; expected numbers from 0.1 to 1 with spaces"),
+        ('shrinks = "0.5 1.0"', "shrinks is '0.5 1.0'; expected numbers from 0.1 to 1"),
+        ("adam_ratio = 0", "adam_ratio is 0; expected more than 0, at most 10"),
         ("steps = ", "not TOML"),
     ],
 )

@@ -68,10 +68,13 @@ def test_a_run_leaves_model_state_and_log(tiny_recipe, photos, tmp_path, capsys)
     assert model(np.zeros((1, 16, 20, 1), np.float32)).shape == (1, 32, 40, 1)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_an_interrupted_run_resumes_as_if_nothing_had_been(
-    tiny_recipe, photos, tmp_path, monkeypatch, capsys
+    tiny_recipe, photos, tmp_path, monkeypatch, capsys, optimizer
 ):
-    recipe, whole, broken = tiny_recipe(steps=200), tmp_path / "whole", tmp_path / "broken"
+    branches = "true" if optimizer == "muon" else "false"
+    recipe = tiny_recipe(steps=200, more=f'optimizer = "{optimizer}"', branches=branches)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
     recipe.write_text(recipe.read_text().replace("validate_every = 4", "validate_every = 90"))
     before = signal.getsignal(signal.SIGINT)
     assert run(recipe, photos, whole) == 0
@@ -104,8 +107,7 @@ def test_bfloat16_until_a_part_of_the_run(tiny_recipe, photos, tmp_path, monkeyp
         return step(self, *args)
 
     monkeypatch.setattr(Trainer, "_step", watched)
-    recipe = tiny_recipe(steps=8, more="bfloat16_until = 0.75")
-    recipe.write_text(recipe.read_text().replace("branches = false", "branches = true"))
+    recipe = tiny_recipe(steps=8, more="bfloat16_until = 0.75", branches="true")
     assert run(recipe, photos, tmp_path / "run") == 0
     assert used == ["bfloat16"] * 6 + ["float32"] * 2
     assert arrays(tmp_path / "run")["w0000"].dtype == np.float32

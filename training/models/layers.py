@@ -107,9 +107,14 @@ def compute_in(model: keras.Model, dtype: str) -> None:
 
     Of one input channel, or to pixels (no ReLU), they stay float32: rounding there is seen.
     """
-    for layer in model.layers:
-        if isinstance(layer, RepConv2D) and layer.activation and layer.full.shape[2] > 1:
-            layer.train_dtype = dtype
+    for layer in hidden(model):
+        layer.train_dtype = dtype
+
+
+def hidden(model: keras.Model) -> list[RepConv2D]:
+    """The branch blocks in the middle of ``model``: neither of one channel nor to pixels."""
+    blocks = [layer for layer in model.layers if isinstance(layer, RepConv2D)]
+    return [block for block in blocks if block.activation and block.full.shape[2] > 1]
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
