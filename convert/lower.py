@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from calibration.compare import pooled_psnr, upscale_all
 from calibration.frames import FrameSet, open_frames, sample
 from calibration.network import Network, load_network
 from calibration.qdq import tensors_of
+from calibration.search import LossError
 from edge_sr.sidecar import Sidecar
 
 from .check_placement import int8_layers
@@ -81,7 +84,7 @@ def to_int8(
         allow_loss: write the file even if the bound cannot be kept.
 
     Raises:
-        LossError: the bound cannot be kept.
+        LossError: the bound cannot be kept, or only with no layer in int8.
         EdgeSRError: a file cannot be read, converted or written.
     """
     check_output(output, force=force)
@@ -95,6 +98,11 @@ def to_int8(
         max_loss_db=max_loss_db,
         allow_loss=allow_loss,
     )
+    if not int8_layers(spelling(result, around)):
+        raise LossError(
+            f"{source}: no layer can be int8 within {max_loss_db:g} dB with {around} around it; "
+            f"the file would be {around} all through: use that, or a larger --max-loss-db"
+        )
     sidecar = write_int8(output, network, opened, result, around=around, max_loss_db=max_loss_db)
     return sidecar, result
 
@@ -117,8 +125,7 @@ def write_int8(
     Raises:
         ModelFileError: it cannot be written.
     """
-    half = around == "fp16"
-    model = result.around_fp16 if half else result.around_fp32
+    half, model = around == "fp16", spelling(result, around)
     plan = result.found.plan if half else result.cpu_plan
     loss_db = result.loss_fp16_db if half else result.loss_db
     here = {} if half else {"int8_onnxruntime_loss_db": round(result.loss_here_db, 4)}
@@ -147,11 +154,15 @@ def write_int8(
     )
 
 
+def spelling(result: Quantised, around: str) -> onnx.ModelProto:
+    """The int8 network with "fp16" or "fp32" around its int8 layers."""
+    return result.around_fp16 if around == "fp16" else result.around_fp32
+
+
 def kept_out(result: Quantised, around: str) -> dict[str, dict[str, Any]]:
     """Layer of one spelling's file that is not int8 -> why, and what it would cost in dB."""
-    half = around == "fp16"
-    inside = set(int8_layers(result.around_fp16 if half else result.around_fp32))
-    plan = result.found.plan if half else result.cpu_plan
+    inside = set(int8_layers(spelling(result, around)))
+    plan = result.found.plan if around == "fp16" else result.cpu_plan
     found = {}
     for row in result.found.rows:
         why = row.kept

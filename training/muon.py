@@ -45,6 +45,7 @@ class ConvMuon(keras.optimizers.Adam):  # type: ignore[misc]
         self.chosen = {i for i, one in enumerate(variables) if one.path in self.kernels}
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One step of one variable: orthogonal for the chosen kernels, else Adam's."""
         index = self._get_variable_index(variable)
         if index not in self.chosen:
             super().update_step(gradient, variable, learning_rate * self.adam_ratio)

@@ -12,6 +12,7 @@ from onnx import TensorProto, numpy_helper
 
 from calibration import ranges as ranges_module
 from calibration.network import load_network
+from calibration.qdq import Plan, tensors_of
 from convert.check_cpu import broken_cpu_rules
 from convert.check_placement import broken_rules, int8_layers
 from convert.precision import main
@@ -118,6 +119,26 @@ def test_a_bound_that_cannot_hold_fails_with_the_dearest_layers(
     assert "int8 loses 0.500 dB, 0.05 allowed; dearest layers:" in error
     assert "--allow-loss" in error
     assert not (place / "no.onnx").exists()
+
+
+def test_a_file_without_an_int8_layer_is_not_written_as_int8(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, only = onnx.load(place / "x2.onnx"), frozenset(["stem"])
+    clips = dict.fromkeys(tensors_of(model, Plan(only, {})), 1.0)
+    plan = {"layers": [*only], "clips": clips, "float_residuals": []}
+    path = tmp_path / "best.plan.json"
+    weights = load_sidecar(place / "x2.onnx").made_from_sha256
+    path.write_text(json.dumps({"keras_sha256": weights, "plan": plan}))
+    command = ["--model", str(place / "x2.onnx"), "--to", "int8", "--plan", str(path)]
+    command += ["--frames", str(place / "frames"), "--max-loss-db", "2", "--output"]
+    # ONNX Runtime's CPU computes a layer of one channel in float; TensorRT takes it
+    assert main([*command, str(tmp_path / "no.onnx")]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "no layer can be int8 within 2 dB with fp32 around it" in error
+    assert "a larger --max-loss-db" in error
+    assert not (tmp_path / "no.onnx").exists()
+    assert main([*command, str(tmp_path / "yes.onnx"), "--around", "fp16"]) == 0
 
 
 def test_ranges_are_reused_by_digest_and_refused_otherwise(
