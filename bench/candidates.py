@@ -20,7 +20,10 @@ steps = {steps}
 batch = 16
 patch = 48
 seed = 1
-learning_rate = 1e-3
+optimizer = "muon"
+learning_rate = 2e-3
+l2_from = 1.0
+shrinks = "0.6"
 validate_every = {steps}
 
 [options]
