@@ -27,7 +27,7 @@ def make_loss(recipe: Recipe) -> Loss:
 
     It takes the recipe's kind, L2 where ``l2`` is true.
     """
-    robust = _charbonnier if recipe.loss == "charbonnier" else _l1
+    robust = {"l1": _l1, "charbonnier": _charbonnier, "rmse": _rmse}[recipe.loss]
 
     def loss(made: Any, truth: Any, l2: Any) -> Any:
         error = (made - truth) / 255
@@ -43,6 +43,16 @@ def _l1(error: Any) -> Any:
 def _charbonnier(error: Any) -> Any:
     """Lai et al., "Deep Laplacian Pyramid Networks", 2017."""
     return tf.reduce_mean(tf.sqrt(tf.square(error) + EPSILON**2))
+
+
+def _rmse(error: Any) -> Any:
+    """Mean over patches of each patch's root mean square.
+
+    As PSNR averaged over pictures does, it weighs the errors within one by their squares, and
+    does not let the hardest ones count for all: their squares would.
+    """
+    squares = tf.reduce_mean(tf.square(error), axis=(1, 2, 3))
+    return tf.reduce_mean(tf.sqrt(squares + EPSILON**2))
 
 
 def load_teacher(recipe: Recipe, model: keras.Model) -> keras.Model | None:

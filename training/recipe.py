@@ -19,7 +19,7 @@ else:
     import tomli as tomllib
 
 
-LOSSES = ("l1", "charbonnier")
+LOSSES = ("l1", "charbonnier", "rmse")
 OPTIMIZERS = ("adam", "muon")
 # keys that the first runs did not have
 LATER = (
@@ -57,7 +57,7 @@ class Recipe:
     shrinks: str = ""  # parts of their size at which photographs come as well, such as "0.7 0.5"
     held_out: int = 16  # pictures kept away from training, for validation
     validate_every: int = 2_000
-    loss: str = "l1"  # or "charbonnier", until l2_from
+    loss: str = "l1"  # or "charbonnier", or "rmse" of each patch, until l2_from
     teacher: str = ""  # a .keras file whose results are learnt from beside the truth
     teacher_weight: float = 0.5  # the teacher's part of the loss
     degrade: dict[str, Any] = field(default_factory=dict)  # of the inputs, see degrade.py

@@ -21,11 +21,24 @@ MADE, TRUTH = np.full((1, 2, 2, 1), 51.0, np.float32), np.zeros((1, 2, 2, 1), np
         ("l1", True, 0.04),
         ("charbonnier", False, (0.04 + EPSILON**2) ** 0.5),
         ("charbonnier", True, 0.04),
+        ("rmse", False, (0.04 + EPSILON**2) ** 0.5),
+        ("rmse", True, 0.04),
     ],
 )
 def test_losses(kind, l2, expected):
     loss = make_loss(Recipe("r", loss=kind))
     assert float(loss(MADE, TRUTH, np.bool_(l2))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_rmse_is_a_root_for_each_patch():
+    made = np.zeros((2, 2, 2, 1), np.float32)
+    made[0, 0, 0], made[1] = 255, 127.5  # mean squares 1/4 and 1/4, mean errors 1/4 and 1/2
+    truth = np.zeros_like(made)
+    rmse, l1 = (make_loss(Recipe("r", loss=kind)) for kind in ("rmse", "l1"))
+    assert float(rmse(made, truth, np.bool_(False))) == pytest.approx(0.5, rel=1e-4)
+    assert float(l1(made, truth, np.bool_(False))) == pytest.approx(0.375, rel=1e-4)
+    made[1] = 0
+    assert float(rmse(made, truth, np.bool_(False))) == pytest.approx(0.25, rel=1e-2)
 
 
 def test_a_run_with_a_teacher_learns_its_results(tiny_recipe, photos, tmp_path):
