@@ -72,6 +72,7 @@ def make_keras_file(path: Path) -> None:
 
     luma = keras.Input((None, None, 1))
     seen = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(luma)
+    seen = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(seen)
     keras.Model(luma, keras.layers.Conv2DTranspose(1, 2, strides=2)(seen)).save(path)
 
 
