@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from .models.layers import hidden
-from .recipe import Recipe
+from .recipe import Recipe, RecipeError
 
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # of the quintic x -> a x + b x^3 + c x^5
@@ -59,7 +59,7 @@ class ConvMuon(keras.optimizers.Adam):  # type: ignore[misc]
 
 
 def orthogonal(matrix: Any) -> Any:
-    """The nearest matrix with all singular values 1, roughly (0.7 to 1.2): float32 (N, M), same."""
+    """The nearest matrix with all singular values 1, roughly (0.6 to 1.3): float32 (N, M), same."""
     a, b, c = NEWTON_SCHULZ
     wide = matrix.shape[0] < matrix.shape[1]
     x = matrix if wide else ops.transpose(matrix)
@@ -71,7 +71,11 @@ def orthogonal(matrix: Any) -> Any:
 
 
 def make_optimizer(recipe: Recipe, model: keras.Model) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer, built for the model's trainable variables."""
+    """The recipe's optimizer, built for the model's trainable variables.
+
+    Raises:
+        RecipeError: the recipe asks for Muon and the model has nothing that it is for.
+    """
     rate, clip = recipe.learning_rate, recipe.clip_norm
     if recipe.optimizer == "muon":
         kernels = [
@@ -80,6 +84,11 @@ def make_optimizer(recipe: Recipe, model: keras.Model) -> keras.optimizers.Optim
             for variable in layer.trainable_variables
             if len(variable.shape) == 4
         ]
+        if not kernels:
+            raise RecipeError(
+                f"optimizer is 'muon', for branch blocks, and {recipe.architecture} has none between "
+                "its first layer and its last; expected adam, or branches = true"
+            )
         made = ConvMuon(rate, kernels, adam_ratio=recipe.adam_ratio, clip_norm=clip)
     else:
         made = keras.optimizers.Adam(rate, global_clipnorm=clip)

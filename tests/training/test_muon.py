@@ -8,7 +8,7 @@ import pytest
 
 from training.models import edge_unet
 from training.muon import RMS, ConvMuon, make_optimizer, orthogonal
-from training.recipe import Recipe
+from training.recipe import Recipe, RecipeError
 
 
 @pytest.mark.parametrize("shape", [(144, 16), (16, 32), (20, 12)])
@@ -63,4 +63,7 @@ def test_muon_is_for_the_branches_between_the_first_layer_and_the_last():
     names = {path.split("/")[1] for path in found.kernels}
     assert names == {"full", "point", "widen", "narrow"}
     assert found.adam_ratio == 0.25
+    plain = edge_unet(width=8, lower_width=8, depth=1, lower_depth=1, branches=False)
+    with pytest.raises(RecipeError, match=r"edge_unet has none .* expected adam, or branches"):
+        make_optimizer(Recipe("r", optimizer="muon"), plain)
     assert type(make_optimizer(Recipe("r"), model)) is keras.optimizers.Adam
