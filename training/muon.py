@@ -86,8 +86,8 @@ def make_optimizer(recipe: Recipe, model: keras.Model) -> keras.optimizers.Optim
         ]
         if not kernels:
             raise RecipeError(
-                f"optimizer is 'muon', for branch blocks, and {recipe.architecture} has none between "
-                "its first layer and its last; expected adam, or branches = true"
+                f"optimizer is 'muon', for branch blocks, and {recipe.architecture} has none "
+                "between its first layer and its last; expected adam, or branches = true"
             )
         made = ConvMuon(rate, kernels, adam_ratio=recipe.adam_ratio, clip_norm=clip)
     else:
