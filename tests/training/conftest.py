@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +20,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(
                 pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
             )
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """Random weights are the same in every run: a bound that holds once holds always."""
+    keras.utils.set_random_seed(1)
 
 
 def make_picture(rows: int, columns: int, channels: int = 3, *, seed: int = 0) -> np.ndarray:

@@ -66,7 +66,7 @@ def vdsr(
         3,
         padding="same",
         use_bias=biases,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=1e-4),
+        kernel_initializer=keras.initializers.RandomNormal(stddev=1e-5),
         name=f"conv{depth}",
     )(x)
     y = keras.layers.Add(name="restore")([large, residual])
