@@ -22,14 +22,15 @@ def grow(source: keras.Model, target: keras.Model, fresh: Sequence[str] = ()) ->
 
     Layers of equal shape are left alone: copy them first. Returns the names of the filled ones.
     A layer of another stride, smaller than its namesake, or an end with another number of
-    channels keeps its first weights, and so do those in ``fresh``.
+    channels keeps its first weights, and so do those in ``fresh``. A 3x3 head becomes the first
+    convolution of a deeper head, and the smaller one after it tells positive from negative.
     """
     namesakes = {layer.name: layer for layer in source.layers if layer.weights}
-    filled = []
+    filled = _split_head(namesakes, target, fresh)
     for layer in target.layers:
         if not layer.weights or not isinstance(layer, (RepConv2D, keras.layers.Conv2D)):
             continue
-        if layer.name in fresh:
+        if layer.name in (*fresh, *filled):
             continue
         if layer.name in namesakes:
             done = _widen(namesakes[layer.name], layer)
@@ -75,6 +76,40 @@ def _widen(small: keras.layers.Layer, layer: keras.layers.Layer) -> bool:
         bias[:filters] = less_bias
         assign(layer, kernel, bias)
     return fits
+
+
+def _split_head(
+    namesakes: dict[str, keras.layers.Layer], target: keras.Model, fresh: Sequence[str]
+) -> list[str]:
+    """Make ``head_0`` and ``head`` do what the 3x3 ``head`` of the source does, if they can.
+
+    A residual r is relu(r) - relu(-r): two channels for each of its own. They are scaled to the
+    size of the other new filters, the last convolution back, so that all learn at one pace.
+    """
+    layers = {layer.name: layer for layer in target.layers}
+    if "head" not in namesakes or "head_0" not in layers or "head_0" in namesakes:
+        return []
+    whole, bias = plain(namesakes["head"])
+    first, last = layers["head_0"], layers["head"]
+    kernel, first_bias = plain(first)
+    point, _ = plain(last)
+    inputs, pixels = whole.shape[2:]
+    good = 2 * pixels <= kernel.shape[3] and inputs <= kernel.shape[2] and pixels == point.shape[3]
+    same = np.ravel(namesakes["head"].strides)[0] == np.ravel(last.strides)[0]
+    if not (good and same) or {"head_0", "head"}.intersection(fresh):
+        return []
+    size = np.linalg.norm(kernel) / np.sqrt(kernel.shape[3])
+    size /= np.linalg.norm(whole) / np.sqrt(pixels) or 1.0
+    point[:] = 0
+    for sign, begin in ((1, 0), (-1, pixels)):
+        channels = slice(begin, begin + pixels)
+        kernel[..., channels] = 0
+        kernel[:, :, :inputs, channels] = sign * size * whole
+        first_bias[channels] = sign * size * bias
+        point[-1, -1, channels] = sign / size * np.eye(pixels)  # of 2x2 the 3x3's middle
+    assign(first, kernel, first_bias)
+    assign(last, point, np.zeros(pixels, np.float32))
+    return ["head_0", "head"]
 
 
 def _pass_through(layer: RepConv2D) -> bool:

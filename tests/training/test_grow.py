@@ -40,6 +40,8 @@ def shake() -> Shake:
         {"depth": 3},
         {"lower_width": 8},
         {"width": 8, "lower_width": 12, "depth": 2, "lower_depth": 3},
+        {"width": 18, "head_depth": 1},
+        {"width": 20, "head_depth": 2},
     ],
 )
 def test_the_larger_network_begins_as_the_smaller_one(
@@ -63,6 +65,13 @@ def test_new_channels_are_not_dead(shake: Shake) -> None:
     kernel = large.get_layer("encode0_0").merged()[0]
     assert np.abs(kernel[..., 4:]).max() > 0.01  # they see something
     assert np.abs(kernel[:, :, 4:, :4]).max() < 1e-6  # and the old ones do not listen yet
+
+
+def test_a_head_too_thin_for_both_signs_keeps_its_first_weights(shake: Shake) -> None:
+    large = edge_unet(scale="2", **SMALL | {"head_depth": 1})  # type: ignore[arg-type]
+    before = large.get_layer("head").get_weights()[0]
+    assert "head" not in grow(trained("2", shake), large)
+    np.testing.assert_array_equal(large.get_layer("head").get_weights()[0], before)
 
 
 def test_another_scale_keeps_its_own_head(shake: Shake) -> None:

@@ -54,17 +54,21 @@ def test_parameter_counts():
     assert 4816 + 6 * same + down + 272 + 1060 == 60_116
     assert edge_unet().count_params() == 60_116
     assert collapse(edge_unet()).count_params() == 17_252
+    # one more 16 to 16 before a 1x1 from 16 to 4 instead of the 3x3
+    assert edge_unet(branches=False, head_depth=1).count_params() == 17_252 - 580 + 2320 + 68
 
 
+@pytest.mark.parametrize("head_depth", [0, 1])
 @pytest.mark.parametrize(("scale", "size"), [("2", (48, 64)), ("3/2", (36, 48))])
-def test_output_size(upscale, picture, scale, size):
-    model = edge_unet(scale=scale, width=4, lower_width=4)
+def test_output_size(upscale, picture, scale, size, head_depth):
+    model = edge_unet(scale=scale, width=4, lower_width=4, head_depth=head_depth)
     assert upscale(model, picture(24, 32, 1)).shape == (*size, 1)
 
 
+@pytest.mark.parametrize("head_depth", [0, 1])
 @pytest.mark.parametrize("scale", ["2", "3/2"])
-def test_without_its_head_it_is_bicubic(upscale, picture, scale):
-    model = edge_unet(scale=scale, width=4, lower_width=4, branches=False)
+def test_without_its_head_it_is_bicubic(upscale, picture, scale, head_depth):
+    model = edge_unet(scale=scale, width=4, lower_width=4, head_depth=head_depth, branches=False)
     head = model.get_layer("head")
     head.set_weights([np.zeros_like(weight) for weight in head.get_weights()])
     low = picture(24, 32, 1)
@@ -74,10 +78,20 @@ def test_without_its_head_it_is_bicubic(upscale, picture, scale):
 
 
 @pytest.mark.parametrize("scale", ["2", "3/2"])
-@pytest.mark.parametrize(("width", "lower_width", "levels"), [(4, 4, 2), (3, 5, 3)])
-def test_collapsing_keeps_the_function(upscale, picture, shake, scale, width, lower_width, levels):
+@pytest.mark.parametrize(
+    ("width", "lower_width", "levels", "head_depth"), [(4, 4, 2, 0), (3, 5, 3, 0), (4, 4, 2, 2)]
+)
+def test_collapsing_keeps_the_function(
+    upscale, picture, shake, scale, width, lower_width, levels, head_depth
+):
     model = edge_unet(
-        scale=scale, width=width, lower_width=lower_width, levels=levels, depth=1, lower_depth=1
+        scale=scale,
+        width=width,
+        lower_width=lower_width,
+        levels=levels,
+        depth=1,
+        lower_depth=1,
+        head_depth=head_depth,
     )
     shake(model)
     low = picture(24, 32, 1)
@@ -92,6 +106,7 @@ def test_collapsing_keeps_the_function(upscale, picture, shake, scale, width, lo
     [
         ({"scale": "4"}, "scale is 4"),
         ({"width": 0}, "too small"),
+        ({"head_depth": -1}, "head_depth is -1"),
         ({"scale": "3/2", "levels": 1}, "too small"),
     ],
 )
