@@ -46,13 +46,16 @@ def render(lines: Sequence[Line], told: str, images: str | None) -> str:
         "CPU time fp32, ms",
         f"ms / {first}",
     ]
+    small = any(line.int8_ms is not None for line in lines)
+    heads += ["CPU time int8, ms"] if small else []
     heads += ["Orin Nano Super fp16, least ms", "steps", f"PSNR-Y {images or ''}".strip()]
     rows = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
     for line in sorted(lines, key=lambda line: line.ms):
         name = f"*{line.name}*" if line.rival else line.name
         cells = [name, f"{line.parameters:,}", f"{line.macs / 1e9:.1f}"]
         cells += [f"{line.activation_bytes / 1e6:.0f}", f"{line.ms:.0f}", f"{line.ms / base:.2f}"]
-        cells += ["" if line.int8_ms is None else f"{line.int8_ms:.0f}"]
+        if small:
+            cells += ["" if line.int8_ms is None else f"{line.int8_ms:.0f}"]
         cells += [f"{line.edge_ms:.2f}", "" if line.steps is None else f"{line.steps:,}"]
         cells += ["" if line.psnr_db is None else f"{line.psnr_db:.2f}"]
         rows.append(f"| {' | '.join(cells)} |")

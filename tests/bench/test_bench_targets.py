@@ -183,7 +183,11 @@ def test_the_table_says_what_is_missing(tmp_path: Path) -> None:
 
     rival = line("ETDS-T", rival=True, steps=None, ms=40.0, psnr_db=37.2)
     text = render([rival, line("a")], "today", None)
-    assert "| a | 1,000 | 1.0 | 10 | 20 | 0.50 |  | 0.50 | 0 |  |" in text
+    assert "| a | 1,000 | 1.0 | 10 | 20 | 0.50 | 0.50 | 0 |  |" in text
+    assert len({row.count("|") for row in text.splitlines() if row.startswith("|")}) == 1
+    text = render([rival, line("a", int8_ms=9.0)], "today", None)
+    assert "| 20 | 0.50 | 9 | 0.50 | 0 |  |" in text
+    assert len({row.count("|") for row in text.splitlines() if row.startswith("|")}) == 1
     assert "None was trained for this table" in text
     trained = [line("a", steps=50, psnr_db=36.0), line("b", steps=50, psnr_db=36.5, ms=30.0)]
     text = render([rival, *trained], "today", "Set5")
