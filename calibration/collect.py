@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     scenes = len({item.scene for item in kept})
     if len(kept) < args.count:
         print(f"only {len(kept)} frames differ enough; {args.count} wanted", file=sys.stderr)
-    print(f"{args.output}: {len(kept)} frames of {scenes} scenes")
+    print(f"{args.output}: {len(kept)} frames of {scenes} scene{'s' * (scenes != 1)}")
     print(f"look at {args.output / 'contact-sheet.png'}", file=sys.stderr)
     return 0
 

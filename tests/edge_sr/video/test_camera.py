@@ -23,6 +23,7 @@ class FakeCapture:
     def __init__(self, pictures: list[np.ndarray], after: object = False, rate: float = 30) -> None:
         self.pictures, self.after, self.rate = list(pictures), after, rate
         self.released = threading.Event()
+        self.exhausted = threading.Event()
         self.asked: tuple[object, ...] = ()
 
     def __call__(self, *asked: object) -> FakeCapture:
@@ -36,6 +37,7 @@ class FakeCapture:
         time.sleep(0.01)
         if self.pictures:
             return True, self.pictures.pop(0)
+        self.exhausted.set()
         if isinstance(self.after, Exception):
             raise self.after
         if self.after == "hang":
@@ -150,7 +152,7 @@ def test_only_the_newest_picture_waits() -> None:
     with Camera(0, opener=fake, stall_s=5) as camera:
         frames = iter(camera)
         next(frames)
-        time.sleep(0.6)
+        assert fake.exhausted.wait(60)
         assert next(frames).y.max() == round(16 + 190 * 219 / 255)
 
 
