@@ -28,7 +28,7 @@ if [ ! -e "$root/root/site/onnxruntime" ]; then # resolved here: pip is slow in 
 fi
 rm -rf "$root/root/repo"
 mkdir -p "$root/root/repo/tests"
-cp -r "$here/edge_sr" "$here/pyproject.toml" "$root/root/repo/"
+cp -r "$here/edge_sr" "$here/docs" "$here/pyproject.toml" "$root/root/repo/"
 cp -r "$here/tests/edge_sr" "$here/tests/fakes" "$root/root/repo/tests/"
 # no /sys: ONNX Runtime reads an ARM's processors from it and crashes on those of this machine
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
