@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import NoReturn
 
 from . import __version__
 from .cli_live import add_completion, add_doctor, add_service
@@ -164,5 +168,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
 
 
+def run_process() -> NoReturn:
+    """Run one command and end the process with its code, whatever an engine still computes.
+
+    A frame that takes longer than a stopped pipeline waits goes on in a thread inside the engine's
+    library. Taking the interpreter down around it can abort the process, so that is left out.
+    """
+    code = main()
+    if any(
+        thread.daemon and thread.name.startswith("edge-sr ") for thread in threading.enumerate()
+    ):
+        with contextlib.suppress(OSError):  # a closed pipe
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process()

@@ -88,7 +88,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
         (place,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         facts = email.message_from_bytes(archive.read(place))
         entry = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
-        assert "edge-sr = edge_sr.cli:main" in archive.read(entry).decode()
+        assert "edge-sr = edge_sr.cli:run_process" in archive.read(entry).decode()
     assert (facts["Name"], facts["License-Expression"]) == ("edge-sr", "Apache-2.0")
     assert [line for line in facts.get_all("Requires-Dist") if "extra" not in line] == [
         "numpy>=1.23"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,3 +72,25 @@ def test_an_interrupt_that_an_extension_module_swallows_is_still_one(
 
     monkeypatch.setattr("edge_sr.run.run_job", fails)
     assert main(words) == 1
+
+
+BUSY = """
+import atexit, sys, threading, time
+from edge_sr import cli
+atexit.register(print, "taken down")
+def main():
+    print("interrupted")
+    threading.Thread(target=time.sleep, args=(60,), name="{name}", daemon=True).start()
+    return 130
+cli.main = main
+cli.run_process()
+"""
+
+
+@pytest.mark.parametrize(("name", "down"), [("edge-sr infer", False), ("another", True)])
+def test_the_interpreter_is_not_taken_down_around_an_engine_at_work(name: str, down: bool) -> None:
+    """ONNX Runtime, emulated, aborted a process that ended while a thread was inside it."""
+    command = [sys.executable, "-c", BUSY.format(name=name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 130, done.stderr
+    assert done.stdout.splitlines() == ["interrupted", *["taken down"] * down]
