@@ -18,6 +18,7 @@ from training.checkpoint import (
     save_state,
 )
 from training.models import vdsr
+from training.open_model import open_model
 
 
 def tiny_state(*, width: int = 2, digest: str = "d" * 64) -> State:
@@ -53,6 +54,17 @@ def test_everything_comes_back(saved, state):
     assert list(again.arrays()) == list(expected)
     for name, value in again.arrays().items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_a_saved_model_is_compressed_and_the_same(tmp_path):
+    model = vdsr(depth=3, width=32)
+    model.save(tmp_path / "stored.keras")
+    save_model(tmp_path / "a.keras", model)
+    assert (tmp_path / "a.keras").stat().st_size < (tmp_path / "stored.keras").stat().st_size
+    for ours, theirs in zip(
+        open_model(tmp_path / "a.keras").get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_the_names_are_those_of_running_jobs(saved):
