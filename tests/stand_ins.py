@@ -89,6 +89,9 @@ def make_files(folder: Path) -> None:
     make_keras_file(folder / "mine.keras")
     for name in ("x2.keras", "x2.keras.json"):
         shutil.copy(ROOT / "training" / "pretrained" / f"edge-unet-s-{name}", folder / name)
+    for run in ("a", "b"):
+        (folder / "runs" / run).mkdir(parents=True)
+        shutil.copy(folder / "x2.keras", folder / "runs" / run / "best.keras")
     for name in ("x2.onnx", "x2.onnx.json"):
         shutil.copy(zoo.FOLDER / f"edge-unet-s-{name}", folder / name)
     onnx.save(stranger_model(), folder / "other.onnx")

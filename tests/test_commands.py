@@ -39,7 +39,7 @@ LEFT = {  # document: what its commands leave behind
     ),
     "engines.md": ("other.engine", "other.engine.json"),
     "int8.md": ("s.int8.onnx", "ranges.json", "x2-qat.int8.onnx"),
-    "training.md": ("mine.onnx", "runs/from-frames/last.npz"),
+    "training.md": ("mine.onnx", "mean.keras", "runs/from-frames/last.npz"),
 }
 
 
