@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from edge_sr.errors import EdgeSRError
 from edge_sr.quality import luma_bt601
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-
-# what Pillow raises on files that are no pictures, broken, or far too large
-UNREADABLE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
-
-
-T = TypeVar("T")
-
-
-class DataError(EdgeSRError):
-    """The training pictures cannot be used as they are; the text says what to do."""
+from .photos import UNREADABLE, DataError, need_some
 
 
 @dataclass(frozen=True)
@@ -91,58 +71,6 @@ def shrunk(rgb: np.ndarray, factor: float) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def find_images(folders: list[Path]) -> list[Path]:
-    """All pictures under the folders, sorted by name.
-
-    Raises:
-        DataError: a folder is missing, or there is no picture in any.
-    """
-    found: list[Path] = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder; expected a folder of photographs")
-        found += [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
-    if not found:
-        names = ", ".join(str(folder) for folder in folders)
-        raise DataError(f"{names}: no picture found; expected {', '.join(IMAGE_SUFFIXES)}")
-    return sorted(found, key=lambda path: (path.name, str(path)))
-
-
-def fitting(
-    paths: list[Path], scale: Fraction, *, patch: tuple[int, int], multiple: int = 2
-) -> tuple[list[Path], list[str]]:
-    """The photographs that hold a patch, and one line for each that is left out.
-
-    Reads headers only. Must come before `split_held_out`, so that the held-out pictures fit too.
-
-    Args:
-        patch: rows and columns of a low-resolution patch.
-        multiple: as in `make_pair`.
-
-    Raises:
-        DataError: no picture is usable.
-    """
-    found: list[Path] = []
-    left_out: list[str] = []
-    step = multiple * scale.numerator
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                columns, rows = image.size
-        except UNREADABLE as error:
-            left_out.append(f"{path}: unreadable ({error})")
-            continue
-        low = [int((side - side % step) / scale) for side in (rows, columns)]
-        if low[0] >= patch[0] and low[1] >= patch[1]:
-            found.append(path)
-            continue
-        need = [-(-side * scale // step) * step for side in patch]
-        left_out.append(
-            f"{path}: {columns}x{rows} is smaller than a patch; expected {need[1]}x{need[0]}"
-        )
-    return _some(found, left_out)
-
-
 def load_pairs(
     paths: list[Path],
     scale: Fraction,
@@ -179,28 +107,4 @@ def load_pairs(
             small, name = shrunk(rgb, factor), f"{path.stem} at {factor:g}"
             if all(side >= least for side, least in zip(small.shape, smallest, strict=False)):
                 pairs.append(pair_of(small, name=name))
-    return _some(pairs, left_out)
-
-
-def _some(found: list[T], left_out: list[str]) -> tuple[list[T], list[str]]:
-    if not found:
-        first = f"; first: {left_out[0]}" if left_out else ""
-        raise DataError(f"none of {len(left_out)} pictures is usable{first}")
-    return found, left_out
-
-
-def split_held_out(paths: list[Path], count: int, seed: int) -> tuple[list[Path], list[Path]]:
-    """(training paths, held-out paths): ``count`` pictures drawn by ``seed``, never trained on.
-
-    Raises:
-        DataError: nothing would be left to train on.
-    """
-    if count >= len(paths):
-        raise DataError(
-            f"{len(paths)} usable pictures, {count} of them held out for validation: "
-            "add photographs or lower held_out"
-        )
-    drawn = np.random.default_rng(seed).permutation(len(paths))[:count].tolist()
-    held = set(drawn)
-    train = [path for index, path in enumerate(paths) if index not in held]
-    return train, [paths[index] for index in sorted(held)]
+    return need_some(pairs, left_out)

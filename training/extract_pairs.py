@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from edge_sr.commands import exit_codes, make_parser
 
-from .data import DataError
 from .extracted import MANIFEST, write_manifest, write_pair
+from .photos import DataError
 from .source import report
 from .video_pairs import ClipPair, find_scenes
 from .video_sampler import read_pair

@@ -12,7 +12,8 @@ from PIL import Image
 from edge_sr.reading import parse_json
 
 from .checkpoint import save_record
-from .data import UNREADABLE, DataError, Pair
+from .data import Pair
+from .photos import UNREADABLE, DataError
 from .video_pairs import HELD_PART
 
 MANIFEST = "pairs.json"

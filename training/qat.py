@@ -28,11 +28,12 @@ from edge_sr.commands import exit_codes, make_parser
 from edge_sr.sidecar import sha256_of
 
 from .checkpoint import save_model, save_record
-from .data import find_images, fitting, load_pairs, split_held_out
+from .data import load_pairs
 from .fake_quant import fake_quantised
 from .models import collapse, is_edge_unet
 from .models.sizes import model_scale, size_multiple
 from .open_model import open_model
+from .photos import find_images, fitting, split_held_out
 from .qat_places import Places, QatError, load_plan
 from .sampler import PatchSampler
 from .validate import validation_psnr

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from .data import Pair, find_images, fitting, load_pairs, split_held_out
+from .data import Pair, load_pairs
 from .degrade import Degradation, degrade, make_degradation
 from .models.sizes import size_multiple
+from .photos import find_images, fitting, split_held_out
 from .recipe import Recipe
 from .sampler import PatchSampler
 

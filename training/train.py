@@ -20,8 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from .checkpoint import CheckpointError, load_state
-from .data import find_images
 from .finetune import find_weights, finetune_recipe
+from .photos import find_images
 from .recipe import Recipe, load_recipe
 from .source import Source, photo_source
 from .start import build_model

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 
-from .data import DataError
+from .photos import DataError
 
 SEEKS = 3  # a clip may begin its groups of frames later than it says: then one group earlier
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from .data import DataError
+from .photos import DataError
 from .video_file import Clip, open_clip, read_frames
 
 NAME = re.compile(r"(?P<scene>.+)[-_.](?P<rows>\d{2,4})p")

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from .data import DataError, Pair
+from .data import Pair
+from .photos import DataError
 from .sampler import PatchSampler
 from .video_file import read_frames
 from .video_pairs import ClipPair

@@ -10,9 +10,10 @@ from typing import Any
 
 import keras
 
-from .data import DataError, Pair
+from .data import Pair
 from .degrade import make_degradation
 from .extracted import MANIFEST, read_extracted, split_extracted
+from .photos import DataError
 from .recipe import Recipe
 from .source import Source, patch_sampler, report, wanted
 from .video_pairs import find_scenes, split_scenes

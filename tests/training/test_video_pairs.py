@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import write_clip
-from training.data import DataError
+from training.photos import DataError
 from training.video_file import Clip, open_clip, read_frames
 from training.video_pairs import find_scenes, match_times, split_scenes
 

@@ -13,9 +13,9 @@ from PIL import Image
 from tests.training.conftest import write_clip
 from tests.training.test_train import arrays, interrupt_at
 from training import video_sampler
-from training.data import DataError
 from training.extract_pairs import main as extract
 from training.extracted import read_extracted, split_extracted
+from training.photos import DataError
 from training.sampler import PatchSampler
 from training.train import main
 from training.video_pairs import find_scenes
