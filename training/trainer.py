@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -11,7 +10,6 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import keras
@@ -31,6 +29,7 @@ from .prefetch import Wait, ahead
 from .recipe import Recipe
 from .revive import revive
 from .schedule import average_decay, is_l2, learning_rate, train_dtype
+from .signals import stopped_by_signals
 from .source import Source
 from .start import copy_weights
 from .validate import validation_psnr
@@ -40,22 +39,6 @@ WAIT_TOLD = 0.05  # of the time spent waiting for data: more is said beside the 
 
 class DivergedError(EdgeSRError):
     """The run has collapsed; going on would only burn hours."""
-
-
-@contextmanager
-def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM set ``stop`` instead of interrupting; main thread only."""
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    names = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(name, on_signal) for name in names]
-    try:
-        yield
-    finally:
-        for name, handler in zip(names, before, strict=True):
-            signal.signal(name, handler)
 
 
 class Trainer:
