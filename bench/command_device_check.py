@@ -15,7 +15,7 @@ from typing import Any
 from edge_sr import zoo
 from edge_sr.backend.choose import gpu_machine, note, settle
 from edge_sr.commands import add_command
-from edge_sr.engine_facts import facts_of
+from edge_sr.engine_seal import facts_of
 from edge_sr.errors import EdgeSRError, ModelFileError
 from edge_sr.options import at_least_one, frame_size
 from edge_sr.sidecar import Sidecar, load_sidecar

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.engine_cache import cache_dir, locked
-from edge_sr.engine_facts import FLAVOURS, EngineFacts, facts_of
+from edge_sr.engine_facts import FLAVOURS, EngineFacts
+from edge_sr.engine_seal import facts_of
 from edge_sr.errors import MissingDependencyError, ModelFileError
 from edge_sr.machine import find_gpu, this_machine
 from edge_sr.sidecar import Sidecar, load_sidecar, sidecar_path

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.engine_cache import cache_dir, engine_path, find_engine, key_of, locked
-from edge_sr.engine_facts import EngineFacts, seal
+from edge_sr.engine_facts import EngineFacts
+from edge_sr.engine_seal import seal
 from edge_sr.errors import ModelFileError
 from edge_sr.machine import find_gpu
 from edge_sr.onnx_file import refuse_external_data

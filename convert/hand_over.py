@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_sr.engine_facts import facts_of, seal
+from edge_sr.engine_seal import facts_of, seal
 from edge_sr.errors import ModelFileError
 from edge_sr.machine import find_gpu
 from edge_sr.sidecar import sidecar_path, write_sidecar

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from . import zoo
 from .engine_cache import cache_dir, converted_path, find_engine, key_of
-from .engine_facts import Machine, facts_of
+from .engine_facts import Machine
+from .engine_seal import facts_of
 from .errors import BackendError, MissingDependencyError, ModelFileError
 from .sidecar import Sidecar, load_sidecar
 

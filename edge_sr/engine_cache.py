@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .engine_facts import PORTABLE, EngineFacts, Machine, facts_of
+from .engine_facts import PORTABLE, EngineFacts, Machine
+from .engine_seal import facts_of
 from .errors import ModelFileError
 from .sidecar import Sidecar, load_sidecar
 

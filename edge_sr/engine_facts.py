@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .errors import ModelFileError
-from .sidecar import Sidecar
 
 FLAVOURS = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 CENSUS_SOURCES = ("inspector", "network")  # read back from the engine, or counted before building
@@ -160,29 +157,6 @@ class EngineFacts:
         except (TypeError, ValueError) as error:
             raise ModelFileError(f"engine: sizes is {found['sizes']!r}; build it again") from error
         return cls(**{**found, "sizes": sizes, "compute_capabilities": capabilities})
-
-
-def seal(sidecar: Sidecar, facts: EngineFacts) -> Sidecar:
-    """The sidecar of an engine, closed with a digest over all that it says."""
-    engine = facts.to_dict()
-    return replace(sidecar, engine=engine | {SEAL: _digest(replace(sidecar, engine=engine))})
-
-
-def facts_of(sidecar: Sidecar) -> EngineFacts:
-    """The engine facts of a loaded sidecar whose seal holds: no byte of it was changed.
-
-    Raises:
-        ModelFileError: it is no engine's, a field is wrong, or it was changed since it was written.
-    """
-    facts = EngineFacts.from_dict(sidecar.engine)
-    engine = {key: value for key, value in sidecar.engine.items() if key != SEAL}
-    if sidecar.engine.get(SEAL) != _digest(replace(sidecar, engine=engine)):
-        raise ModelFileError(f"{sidecar.name}: its sidecar was changed; build the engine again")
-    return facts
-
-
-def _digest(sidecar: Sidecar) -> str:
-    return hashlib.sha256(json.dumps(asdict(sidecar), sort_keys=True).encode()).hexdigest()
 
 
 KINDS: dict[str, tuple[type, ...]] = {

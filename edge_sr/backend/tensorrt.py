@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..cuda.protocol import Device
-from ..engine_facts import FLAVOURS, Machine, facts_of
+from ..engine_facts import FLAVOURS, Machine
+from ..engine_seal import facts_of
 from ..errors import BackendError, FrameError, ModelFileError
 from ..sidecar import Sidecar
 from .execution import EngineContext

@@ -18,7 +18,8 @@ from convert.build_engine import main
 from edge_sr import zoo
 from edge_sr.build_request import cached_engine
 from edge_sr.engine_cache import cache_dir
-from edge_sr.engine_facts import Machine, facts_of
+from edge_sr.engine_facts import Machine
+from edge_sr.engine_seal import facts_of
 from edge_sr.errors import BackendError
 from edge_sr.sidecar import load_sidecar, sha256_of, sidecar_path, write_sidecar
 from tests.calibration.networks import save_luma, stranger_model

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.engine_facts import facts_of
+from edge_sr.engine_seal import facts_of
 from edge_sr.errors import ModelFileError
 from edge_sr.sidecar import load_sidecar, sidecar_path
 

@@ -29,7 +29,7 @@ from convert.steps import Steps
 from convert.verify import main as verify
 from edge_sr import zoo
 from edge_sr.engine_cache import cache_dir
-from edge_sr.engine_facts import facts_of, seal
+from edge_sr.engine_seal import facts_of, seal
 from edge_sr.machine import Gpu
 from edge_sr.sidecar import load_sidecar, write_sidecar
 

@@ -1,4 +1,4 @@
-"""What an engine's sidecar says of where it runs: strict, sealed, and compared with a machine."""
+"""What an engine's sidecar says of where it runs: strict, and compared with a machine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from edge_sr.engine_facts import EngineFacts, Machine, facts_of, seal
+from edge_sr.engine_facts import EngineFacts, Machine
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import Sidecar
 
 ORIN = Machine(
     flavour="tensorrt",
@@ -46,25 +45,6 @@ PORTABLE = replace(
 CARD = Machine(
     flavour="tensorrt-rtx", version="1.7.1.116", gpu="RTX", compute_capability="12.0", cuda="13.0"
 )
-
-
-def sidecar() -> Sidecar:
-    return Sidecar(
-        name="x",
-        architecture="unknown",
-        scale="2",
-        color="luma",
-        width=64,
-        height=48,
-        output_width=128,
-        output_height=96,
-        precision="fp16",
-        parameters=1,
-        macs_720p=1,
-        sha256="ab" * 32,
-        made_from="x.onnx",
-        made_from_sha256="cd" * 32,
-    )
 
 
 def test_facts_survive_json() -> None:
@@ -106,18 +86,6 @@ def test_a_missing_field_and_no_engine_at_all_are_refused() -> None:
         rest = {name: value for name, value in ON_ORIN.to_dict().items() if name != key}
         with pytest.raises(ModelFileError, match=f"missing or unknown fields: {key}"):
             EngineFacts.from_dict(rest)
-
-
-def test_a_sealed_sidecar_may_not_be_changed() -> None:
-    closed = seal(sidecar(), ON_ORIN)
-    assert facts_of(closed) == ON_ORIN
-    for changed in (
-        replace(closed, width=66),
-        replace(closed, engine=closed.engine | {"gpu": "Thor"}),
-        replace(closed, engine=closed.engine | {"seal": "00" * 32}),
-    ):
-        with pytest.raises(ModelFileError, match="its sidecar was changed"):
-            facts_of(changed)
 
 
 @pytest.mark.parametrize(

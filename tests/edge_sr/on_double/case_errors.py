@@ -18,7 +18,7 @@ from plans import write_engine
 from edge_sr.backend import trt_backend
 from edge_sr.backend.choose import gpu_machine, settle
 from edge_sr.backend.trt_backend import TensorRTBackend
-from edge_sr.engine_facts import facts_of, seal
+from edge_sr.engine_seal import facts_of, seal
 from edge_sr.errors import BackendError, EdgeSRError, MissingDependencyError, ModelFileError
 from edge_sr.sidecar import write_sidecar
 

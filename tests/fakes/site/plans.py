@@ -10,7 +10,8 @@ from typing import Any
 import tensorrt
 
 from edge_sr import zoo
-from edge_sr.engine_facts import EngineFacts, seal
+from edge_sr.engine_facts import EngineFacts
+from edge_sr.engine_seal import seal
 from edge_sr.sidecar import Sidecar, load_sidecar, write_sidecar
 
 FACTS = EngineFacts(
