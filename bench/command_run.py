@@ -22,7 +22,7 @@ from .clip import read_clip
 from .contenders import find_contenders
 from .floors import FLOORS
 from .images import GREYS, ImageSet, default_files, list_images, read_set
-from .latency import Plan
+from .lane import Plan
 from .options import positive
 from .rows import Row, read_rows
 from .runner import Bench, note

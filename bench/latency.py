@@ -7,37 +7,19 @@ model so slow that a few runs fill its time takes part in some of the rounds, ev
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr import Upscaler
 from edge_sr.errors import EdgeSRError
-from edge_sr.live.pipeline import run_pipeline
 from edge_sr.video.color import rgb_to_yuv
 from edge_sr.video.frame import Color, Frame
-from edge_sr.video.null import NullSink
 
-from .contenders import Contender, open_contender
-from .frames import FrameList
-from .power import Meter
-from .timing import Samples, sample
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How long to measure: every model gets ``runs`` runs, or ``seconds`` s if that is less."""
-
-    rounds: int = 10
-    runs: int = 50
-    seconds: float = 10.0
-    least_seconds: float = 2.0  # fast models go on until they have so much
-    warmup: int = 3  # untimed runs when a model is opened first
-    frames: int = 30  # through the runtime path
+from .contenders import Contender
+from .lane import Lane, Plan, take_turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,22 +44,6 @@ class Latency:
     energy_mj: float | None  # per frame: power x mean time
 
 
-@dataclass
-class _Lane:
-    contender: Contender
-    batch: NDArray[np.uint8]
-    turns: int = 0  # rounds it takes part in, spread evenly behind the first; 0 until opened
-    per_turn: int = 1  # frames through the runtime path a turn
-    warmup: int = 0
-    rounds: list[Samples] = field(default_factory=list)
-    path_ns: list[int] = field(default_factory=list)  # a turn each
-    path_frames: int = 0
-    watts: list[float] = field(default_factory=list)
-    gpu_ms: list[float] = field(default_factory=list)  # a timed run each, on a GPU
-    ran_on: str = ""
-    upscaler: Upscaler | None = None
-
-
 def measure_latency(
     contenders: Sequence[Contender],
     picture: NDArray[np.uint8],
@@ -98,7 +64,7 @@ def measure_latency(
     """
     frame = _frame(picture)
     lanes = {
-        index: _Lane(
+        index: Lane(
             item, picture[None] if item.sidecar.color == "rgb" else frame.y[None, ..., None]
         )
         for index, item in enumerate(contenders)
@@ -110,7 +76,7 @@ def measure_latency(
                 if index in failed:
                     continue
                 try:
-                    _take_turn(lane, number, frame, threads, plan)
+                    take_turn(lane, number, frame, threads, plan)
                 except EdgeSRError as error:
                     failed[index] = error
                 if (not keep_open or index in failed) and lane.upscaler:
@@ -124,61 +90,7 @@ def measure_latency(
     return {i: failed.get(i) or _summary(lane, plan) for i, lane in lanes.items()}
 
 
-def _take_turn(lane: _Lane, number: int, frame: Frame, threads: int, plan: Plan) -> None:
-    if (
-        lane.turns
-        and (number + 1) * lane.turns // plan.rounds == number * lane.turns // plan.rounds
-    ):
-        return  # a slow model sits this round out
-    if lane.upscaler is None:
-        lane.upscaler = open_contender(lane.contender, threads)
-    upscaler = lane.upscaler
-    backend = upscaler.backend
-    lane.ran_on = f"{backend.name}: {backend.device}"
-    gpu_ms: list[float] = []
-    tells = hasattr(backend, "gpu_ms")
-
-    def infer() -> None:
-        backend.infer(lane.batch)
-        if tells:
-            gpu_ms.append(float(getattr(backend, "gpu_ms")))  # noqa: B009 - a GPU's only
-
-    if not lane.turns:
-        first = sample(infer, runs=plan.warmup, seconds=0, limit=plan.seconds / plan.rounds)
-        lane.warmup += len(first.wall_ns)
-        once = min(first.wall_ns) / 1e9
-        more = math.ceil(plan.seconds / once) - 1  # turns behind this one, if it is slow
-        lane.turns = plan.rounds if more >= plan.rounds else max(1, more)
-        share = math.ceil(plan.frames / plan.rounds)
-        lane.per_turn = share if share * once <= plan.seconds / plan.rounds else 1
-    else:
-        infer()
-        lane.warmup += 1
-    gpu_ms.clear()
-    with Meter() as meter:
-        lane.rounds.append(
-            sample(
-                infer,
-                runs=math.ceil(plan.runs / plan.rounds),
-                seconds=plan.least_seconds / plan.rounds,
-                limit=plan.seconds / plan.rounds,
-            )
-        )
-    lane.gpu_ms += gpu_ms
-    if meter.watts is not None:
-        lane.watts.append(meter.watts)
-    source = FrameList([frame] * lane.per_turn)
-    once_through = sample(
-        lambda: run_pipeline(source, upscaler.overlap(), [NullSink()]),
-        runs=1,
-        seconds=0,
-        limit=0,
-    )
-    lane.path_ns.append(once_through.wall_ns[0])
-    lane.path_frames += lane.per_turn
-
-
-def _summary(lane: _Lane, plan: Plan) -> Latency:
+def _summary(lane: Lane, plan: Plan) -> Latency:
     wall = np.concatenate([item.wall_ns for item in lane.rounds]) / 1e6
     cpu = np.concatenate([item.cpu_ns for item in lane.rounds]) / 1e6
     p50, p90, p99 = (float(np.percentile(wall, q)) for q in (50, 90, 99))

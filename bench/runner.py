@@ -13,7 +13,7 @@ from .clip import Clip
 from .contenders import Contender
 from .device import device_facts, device_name
 from .images import ImageSet
-from .latency import Plan
+from .lane import Plan
 from .rows import SCHEMA, Row, add_losses, key_of, write_rows
 from .timing import pinned
 

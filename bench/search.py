@@ -21,7 +21,8 @@ from .candidates import make, make_int8, read_candidates, steps_of
 from .contenders import count_contender, find_contenders
 from .device import device_facts, device_name, device_state
 from .images import ImageSet, default_files, list_images, read_set
-from .latency import Latency, Plan, measure_latency
+from .lane import Plan
+from .latency import Latency, measure_latency
 from .measure_speed import frame_of
 from .roofline import bound, read_devices
 from .search_text import Line, draw, render

@@ -25,7 +25,8 @@ from .contenders import Contender, find_contenders, open_contender
 from .device import device_facts, device_name, device_state
 from .floors import floor_sidecar
 from .images import ImageSet, list_images, read_set
-from .latency import Latency, Plan, measure_latency
+from .lane import Plan
+from .latency import Latency, measure_latency
 from .measure_speed import frame_of
 from .quality import make_pair, measure
 from .section import show_or_replace

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bench.contenders import Contender, count_contender
 from bench.floors import floor_sidecar
-from bench.latency import Latency, Plan, measure_latency
+from bench.lane import Plan
+from bench.latency import Latency, measure_latency
 from bench.memory import peak_mib
 from bench.timing import overhead_us, pinned, sample
 from edge_sr import zoo
