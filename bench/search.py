@@ -27,7 +27,7 @@ from .measure_speed import frame_of
 from .roofline import bound, read_devices
 from .search_text import Line, draw, render
 from .section import show_or_replace
-from .targets import measure_quality
+from .target_measures import measure_quality
 from .timing import pinned
 
 RIVALS = ("ETDS-T", "ETDS-S", "ETDS-L")

@@ -26,7 +26,7 @@ from .contenders import Contender
 from .device import device_facts, device_name, device_state
 from .images import ImageSet, list_images, read_set
 from .section import show_or_replace
-from .targets import measure_quality
+from .target_measures import measure_quality
 
 BOUND_DB = 0.15  # that int8 may cost a network which nobody adapted, on every picture set
 EXAMPLES = """\

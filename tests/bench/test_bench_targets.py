@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import candidates, search, targets
+from bench import candidates, search, target_measures, targets
 from bench.candidates import make, make_int8, read_candidates
 from bench.search_text import Line, draw, render
 from bench.section import replace_section
@@ -74,7 +74,7 @@ def test_verdicts(values: list[float], expected: str) -> None:
 def test_targets_are_measured_and_written(
     rivals: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "ROUNDS", 3)
+    monkeypatch.setattr(target_measures, "ROUNDS", 3)
     document = tmp_path / "models.md"
     document.write_text("<!-- targets -->\n<!-- /targets -->\n")
     mine = tmp_path / "targets.toml"
