@@ -21,7 +21,7 @@ from edge_sr.writing import whole_file
 
 from .ends import attach_ends
 from .export_child import export_in_child
-from .graph import count_macs, set_size
+from .graph_size import count_macs, set_size
 from .parity import check_parity
 from .sizes import parse_size
 

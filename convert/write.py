@@ -16,7 +16,7 @@ from edge_sr.errors import ModelFileError
 from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
 from edge_sr.writing import whole_file
 
-from .graph import count_macs
+from .graph_size import count_macs
 
 BEST_DB = 120.0  # what a PSNR of infinity is written as
 
