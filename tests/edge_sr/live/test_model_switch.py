@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,8 +11,9 @@ from clips import frame
 from edge_sr import Upscaler
 from edge_sr.errors import UsageError
 from edge_sr.live import deadline
+from edge_sr.live.choices import BICUBIC
 from edge_sr.live.deadline import WINDOW, Deadline
-from edge_sr.live.model_switch import BICUBIC, ModelSwitch, choices, ladder
+from edge_sr.live.model_switch import ModelSwitch
 
 
 class Clock:
@@ -70,19 +70,6 @@ def test_a_load_that_goes_away_lets_the_model_come_back() -> None:
     assert feed(policy, clock, 1, 0.050) == 1
     assert feed(policy, clock, 30, 0.005) == 0
     assert feed(policy, clock, 30, 0.020) == 0
-
-
-def test_choices_have_one_scale_and_end_in_bicubic() -> None:
-    found = choices(Fraction(3, 2))
-    assert found[-1] == BICUBIC
-    assert "edge-unet-s-x1.5" in found
-    assert all("x2" not in name for name in found)
-
-
-def test_the_ladder_goes_down_to_bicubic() -> None:
-    with Upscaler.open("edge-unet-s-x2") as upscaler:
-        steps = ladder(upscaler)
-    assert (steps[0], steps[-1]) == ("edge-unet-s-x2", BICUBIC)
 
 
 def test_a_request_takes_effect_at_the_next_frame_and_keeps_the_size() -> None:

@@ -1,0 +1,21 @@
+"""Which models a run may change to, and in which order it steps down."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from edge_sr import Upscaler
+from edge_sr.live.choices import BICUBIC, choices, ladder
+
+
+def test_choices_have_one_scale_and_end_in_bicubic() -> None:
+    found = choices(Fraction(3, 2))
+    assert found[-1] == BICUBIC
+    assert "edge-unet-s-x1.5" in found
+    assert all("x2" not in name for name in found)
+
+
+def test_the_ladder_goes_down_to_bicubic() -> None:
+    with Upscaler.open("edge-unet-s-x2") as upscaler:
+        steps = ladder(upscaler)
+    assert (steps[0], steps[-1]) == ("edge-unet-s-x2", BICUBIC)
