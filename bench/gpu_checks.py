@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,60 +16,12 @@ from edge_sr.cuda import Device, open_device
 from edge_sr.quality import psnr, standard_border
 from edge_sr.sidecar import Sidecar
 
-LEAST_DB = {"fp32": 55.0, "fp16": 48.0, "int8": 40.0}  # PSNR to ONNX Runtime's result
-GROWTH_MIB = 8.0  # of host or GPU memory over the long run: more is a leak
+from .gpu_results import LEAST_DB, Agreement, Endurance, Timing
+
 SETTINGS = ((False, 1), (True, 1), (True, 2), (True, 3))  # graphs, slots
 WARM_UP = 20
 
 Batch = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """The engine's results beside ONNX Runtime's."""
-
-    frames: int
-    psnr_db: float  # of the worst frame; 120 where all bytes are equal
-    max_difference: int  # grey levels
-    least_db: float  # that was asked for
-
-    @property
-    def good(self) -> bool:
-        """Whether the worst frame reaches what was asked for."""
-        return self.psnr_db >= self.least_db
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Frames through the slots, as fast as they go, from host memory to host memory."""
-
-    graphs: bool
-    slots: int
-    frames: int
-    p50_ms: float  # from one result to the next
-    p99_ms: float
-    fps: float
-    gpu_ms: float  # mean, from events, copies included
-    submit_us: float  # median time that beginning a frame takes the host, its copy included
-    notes: tuple[str, ...]  # what the backend had to say
-
-
-@dataclass(frozen=True, kw_only=True)
-class Endurance:
-    """A long run, and what memory it took for good."""
-
-    frames: int
-    host_growth_mib: float
-    gpu_growth_mib: float
-    gpu_left_mib: float  # taken still when the backend was closed
-    black: int  # results that cannot be right
-    constant: int
-
-    @property
-    def good(self) -> bool:
-        """Whether memory stayed within GROWTH_MIB and every result can be right."""
-        grown = max(self.host_growth_mib, self.gpu_growth_mib, self.gpu_left_mib)
-        return grown <= GROWTH_MIB and not (self.black or self.constant)
 
 
 def sample_frames(width: int, height: int, channels: int, count: int = 8) -> list[Batch]:
