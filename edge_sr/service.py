@@ -6,13 +6,13 @@ import getpass
 import grp
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import MediaError, UsageError
+from .service_unit import UNIT, quote
 from .video.address import hide_credentials
 
 UNITS = Path("/etc/systemd/system")
@@ -20,56 +20,6 @@ SECRETS = Path("/etc/edge-sr")
 INPUT = "EDGE_SR_INPUT"  # the variable that an address with a password moves to
 PATH_OPTIONS = ("--output", "--save-to")
 GROUPS = ("video", "render")
-
-UNIT = """\
-# written by edge-sr service install; systemctl edit {name} adds to it
-[Unit]
-Description=edge-sr {described}
-Documentation=man:systemd.service(5)
-After=network-online.target
-Wants=network-online.target
-StartLimitIntervalSec=300
-StartLimitBurst=10
-
-[Service]
-Type=notify
-NotifyAccess=main
-ExecStart={command}
-{environment}Restart=on-failure
-RestartSec=5
-WatchdogSec=30
-TimeoutStartSec=180
-TimeoutStopSec=15
-SuccessExitStatus=130 143
-{identity}
-StateDirectory={name}
-CacheDirectory={name}
-WorkingDirectory=%S/{name}
-Environment=XDG_CACHE_HOME=%C/{name} PYTHONUNBUFFERED=1
-
-# no MemoryDenyWriteExecute: CUDA and TensorRT compile at run time
-NoNewPrivileges=yes
-PrivateTmp=yes
-ProtectSystem=strict
-ProtectHome=read-only
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-UMask=0027
-{writable}
-[Install]
-WantedBy=multi-user.target
-"""
 
 
 @dataclass(frozen=True)
@@ -115,7 +65,7 @@ def make_service(
     command = [sys.executable, "-m", "edge_sr.cli", *absolute]
     lines = [f"EnvironmentFile={SECRETS / f'{name}.env'}\n"] if secret else []
     if "site-packages" not in __file__:  # a checkout: python -m finds it only there
-        lines.append(f"Environment=PYTHONPATH={_quote(str(Path(__file__).parents[1]))}\n")
+        lines.append(f"Environment=PYTHONPATH={quote(str(Path(__file__).parents[1]))}\n")
     identity = "DynamicUser=yes" if user == "root" else f"User={user}"
     known = [group.gr_name for group in grp.getgrall()]
     groups = [group for group in GROUPS if group in known]
@@ -124,10 +74,10 @@ def make_service(
     unit = UNIT.format(
         name=name,
         described=hide_credentials(" ".join(words)).replace("%", "%%")[:200],
-        command=" ".join(_quote(word) for word in command),
+        command=" ".join(quote(word) for word in command),
         environment="".join(lines),
         identity=identity,
-        writable="".join(f"ReadWritePaths={_quote(folder)}\n" for folder in folders),
+        writable="".join(f"ReadWritePaths={quote(folder)}\n" for folder in folders),
     )
     return Service(name, unit, secret)
 
@@ -182,16 +132,6 @@ def _absolute_paths(words: Sequence[str]) -> tuple[list[str], list[str]]:
         elif word == "--input" and Path(value).exists():
             out[at + 1] = str(Path(value).absolute())
     return out, folders
-
-
-def _quote(word: str) -> str:
-    """A word as systemd reads it."""
-    word = word.replace("%", "%%").replace("$", "$$")
-    return (
-        word
-        if shlex.quote(word) == word
-        else '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
 
 
 def _write(path: Path, text: str, mode: int) -> None:
