@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,13 +78,7 @@ def take_turn(lane: Lane, number: int, frame: Frame, threads: int, plan: Plan) -
             gpu_ms.append(float(getattr(backend, "gpu_ms")))  # noqa: B009 - a GPU's only
 
     if not lane.turns:
-        first = sample(infer, runs=plan.warmup, seconds=0, limit=plan.seconds / plan.rounds)
-        lane.warmup += len(first.wall_ns)
-        once = min(first.wall_ns) / 1e9
-        more = math.ceil(plan.seconds / once) - 1  # turns behind this one, if it is slow
-        lane.turns = plan.rounds if more >= plan.rounds else max(1, more)
-        share = math.ceil(plan.frames / plan.rounds)
-        lane.per_turn = share if share * once <= plan.seconds / plan.rounds else 1
+        _plan_turns(lane, plan, infer)
     else:
         infer()
         lane.warmup += 1
@@ -100,6 +95,21 @@ def take_turn(lane: Lane, number: int, frame: Frame, threads: int, plan: Plan) -
     lane.gpu_ms += gpu_ms
     if meter.watts is not None:
         lane.watts.append(meter.watts)
+    _run_path(lane, upscaler, frame)
+
+
+def _plan_turns(lane: Lane, plan: Plan, infer: Callable[[], None]) -> None:
+    """Warm up, and decide by it how many turns of how many frames fit into the model's time."""
+    first = sample(infer, runs=plan.warmup, seconds=0, limit=plan.seconds / plan.rounds)
+    lane.warmup += len(first.wall_ns)
+    once = min(first.wall_ns) / 1e9
+    more = math.ceil(plan.seconds / once) - 1  # turns behind this one, if it is slow
+    lane.turns = plan.rounds if more >= plan.rounds else max(1, more)
+    share = math.ceil(plan.frames / plan.rounds)
+    lane.per_turn = share if share * once <= plan.seconds / plan.rounds else 1
+
+
+def _run_path(lane: Lane, upscaler: Upscaler, frame: Frame) -> None:
     source = FrameList([frame] * lane.per_turn)
     once_through = sample(
         lambda: run_pipeline(source, upscaler.overlap(), [NullSink()]),
