@@ -21,6 +21,9 @@ SHORT: dict[str, Any] = {
     "l2_from": 0.5,
     "loss": "l1",
     "teacher": "",
+    "optimizer": "adam",
+    "revive": False,
+    "shrinks": "",
 }
 
 

@@ -33,8 +33,8 @@ MANY = 1000  # frames of clips are not counted: enough to hold out what the reci
 
 EXAMPLES = """\
 example:
-  python -m training.train --recipe training/recipes/edge-unet-s-x2.toml --data photos/
-  python -m training.train --recipe training/recipes/edge-unet-s-x2.toml --data photos/ --resume
+  python -m training.train --recipe training/recipes/vdsr-x2.toml --data photos/
+  python -m training.train --recipe training/recipes/vdsr-x2.toml --data photos/ --resume
   python -m training.train --from edge-unet-s-x2 --data my-photos/
 """
 

@@ -251,7 +251,7 @@ def test_info_shows_and_checks(capsys: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert (facts["scale"], facts["color"], facts["precision"]) == ("2", "luma", "fp32")
     assert main(["info", "edge-unet-s-x2"]) == 0
-    assert "17252" in capsys.readouterr().out.replace(",", "")
+    assert "19060" in capsys.readouterr().out.replace(",", "")
 
 
 def test_bench_hands_over_and_returns_its_code() -> None:

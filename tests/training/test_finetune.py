@@ -18,6 +18,7 @@ def test_shipped_weights_can_be_gone_on_from(path):
     recipe = finetune_recipe(path, pictures=30, steps=7)
     assert (recipe.name, recipe.steps, recipe.held_out) == (f"{path.stem}-fine", 7, 6)
     assert recipe.start_from == str(path)
+    assert (recipe.optimizer, recipe.revive, recipe.shrinks) == ("adam", False, "")
     assert (
         recipe.scale
         == json.loads(path.with_name(path.name + ".json").read_text())["recipe"]["scale"]
