@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -71,6 +72,14 @@ def shrunk(rgb: np.ndarray, factor: float) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
 
 
+def _shrunk_nearly(rgb: np.ndarray, factor: float, spread: float, name: str) -> np.ndarray:
+    """As `shrunk`, at a factor and a corner that depend on the name alone."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    small = shrunk(rgb, factor * rng.uniform(1 - spread, 1 + spread))
+    top, left = rng.integers(2, size=2)
+    return small[top:, left:]
+
+
 def load_pairs(
     paths: list[Path],
     scale: Fraction,
@@ -78,6 +87,7 @@ def load_pairs(
     channels: int = 1,
     multiple: int = 2,
     shrinks: Sequence[float] = (),
+    spread: float = 0.0,
     patch: tuple[int, int] = (1, 1),
 ) -> tuple[list[Pair], list[str]]:
     """Read photographs into pairs; returns them and one line for each that is left out.
@@ -87,6 +97,8 @@ def load_pairs(
             a low-resolution ``patch``. Few cameras resolve what their pixels promise: a smaller
             copy holds edges and textures as sharp as those of the pictures that networks are
             judged by.
+        spread: each copy's part is larger or smaller by up to so much of itself, and its first
+            row and column may be missing: no two photographs are resampled alike.
 
     Raises:
         DataError: no picture is usable.
@@ -104,7 +116,8 @@ def load_pairs(
             left_out.append(f"{path}: unreadable ({error})")
             continue
         for factor in shrinks:
-            small, name = shrunk(rgb, factor), f"{path.stem} at {factor:g}"
+            name = f"{path.stem} at {factor:g}"
+            small = _shrunk_nearly(rgb, factor, spread, name) if spread else shrunk(rgb, factor)
             if all(side >= least for side, least in zip(small.shape, smallest, strict=False)):
                 pairs.append(pair_of(small, name=name))
     return need_some(pairs, left_out)

@@ -24,6 +24,8 @@ SHORT: dict[str, Any] = {
     "optimizer": "adam",
     "revive": False,
     "shrinks": "",
+    "spread": 0.0,
+    "mixtures": 0.0,
 }
 
 

@@ -24,7 +24,7 @@ OPTIMIZERS = ("adam", "muon")
 # keys that the first runs did not have
 LATER = (
     *("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive"),
-    *("optimizer", "adam_ratio", "shrinks"),
+    *("optimizer", "adam_ratio", "shrinks", "spread", "mixtures"),
 )
 
 
@@ -55,6 +55,8 @@ class Recipe:
     l2_from: float = 0.9  # the part of the run after which the loss is L2, for PSNR
     gain_chance: float = 0.25
     shrinks: str = ""  # parts of their size at which photographs come as well, such as "0.7 0.5"
+    spread: float = 0.0  # of each of these copies around its part, see data.load_pairs
+    mixtures: float = 0.0  # the part of patches whose grey is a random mixture of colours, not luma
     held_out: int = 16  # pictures kept away from training, for validation
     validate_every: int = 2_000
     loss: str = "l1"  # or "charbonnier", or "rmse" of each patch, until l2_from
@@ -74,8 +76,10 @@ class Recipe:
         for key in ("learning_rate", "clip_norm"):
             self._expect(key, 0 < getattr(self, key) < float("inf"), "more than 0")
         self._expect("final_rate", 0 <= self.final_rate <= self.learning_rate, "0..learning_rate")
-        for key in ("ema", "l2_from", "gain_chance", "teacher_weight", "bfloat16_until"):
+        parts = ("ema", "l2_from", "gain_chance", "teacher_weight", "bfloat16_until", "mixtures")
+        for key in parts:
             self._expect(key, 0 <= getattr(self, key) <= 1, "0..1")
+        self._expect("spread", 0 <= self.spread <= 0.2, "0..0.2")
         self._expect("adam_ratio", 0 < self.adam_ratio <= 10, "more than 0, at most 10")
         self._expect("loss", self.loss in LOSSES, " or ".join(LOSSES))
         self._expect("optimizer", self.optimizer in OPTIMIZERS, " or ".join(OPTIMIZERS))

@@ -14,6 +14,19 @@ import numpy as np
 from .data import Pair
 from .degrade import Degradation, degrade
 
+LUMA = np.array([65.481, 128.553, 24.966]) / 219  # BT.601, parts of 219 levels
+
+
+def mixture(rng: np.random.Generator, chance: float) -> np.ndarray:
+    """Parts of red, green and blue, float64 (3,), sum 1: random by ``chance``, else luma's."""
+    return LUMA if rng.random() < 1 - chance else rng.dirichlet((0.8, 0.8, 0.8))
+
+
+def grey(rgb: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Whole levels 16..235, float32 (H, W, 1), of uint8 (H, W, 3), as BT.601's luma has them."""
+    mixed = rgb.astype(np.float32) @ (parts * (219 / 255)).astype(np.float32)
+    return np.rint(mixed + 16)[..., None]
+
 
 class PatchSampler:
     """Random patches, drawn with a chance that grows with their gradient: skies are rare."""
@@ -29,10 +42,12 @@ class PatchSampler:
         batch: int,
         seed: int,
         gain_chance: float = 0.25,
+        mixtures: float = 0.0,
         degradation: Degradation | None = None,
     ) -> None:
         self.pairs, self.scale, self.patch, self.batch = pairs, scale, patch, batch
         self.seed, self.gain_chance, self.degradation = seed, gain_chance, degradation
+        self.mixtures = mixtures
         places, weights = [], []
         for index, pair in enumerate(pairs):
             tops, lefts, gradient = self._gradient(pair.low)
@@ -45,7 +60,7 @@ class PatchSampler:
 
     def _gradient(self, low: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Top, left and mean gradient (grey levels per pixel) of every candidate patch."""
-        y = low.astype(np.float32).mean(axis=2)
+        y = low.astype(np.float32).mean(axis=2) * (219 / 255 if self.mixtures else 1)
         energy = np.zeros_like(y)
         energy[1:] += np.abs(np.diff(y, axis=0))
         energy[:, 1:] += np.abs(np.diff(y, axis=1))
@@ -66,7 +81,8 @@ class PatchSampler:
         """Batch number ``step``: float32 grey levels 0..255, low (B, h, w, C) and high to match.
 
         Every patch gets a random flip, and a quarter turn where it is square; some get a gain and
-        an offset that keep them within 0..255 (video is limited-range, pictures are not).
+        an offset that keep them within 0..255 (video is limited-range, pictures are not). With
+        ``mixtures``, RGB pairs become grey, of other parts of red, green and blue each time.
         """
         rng = np.random.default_rng([self.seed, step])
         chosen = np.searchsorted(self.cumulative, rng.random(self.batch))
@@ -74,6 +90,9 @@ class PatchSampler:
         highs: list[np.ndarray] = []
         for index, *corner in self.places[chosen.clip(max=len(self.places) - 1)]:
             low, high = self._cut(self.pairs[index], corner, rng)
+            if self.mixtures:
+                parts = mixture(rng, self.mixtures)
+                low, high = grey(low, parts), grey(high, parts)
             turns = int(rng.integers(4)) if self.patch[0] == self.patch[1] else 0
             mirror = slice(None, None, -1 if rng.integers(2) else 1)
             gain, offset = 1.0, 0.0

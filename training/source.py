@@ -16,7 +16,7 @@ from .data import Pair, load_pairs
 from .degrade import Degradation, degrade, make_degradation
 from .models.sizes import size_multiple
 from .photos import find_images, fitting, split_held_out
-from .recipe import Recipe
+from .recipe import Recipe, RecipeError
 from .sampler import PatchSampler
 
 
@@ -58,6 +58,7 @@ def patch_sampler(
         batch=recipe.batch,
         seed=recipe.seed,
         gain_chance=recipe.gain_chance,
+        mixtures=recipe.mixtures,
         degradation=degradation,
     )
 
@@ -67,17 +68,21 @@ def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
 
     Raises:
         DataError: nothing usable, or too little to hold pictures out.
+        RecipeError: mixtures of colours are asked for, and the network takes RGB.
     """
     scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
     patch, channels, multiple = wanted(recipe, model)
+    if recipe.mixtures and channels != 1:
+        raise RecipeError(f"mixtures is {recipe.mixtures}; expected 0, as the network takes RGB")
     paths, left_out = fitting(find_images(folders), scale, patch=patch, multiple=multiple)
     train, held = split_held_out(paths, recipe.held_out, recipe.seed)
     pairs, more = load_pairs(
         train,
         scale,
-        channels=channels,
+        channels=3 if recipe.mixtures else channels,
         multiple=multiple,
         shrinks=recipe.shrink_factors(),
+        spread=recipe.spread,
         patch=patch,
     )
     judged, most = load_pairs(held, scale, channels=channels, multiple=multiple)

@@ -14,7 +14,7 @@ from .data import Pair
 from .degrade import make_degradation
 from .extracted import MANIFEST, read_extracted, split_extracted
 from .photos import DataError
-from .recipe import Recipe
+from .recipe import Recipe, RecipeError
 from .source import Source, patch_sampler, report, wanted
 from .video_pairs import find_scenes, split_scenes
 from .video_sampler import VideoSampler, cut_to, held_frames
@@ -25,10 +25,12 @@ def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
 
     Raises:
         DataError: no pair can be used, or the clips are smaller than a patch.
-        RecipeError: the recipe's ``degrade`` is wrong.
+        RecipeError: the recipe's ``degrade`` is wrong, or it asks for ``mixtures``.
     """
     scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
     patch, channels, multiple = wanted(recipe, model)
+    if recipe.mixtures:
+        raise RecipeError(f"mixtures is {recipe.mixtures}; expected 0 with clips, which are luma")
     patches = partial(patch_sampler, recipe, patch=patch, degradation=degradation)
     if any((folder / MANIFEST).is_file() for folder in folders):
         everything = [

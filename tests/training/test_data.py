@@ -29,6 +29,23 @@ def test_a_pair_is_a_picture_and_its_downscale(scale, channels):
         np.testing.assert_array_equal(pair.high, rgb[: pair.high.shape[0], : pair.high.shape[1]])
 
 
+def test_smaller_copies_may_differ_from_one_photograph_to_the_next(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in "abcd":
+        Image.fromarray(rng.integers(0, 256, (200, 200, 3), np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    paths = sorted(tmp_path.iterdir())
+    pairs, _ = load_pairs(paths, TWO, shrinks=(0.5,), spread=0.1)
+    again, _ = load_pairs(paths, TWO, shrinks=(0.5,), spread=0.1)
+    small = [pair.high for pair in pairs if pair.name.endswith("at 0.5")]
+    for first, second in zip(pairs, again, strict=True):
+        np.testing.assert_array_equal(first.high, second.high)
+    sides = {picture.shape[0] for picture in small}
+    assert len(sides) > 1
+    assert 88 <= min(sides) <= max(sides) <= 110
+
+
 def test_photographs_come_at_parts_of_their_size_too(tmp_path):
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (120, 90, 3), np.uint8)).save(tmp_path / "a.png")

@@ -57,6 +57,8 @@ def test_steps_can_be_replaced(tiny_recipe):
         ("learning_rate = -1", "learning_rate is -1; expected more than 0"),
         ("learning_rate = nan", "learning_rate is nan; expected more than 0"),
         ("loss = 'l3'", "loss is 'l3'; expected l1 or charbonnier"),
+        ("mixtures = 1.5", "mixtures is 1.5; expected 0..1"),
+        ("spread = 0.5", "spread is 0.5; expected 0..0.2"),
         ("teacher_weight = 2", "teacher_weight is 2; expected 0..1"),
         ("gain_chance = 2", "gain_chance is 2; expected 0..1"),
         ('optimizer = "sgd"', "optimizer is 'sgd'; expected adam or muon"),

@@ -7,8 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from edge_sr.quality import luma_bt601
 from training.data import Pair, downscale, make_pair
-from training.sampler import PatchSampler
+from training.sampler import LUMA, PatchSampler, grey, mixture
 
 
 def sampler(pairs: list[Pair], scale: Fraction, **options) -> PatchSampler:
@@ -55,6 +56,30 @@ def test_low_is_the_downscale_of_high(pairs_of, scale, channels):
         difference = np.abs(made - ours)[inner, inner]
         assert difference.max() <= 2
         assert difference.mean() < 0.3
+
+
+def test_mixtures_make_grey_of_colours_on_both_sides_alike(pairs_of, scale):
+    patches = sampler(pairs_of(scale, 3), scale, batch=24, gain_chance=0.0, mixtures=1.0)
+    low, high = patches.sample(0)
+    assert (low.shape[3], high.shape[3]) == (1, 1)
+    assert 16 <= low.min() < low.max() <= 235
+    inner = slice(4, -4)
+    for ours, theirs in zip(low, high, strict=True):
+        made = downscale(theirs.astype(np.uint8), scale).astype(np.float32)
+        assert np.abs(made - ours)[inner, inner].mean() < 0.6
+    luma = sampler(pairs_of(scale), scale, batch=24, gain_chance=0.0)
+    assert not np.array_equal(luma.sample(0)[0], low)
+
+
+def test_a_mixture_is_luma_or_anything(picture):
+    rng = np.random.default_rng(0)
+    drawn = [mixture(rng, 0.7) for _ in range(400)]
+    np.testing.assert_allclose(np.sum(drawn, axis=1), 1)
+    share = np.mean([np.array_equal(parts, LUMA) for parts in drawn])
+    assert share == pytest.approx(0.3, abs=0.08)
+    assert min(parts.max() for parts in drawn) < 0.5 < 0.9 < max(parts.max() for parts in drawn)
+    rgb = picture(40, 50, seed=1)
+    np.testing.assert_allclose(grey(rgb, LUMA)[..., 0], luma_bt601(rgb), atol=1)
 
 
 def test_every_flip_and_turn_is_drawn():

@@ -250,6 +250,15 @@ def test_a_run_started_from_another(tiny_recipe, photos, tmp_path, capsys):
     assert "first/best.keras: 5 layers" in capsys.readouterr().err
 
 
+def test_grey_from_mixtures_of_colours(tiny_recipe, photos, tmp_path, capsys):
+    recipe = tiny_recipe(steps=2, more="mixtures = 0.7\nshrinks = '0.6'\nspread = 0.05")
+    assert run(recipe, photos, tmp_path / "run") == 0
+    rgb = tmp_path / "rgb.toml"
+    rgb.write_text('architecture = "unet_2020"\nsteps = 2\nheld_out = 2\nmixtures = 0.5\n')
+    assert run(rgb, photos, tmp_path / "rgb") == 1
+    assert "mixtures is 0.5; expected 0, as the network takes RGB" in capsys.readouterr().err
+
+
 def test_bad_input_is_one_line_and_no_trace(tiny_recipe, photos, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()

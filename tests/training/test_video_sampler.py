@@ -99,6 +99,11 @@ def test_one_scene_holds_its_end_out(tiny_recipe, tmp_path, capsys):
     command[1], command[-1] = str(large), str(tmp_path / "large")
     assert main(command) == 1
     assert "128x96 is smaller than a patch; expected 100x100" in capsys.readouterr().err
+    mixed = tmp_path / "mixed.toml"
+    mixed.write_text("mixtures = 0.5\n" + recipe.read_text())
+    command[1], command[-1] = str(mixed), str(tmp_path / "mixed")
+    assert main(command) == 1
+    assert "mixtures is 0.5; expected 0 with clips" in capsys.readouterr().err
 
 
 def test_frames_are_extracted_and_trained_on(tiny_recipe, clips, tmp_path, capsys):
