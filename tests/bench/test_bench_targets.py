@@ -127,17 +127,16 @@ def test_candidates_are_made_once_by_commands(
             output.with_name(output.name + ".json").write_text(card)
 
     monkeypatch.setattr(candidates, "_run", run)
-    (tmp_path / "search.toml").write_text(
-        "[a]\nwidth = 16\nlower_width = 16\ndepth = 2\nlower_depth = 2\n"
-    )
+    options = "width = 16\nlower_width = 16\ndepth = 2\nlower_depth = 2\nhead_depth = 1\n"
+    (tmp_path / "search.toml").write_text(f"[a]\n{options}")
     found = read_candidates(tmp_path / "search.toml")
     paths = make(found, tmp_path / "made", steps=9, data=[])
     assert paths == [tmp_path / "made/a.onnx"]
     assert ran == ["training.build", "convert.export_onnx"]
     recipe = (tmp_path / "made/a.toml").read_text()
     assert "steps = 9" in recipe
-    assert recipe.endswith("[options]\nwidth = 16\nlower_width = 16\ndepth = 2\nlower_depth = 2\n")
-    make(found, tmp_path / "made", steps=9, data=[tmp_path])  # the file says 52,000 steps
+    assert recipe.endswith(f"[options]\n{options}")
+    make(found, tmp_path / "made", steps=9, data=[tmp_path])  # the file says 30,000 steps
     assert len(ran) == 2
     make(found, tmp_path / "made", steps=99_000, data=[tmp_path])
     assert ran[2:] == ["training.train", "convert.export_onnx"]
@@ -168,7 +167,7 @@ def test_networks_are_compared(
     options = ["--rivals", str(rivals), "--size", "64x48", "--threads", "1", "--rounds", "2"]
     assert search.main([*options, "--int8", "--plot", str(tmp_path / "p.png")]) == 0
     out = capsys.readouterr().out
-    row = r"\| edge-unet-s-x2 \| 17,\d+ \| 0\.0 \| \d+ \| \d+ \| [\d.]+ \| \d+ \| [\d.]+ \|"
+    row = r"\| edge-unet-s-x2 \| 19,\d+ \| 0\.0 \| \d+ \| \d+ \| [\d.]+ \| \d+ \| [\d.]+ \|"
     assert re.search(row, out)
     assert "int8 |" not in out
     assert out.count("| *ETDS-") == 3

@@ -161,7 +161,7 @@ def test_an_engine_that_is_wider_than_its_file_is_refused(
     device.tell(inspector="Float")
     code, out, err = build()
     assert (code, out) == (1, "")
-    assert "the engine is not fp16: its convolutions are 11 fp32 by the inspector" in err
+    assert "the engine is not fp16: its convolutions are 12 fp32 by the inspector" in err
     assert nothing_kept()
     device.tell(inspector="Half")
     code, _, err = build(precision="int8")
