@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -18,24 +19,34 @@ import numpy as np
 
 from bench.floors import floor_sidecar, open_floor
 from bench.images import GREYS, ImageSet, list_images, read_set
-from bench.quality import PROTOCOL, Score, make_pair, measure
+from bench.imresize import imresize
+from bench.quality import PROTOCOL, Pair, Score, make_pair, measure
 from edge_sr import Upscaler
 from edge_sr.commands import exit_codes, make_parser
 from edge_sr.errors import FrameError, MediaError
 
+from .degrade import Degradation, degrade, make_degradation
 from .finetune import find_weights
 from .keras_backend import open_keras
+from .recipe import parse_toml
+from .self_ensemble import SelfEnsemble
 
 FLOORS = ("bicubic", "lanczos")
 EXAMPLES = """\
 examples:
   python -m training.evaluate --model runs/edge-unet-s-x2/best.keras --images Set5/
   python -m training.evaluate --model edge-unet-s-x2 --images Set14/ --grey rgb
+  python -m training.evaluate --model edge-unet-s-x2 --images Set5/ --degrade 'h264 = [28, 28]'
 """
 
 
-def evaluate(upscaler: Upscaler, images: ImageSet) -> list[list[Score]]:
+def evaluate(
+    upscaler: Upscaler, images: ImageSet, how: Degradation | None = None
+) -> list[list[Score]]:
     """For every picture the scores of the network, of bicubic and of Lanczos.
+
+    Args:
+        how: what is done to all inputs first; the truth stays as it is.
 
     Raises:
         MediaError: no picture is large enough.
@@ -43,17 +54,33 @@ def evaluate(upscaler: Upscaler, images: ImageSet) -> list[list[Score]]:
     ratio = upscaler.sidecar.ratio
     cards = [floor_sidecar(kind, ratio) for kind in FLOORS]
     rivals = [upscaler, *(Upscaler(open_floor(card), card) for card in cards)]
-    rows = []
+    rows: list[list[Score]] = []
     for name, picture in images.pictures:
         try:
             pair = make_pair(name, picture, ratio)
         except FrameError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
+        if how is not None:
+            pair = degraded(pair, how, seed=len(rows))
         rows.append([measure(rival, pair)[0] for rival in rivals])
     if not rows:
         raise MediaError(f"{images.name}: no picture is large enough")
     return rows
+
+
+def degraded(pair: Pair, how: Degradation, *, seed: int) -> Pair:
+    """The pair with inputs as a camera would have delivered them; luma and RGB by one draw."""
+
+    def touch(low: np.ndarray) -> np.ndarray:
+        batch = low.reshape(1, *low.shape[:2], -1).astype(np.float32)
+        made = degrade(batch, how, np.random.default_rng(seed))
+        return made.reshape(low.shape).astype(np.uint8)
+
+    low_y = touch(pair.low_y)
+    rows, columns = pair.high_y.shape
+    low = touch(pair.low) if pair.low.ndim == 3 else low_y
+    return replace(pair, low_y=low_y, low=low, plain_y=imresize(low_y, columns, rows))
 
 
 def table(rows: Sequence[Sequence[Score]]) -> str:
@@ -98,6 +125,15 @@ def build_parser() -> argparse.ArgumentParser:
         default=GREYS[0],
         help="grey files are their own luma (default), or RGB of three equal channels",
     )
+    parser.add_argument(
+        "--degrade",
+        default="",
+        metavar="TOML",
+        help="spoil the inputs as a recipe's [degrade] table says, such as 'jpeg = [50, 50]'",
+    )
+    parser.add_argument(
+        "--self-ensemble", action="store_true", help="the mean of eight turned and mirrored looks"
+    )
     return parser
 
 
@@ -105,13 +141,18 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when pictures were measured, 1 when none could be."""
     args = build_parser().parse_args(argv)
+    how = make_degradation(parse_toml(args.degrade, "--degrade"))
     files = list_images(args.images)
     images = read_set(args.images.name, files, grey=args.grey)
     for line in images.left_out:
         print(f"left out: {line}", file=sys.stderr)
-    rows = evaluate(open_keras(find_weights(args.model)), images)
+    upscaler = open_keras(find_weights(args.model))
+    if args.self_ensemble:
+        upscaler = Upscaler(SelfEnsemble(upscaler.backend), upscaler.sidecar)
+    rows = evaluate(upscaler, images, how)
     print(table(rows))
-    print(f"{len(rows)} pictures; grey files as {args.grey}; {PROTOCOL}")
+    spoilt = f"inputs spoilt by {args.degrade}; " if how else ""
+    print(f"{len(rows)} pictures; grey files as {args.grey}; {spoilt}{PROTOCOL}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Frames that were taken out of video pairs once: a folder of PNGs and its manifest."""
+"""Pairs that were made once, frames of clips or taught pictures: PNGs and their manifest."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .video_pairs import HELD_PART
 
 MANIFEST = "pairs.json"
 SCHEMA = 1
+TEACHER = ("teacher", "teacher_sha256")
 
 
 def write_pair(folder: Path, name: str, pair: Pair) -> dict[str, Any]:
@@ -31,10 +32,12 @@ def write_pair(folder: Path, name: str, pair: Pair) -> dict[str, Any]:
     return line
 
 
-def write_manifest(folder: Path, scale: Fraction, channels: int, lines: list[Any]) -> None:
-    """Last of all: a folder without it is not finished."""
-    facts = {"schema": SCHEMA, "scale": str(scale), "channels": channels, "pairs": lines}
-    save_record(folder / MANIFEST, facts)
+def write_manifest(
+    folder: Path, scale: Fraction, channels: int, lines: list[dict[str, Any]], **more: str
+) -> None:
+    """Last of all: a folder without it is not finished. ``more`` is written as it is."""
+    facts = {"schema": SCHEMA, "scale": str(scale), "channels": channels} | more
+    save_record(folder / MANIFEST, facts | {"pairs": lines})
 
 
 def read_extracted(folder: Path, scale: Fraction, channels: int) -> list[Pair]:
@@ -49,7 +52,7 @@ def read_extracted(folder: Path, scale: Fraction, channels: int) -> list[Pair]:
         found = (facts["schema"], Fraction(facts["scale"]), facts["channels"])
         lines = [(line["name"], line["low"], line["high"]) for line in facts["pairs"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); extract the frames anew") from error
+        raise DataError(f"{path}: cannot be read ({error}); make the folder anew") from error
     if found != (SCHEMA, scale, channels):
         raise DataError(
             f"{path}: schema {found[0]}, scale {found[1]}, {found[2]} channels; "
@@ -62,8 +65,22 @@ def read_extracted(folder: Path, scale: Fraction, channels: int) -> list[Pair]:
             raise DataError(f"{folder / low}: does not fit {high} at scale {scale}")
         pairs.append(Pair(name, large, small))
     if not pairs:
-        raise DataError(f"{path}: names no pair; extract the frames anew")
+        raise DataError(f"{path}: names no pair; make the folder anew")
     return pairs
+
+
+def read_teacher(folder: Path) -> dict[str, str]:
+    """Name and digest of the network that made the high sides, as `training.teach` wrote them.
+
+    Raises:
+        DataError: it was not that which wrote the folder.
+    """
+    path = folder / MANIFEST
+    facts = parse_json(path.read_text())
+    found = {key: str(facts[key]) for key in TEACHER if key in facts}
+    if len(found) < len(TEACHER):
+        raise DataError(f"{path}: names no teacher; expected a folder of python -m training.teach")
+    return found
 
 
 def split_extracted(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
@@ -90,5 +107,5 @@ def _read(path: Path, channels: int) -> np.ndarray:
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     except UNREADABLE as error:
-        raise DataError(f"{path}: unreadable ({error}); extract the frames anew") from error
+        raise DataError(f"{path}: unreadable ({error}); make the folder anew") from error
     return pixels.reshape(*pixels.shape[:2], channels)

@@ -26,6 +26,7 @@ SHORT: dict[str, Any] = {
     "shrinks": "",
     "spread": 0.0,
     "mixtures": 0.0,
+    "taught": 0.0,
 }
 
 

@@ -24,7 +24,7 @@ OPTIMIZERS = ("adam", "muon")
 # keys that the first runs did not have
 LATER = (
     *("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive"),
-    *("optimizer", "adam_ratio", "shrinks", "spread", "mixtures"),
+    *("optimizer", "adam_ratio", "shrinks", "spread", "mixtures", "taught"),
 )
 
 
@@ -57,6 +57,7 @@ class Recipe:
     shrinks: str = ""  # parts of their size at which photographs come as well, such as "0.7 0.5"
     spread: float = 0.0  # of each of these copies around its part, see data.load_pairs
     mixtures: float = 0.0  # the part of patches whose grey is a random mixture of colours, not luma
+    taught: float = 0.0  # the part of patches from pictures of training.teach
     held_out: int = 16  # pictures kept away from training, for validation
     validate_every: int = 2_000
     loss: str = "l1"  # or "charbonnier", or "rmse" of each patch, until l2_from
@@ -79,6 +80,7 @@ class Recipe:
         parts = ("ema", "l2_from", "gain_chance", "teacher_weight", "bfloat16_until", "mixtures")
         for key in parts:
             self._expect(key, 0 <= getattr(self, key) <= 1, "0..1")
+        self._expect("taught", 0 <= self.taught < 1, "0 or more, less than 1")
         self._expect("spread", 0 <= self.spread <= 0.2, "0..0.2")
         self._expect("adam_ratio", 0 < self.adam_ratio <= 10, "more than 0, at most 10")
         self._expect("loss", self.loss in LOSSES, " or ".join(LOSSES))
@@ -128,13 +130,26 @@ def load_recipe(path: Path, *, steps: int | None = None) -> Recipe:
             wrong type or out of range.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror}; expected a TOML recipe") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not TOML ({error})") from error
+    found = parse_toml(text, str(path))
     replaced = {} if steps is None else {"steps": steps}
     return make_recipe({"name": path.stem} | found | replaced, str(path))
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises:
+        RecipeError: it is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: not TOML ({error})") from error
 
 
 def make_recipe(found: dict[str, Any], where: str) -> Recipe:

@@ -6,7 +6,7 @@ uninterrupted one would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -44,7 +44,11 @@ class PatchSampler:
         gain_chance: float = 0.25,
         mixtures: float = 0.0,
         degradation: Degradation | None = None,
+        taught: Sequence[Pair] = (),
+        taught_part: float = 0.0,
     ) -> None:
+        """``taught``: more pairs, from which ``taught_part`` of the patches are drawn."""
+        pairs, own = [*pairs, *taught], len(pairs)
         self.pairs, self.scale, self.patch, self.batch = pairs, scale, patch, batch
         self.seed, self.gain_chance, self.degradation = seed, gain_chance, degradation
         self.mixtures = mixtures
@@ -56,6 +60,10 @@ class PatchSampler:
         self.places = np.concatenate([place.reshape(-1, 3) for place in places])
         weight = np.concatenate([gradient.ravel() for gradient in weights])
         weight = np.minimum(weight, np.quantile(weight, 0.95)) + 0.25
+        if taught:
+            more = self.places[:, 0] >= own
+            weight[more] *= taught_part / weight[more].sum()
+            weight[~more] *= (1 - taught_part) / weight[~more].sum()
         self.cumulative = np.cumsum(weight / weight.sum())
 
     def _gradient(self, low: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +14,9 @@ import numpy as np
 
 from .data import Pair, load_pairs
 from .degrade import Degradation, degrade, make_degradation
+from .extracted import read_extracted, read_teacher
 from .models.sizes import size_multiple
-from .photos import find_images, fitting, split_held_out
+from .photos import DataError, find_images, fitting, split_held_out
 from .recipe import Recipe, RecipeError
 from .sampler import PatchSampler
 
@@ -49,6 +50,7 @@ def patch_sampler(
     *,
     patch: tuple[int, int],
     degradation: Degradation | None,
+    taught: Sequence[Pair] = (),
 ) -> PatchSampler:
     """Batches of ``pairs`` as the recipe has them; ``patch`` is (rows, columns) of the input."""
     return PatchSampler(
@@ -60,16 +62,25 @@ def patch_sampler(
         gain_chance=recipe.gain_chance,
         mixtures=recipe.mixtures,
         degradation=degradation,
+        taught=taught,
+        taught_part=recipe.taught,
     )
 
 
-def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Source:
+def photo_source(
+    recipe: Recipe, model: keras.Model, folders: list[Path], taught: Path | None = None
+) -> Source:
     """Photographs of the folders and their downscales; what is left out is said on stderr.
+
+    Args:
+        taught: the folder that `training.teach` wrote, for a recipe that has ``taught``.
 
     Raises:
         DataError: nothing usable, or too little to hold pictures out.
-        RecipeError: mixtures of colours are asked for, and the network takes RGB.
+        RecipeError: mixtures of colours are asked for, and the network takes RGB; or ``taught``
+            is in the recipe and not in the arguments, or the other way round.
     """
+    _check_taught(recipe, taught)
     scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
     patch, channels, multiple = wanted(recipe, model)
     if recipe.mixtures and channels != 1:
@@ -89,9 +100,42 @@ def photo_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
     if degradation is not None:
         judged = [_degraded(pair, degradation, recipe.seed, i) for i, pair in enumerate(judged)]
     report(left_out + more + most)
-    sampler = patch_sampler(recipe, pairs, patch=patch, degradation=degradation)
-    counts = {"pictures": len(train) - len(more), "pictures_held_out": len(judged)}
-    return Source(sampler, judged, counts)
+    facts: dict[str, Any] = {
+        "pictures": len(train) - len(more),
+        "pictures_held_out": len(judged),
+    }
+    extra: list[Pair] = []
+    if taught is not None:
+        names = {path.stem for path in train} - {path.stem for path in held}
+        extra = _taught_pairs(read_extracted(taught, scale, channels), names, patch)
+        if not extra:
+            raise DataError(f"{taught}: holds no picture of a photograph that is trained on")
+        facts |= {"pictures_taught": len(extra)} | read_teacher(taught)
+    sampler = patch_sampler(recipe, pairs, patch=patch, degradation=degradation, taught=extra)
+    return Source(sampler, judged, facts)
+
+
+def _taught_pairs(pairs: list[Pair], names: set[str], patch: tuple[int, int]) -> list[Pair]:
+    """Those of the photographs called ``names`` that hold a patch."""
+    return [
+        pair
+        for pair in pairs
+        if pair.name.rpartition("@")[0] in names
+        and pair.low.shape[0] >= patch[0]
+        and pair.low.shape[1] >= patch[1]
+    ]
+
+
+def _check_taught(recipe: Recipe, folder: Path | None) -> None:
+    if recipe.taught and folder is None:
+        raise RecipeError(
+            f"taught is {recipe.taught}; expected --taught with the folder that "
+            "python -m training.teach wrote"
+        )
+    if folder is not None and not recipe.taught:
+        raise RecipeError("taught is 0; expected more than 0 where --taught is given")
+    if recipe.taught and recipe.mixtures:
+        raise RecipeError(f"mixtures is {recipe.mixtures}; expected 0 with taught pictures")
 
 
 def _degraded(pair: Pair, how: Degradation, seed: int, index: int) -> Pair:

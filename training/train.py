@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         help="instead, folders of NAME_720p.mp4 and NAME_1080p.mp4 (for x1.5), two clips a scene",
     )
+    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="pictures of training.teach")
     parser.add_argument("--output", type=Path, help="run folder (default: runs/RECIPE-NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from OUTPUT/last.npz")
     parser.add_argument("--steps", type=int, help="instead of the recipe's number of steps")
@@ -133,10 +134,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.recipe is None and args.weights is None:
         parser.error("expected --recipe FILE, or --from NAME")
+    if args.taught and args.pairs:
+        parser.error("expected --taught with --data; clips have none")
     recipe = chosen_recipe(args.recipe, args.weights, args.data, args.steps)
     output = args.output or Path("runs") / recipe.name
-    photos, folders = args.pairs is None, args.data or args.pairs
-    make_source = partial(photo_source if photos else video_source, folders=folders)
+    make_source: MakeSource = partial(photo_source, folders=args.data, taught=args.taught)
+    if args.pairs is not None:
+        make_source = partial(video_source, folders=args.pairs)
     fine = args.recipe is None
     trainer = train(recipe, make_source, output, resume=args.resume, judge_first=fine)
     print(f"best: {trainer.state.best_psnr:.3f} dB, {output / 'best.keras'}")
