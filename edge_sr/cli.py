@@ -60,6 +60,7 @@ def models(args: argparse.Namespace) -> int:
             f"{item.name:<24} {scale:>5} {item.color:>6} {item.precision:>9} "
             f"{item.parameters:>10,}  {quality or 'not measured'}"
         )
+    print("PSNR-Y on clean inputs; -live models are for compressed, noisy or soft ones")
     return 0
 
 

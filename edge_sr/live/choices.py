@@ -8,6 +8,7 @@ from .. import zoo
 from ..upscaler import Upscaler
 
 BICUBIC = "bicubic"
+LIVE = "-live-"  # in the names of models for spoilt inputs
 
 
 def full_name(upscaler: Upscaler) -> str:
@@ -25,12 +26,16 @@ def choices(ratio: Fraction) -> list[str]:
 
 
 def ladder(upscaler: Upscaler) -> list[str]:
-    """From a model down: the smaller shipped ones of its scale and precision, then bicubic."""
+    """From a model down: the smaller shipped ones of its scale and precision, then bicubic.
+
+    A model for clean inputs makes way for none that is for spoilt ones, nor the other way round.
+    """
     facts = upscaler.sidecar
     smaller = []
     for name in choices(facts.ratio)[:-1]:
         other = zoo.find(name)[1]
-        if other.precision == facts.precision and other.parameters < facts.parameters:
+        alike = other.precision == facts.precision and (LIVE in name) == (LIVE in facts.name)
+        if alike and other.parameters < facts.parameters:
             smaller.append((other.parameters, name))
     return [full_name(upscaler), *(name for _, name in sorted(smaller, reverse=True)), BICUBIC]
 

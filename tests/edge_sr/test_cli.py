@@ -240,6 +240,7 @@ def test_models_lists_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     table = capsys.readouterr().out
     assert all(name in table for name in zoo.names())
+    assert table.splitlines()[-1].startswith("PSNR-Y on clean inputs; -live models are for")
     assert main(["models", "--json"]) == 0
     assert [item["name"] for item in json.loads(capsys.readouterr().out)] == sorted(
         [*zoo.names(), *zoo.names("int8")]
