@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -172,6 +173,7 @@ def test_in_an_empty_environment_everything_missing_is_said_and_nothing_crashes(
     done = subprocess.run(
         [tmp_path / "bare/bin/python", "-m", "edge_sr.cli", "doctor"],
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         capture_output=True,
         text=True,
         check=False,

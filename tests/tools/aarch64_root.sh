@@ -24,7 +24,7 @@ if [ ! -e "$root/root/site/onnxruntime" ]; then # resolved here: pip is slow in 
   for glibc in 36 34 28 27 26 24 17; do platforms+=(--platform "manylinux_2_${glibc}_aarch64"); done
   python3 -m pip install --quiet --target "$root/root/site" --python-version 3.11 \
     --only-binary :all: "${platforms[@]}" numpy onnxruntime opencv-python-headless \
-    'av>=15,<19' 'pillow>=11.3' tqdm psutil pytest hypothesis
+    'av>=15,<19' 'pillow>=11.3' tqdm psutil starlette uvicorn nvidia-ml-py httpx pytest hypothesis
 fi
 rm -rf "$root/root/repo"
 mkdir -p "$root/root/repo/tests"
@@ -32,7 +32,8 @@ cp -r "$here/edge_sr" "$here/docs" "$here/pyproject.toml" "$root/root/repo/"
 cp -r "$here/tests/edge_sr" "$here/tests/fakes" "$root/root/repo/tests/"
 # no /sys: ONNX Runtime reads an ARM's processors from it and crashes on those of this machine
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
-trap 'umount "$root/proc"' EXIT
+mountpoint -q "$root/dev/pts" || mount -t devpts -o ptmxmode=666 devpts "$root/dev/pts"
+trap 'umount "$root/dev/pts" "$root/proc"' EXIT
 [ $# -gt 0 ] || set -- tests/edge_sr
 env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
   PYTHONPATH=/root/repo:/root/site chroot "$root" /bin/sh -c \
