@@ -7,10 +7,13 @@ clips directly; this is for machines whose disk is faster than their decoder.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow is chatty when it is imported
 
 import numpy as np
 from tqdm import tqdm

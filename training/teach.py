@@ -1,19 +1,22 @@
 """Pictures that have no truth, and what a network's self-ensemble makes of them, to learn from.
 
-``python -m training.teach --model edge-unet-l-x2 --data PHOTOS --output FOLDER``, then
-``python -m training.train --taught FOLDER`` with a recipe that has ``taught``. A truth shows
-details that no network can know, and of few photographs a network learns some of them by heart. Of
-these pictures nobody knows the truth: they are photographs at their own size, and small copies of
-them, most of them turned by some angle, grey of other mixtures of colours.
+``python -m training.teach --model edge-unet-l-x2 --data PHOTOS --output FOLDER``, then ``python -m
+training.train --taught FOLDER`` with a recipe that has ``taught``. A truth shows details that no
+network can know, and of few photographs a network learns some of them by heart. With these
+pictures it was never shown one: they are photographs at their own size, and small copies of them,
+most of them turned by some angle, grey of other mixtures of colours.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow is chatty when it is imported
 
 import numpy as np
 from PIL import Image
@@ -142,7 +145,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             raise DataError(f"{args.output}: cannot be written ({error.strerror})") from error
     report(left_out)
-    print(f"{args.output / MANIFEST}: {len(lines)} pairs of {len(paths)} photographs")
+    used = len(paths) - len(left_out)
+    print(f"{args.output / MANIFEST}: {len(lines)} pairs of {used} photographs")
     return 0
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from training.data import Pair, make_pair
 from training.sampler import PatchSampler
 from training.self_ensemble import SelfEnsemble
 from training.teach import inputs, main
@@ -76,10 +78,6 @@ def test_turned_copies_have_no_corners_of_nothing():
 
 
 def test_its_part_of_the_patches_is_drawn(picture):
-    from fractions import Fraction
-
-    from training.data import Pair, make_pair
-
     own = make_pair(picture(64, 64), Fraction(2))
     flat = Pair("x@0", np.full((640, 640, 1), 7, np.uint8), np.full((320, 320, 1), 7, np.uint8))
     for part in (0.25, 0.75):
@@ -132,7 +130,9 @@ def test_bad_input_is_one_line(taught, photos, tmp_path, capsys):
     assert main([*command, str(taught)]) == 1
     assert "is not empty; choose another --output" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "more")]) == 0
-    assert "left out" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "left out" in said.err
+    assert "12 pairs of 6 photographs" in said.out  # the broken one is none
     assert main([*command, str(photos / "photo0.png" / "x")]) == 1
     assert "cannot be written" in capsys.readouterr().err
     assert main(["--model", "nothing", *command[2:], str(tmp_path / "other")]) == 1
