@@ -9,8 +9,8 @@ from ..errors import UsageError
 
 NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
 ENVIRONMENT = "env:"
-# greedy on purpose: a password may hold @, / and ? unescaped; hiding too much is the safe side
-CREDENTIALS = re.compile(r"(?<=://)[^\s'\"]*@")
+# greedy on purpose: a password may hold @, /, quotes and blanks; hiding too much is the safe side
+CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
 QUERY = re.compile(r"(?<=\w)\?[^\s'\"]*=[^\s'\"]*")
 
 

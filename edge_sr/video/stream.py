@@ -170,4 +170,4 @@ def _why(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or type(error).__name__
     if "Immediate exit" in str(text):
         return "no answer in time"
-    return hide_credentials(str(text).partition("\n")[0])
+    return hide_credentials(str(text)).partition("\n")[0]
