@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from edge_sr.errors import EdgeSRError
 
+from .bfloat16 import bfloat16_pays
 from .checkpoint import State, append_log, save_model, save_record, save_state
 from .curve import draw_curve
 from .health import dead_units
@@ -52,6 +53,7 @@ class Trainer:
         optimizer = make_optimizer(recipe, model)
         average = [keras.Variable(value) for value in model.trainable_variables]
         self.state = State(model, optimizer, average, recipe.digest())
+        self._may_bfloat16 = recipe.bfloat16_until > 0 and bfloat16_pays()
 
     def start_from(self, path: str) -> list[str]:
         """Copy what fits from a ``.keras`` file, before the first step; returns the layers."""
@@ -91,7 +93,7 @@ class Trainer:
         state.optimizer.learning_rate.assign(learning_rate(recipe, state.step))
         l2 = tf.constant(is_l2(recipe, state.step))
         decay = tf.constant(average_decay(recipe, state.step), tf.float32)
-        dtype = train_dtype(recipe, state.step)
+        dtype = train_dtype(recipe, state.step) if self._may_bfloat16 else "float32"
         loss = float(self._step(low, high, l2, decay, dtype))
         state.step += 1
         if not np.isfinite(loss):

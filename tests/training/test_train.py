@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training import bfloat16
 from training import trainer as trainer_module
 from training.sampler import PatchSampler
 from training.train import main
@@ -98,7 +99,10 @@ def test_an_interrupted_run_resumes_as_if_nothing_had_been(
             assert one[key] == pytest.approx(other[key], abs=1e-6), key
 
 
-def test_bfloat16_until_a_part_of_the_run(tiny_recipe, photos, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("slowdown", "first"), [(0.7, "bfloat16"), (8.0, "float32")])
+def test_bfloat16_until_a_part_of_the_run_where_it_is_quick(
+    slowdown, first, tiny_recipe, photos, tmp_path, monkeypatch, capsys
+):
     used = []
     step = Trainer._step
 
@@ -107,9 +111,11 @@ def test_bfloat16_until_a_part_of_the_run(tiny_recipe, photos, tmp_path, monkeyp
         return step(self, *args)
 
     monkeypatch.setattr(Trainer, "_step", watched)
+    monkeypatch.setattr(bfloat16, "bfloat16_slowdown", lambda: slowdown)
     recipe = tiny_recipe(steps=8, more="bfloat16_until = 0.75", branches="true")
     assert run(recipe, photos, tmp_path / "run") == 0
-    assert used == ["bfloat16"] * 6 + ["float32"] * 2
+    assert used == [first] * 6 + ["float32"] * 2
+    assert ("takes 8 times as long as float32" in capsys.readouterr().err) == (slowdown == 8.0)
     assert arrays(tmp_path / "run")["w0000"].dtype == np.float32
 
 
