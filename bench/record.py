@@ -24,7 +24,7 @@ from .quality import PROTOCOL, make_pair, measure
 
 EXAMPLES = """\
 example:
-  python -m bench.record --model edge-unet-s-x2 --images Set5=eval/Set5 Set14=eval/Set14
+  python -m bench.record --model mine.onnx --images Set5=Set5/ Set14=Set14/
 """
 
 

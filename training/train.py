@@ -35,7 +35,7 @@ EXAMPLES = """\
 example:
   python -m training.train --recipe training/recipes/vdsr-x2.toml --data photos/
   python -m training.train --recipe training/recipes/vdsr-x2.toml --data photos/ --resume
-  python -m training.train --from edge-unet-s-x2 --data my-photos/
+  python -m training.train --from edge-unet-s-x2 --data my_photos/
 """
 
 

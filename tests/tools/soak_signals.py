@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 import av
+import numpy as np
 from soak_common import RATE, RUN, count_frames, last_line, make_clip, report
 from soak_counted import counted_in
 
@@ -158,7 +159,11 @@ def _resume(clip: Path, output: Path, whole: Path) -> str:
     with av.open(str(output)) as one, av.open(str(whole)) as other:
         pairs = zip(one.decode(video=0), other.decode(video=0), strict=True)
         try:
-            same = all(a.pts * a.time_base == b.pts * b.time_base for a, b in pairs)
+            for a, b in pairs:
+                if a.pts * a.time_base != b.pts * b.time_base:
+                    return "resumed, other times"
+                if not np.array_equal(a.to_ndarray(), b.to_ndarray()):
+                    return "resumed, other pixels"
         except ValueError:
             return "resumed, another number of frames"
-    return "resumed, the same frames" if same else "resumed, other times"
+    return "resumed, the same frames"
