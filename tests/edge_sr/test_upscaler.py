@@ -76,6 +76,30 @@ def test_a_frame_keeps_its_time_and_tags(upscaler: Upscaler, size: tuple[int, in
     assert (result.pts, result.time_base, result.color) == (1234, frame.time_base, color)
 
 
+def test_a_frame_s_two_halves_make_the_whole(upscaler: Upscaler) -> None:
+    frame = Frame(noise(64, 96), noise(32, 48), noise(32, 48), 5, Fraction(1, 25))
+    seen = upscaler.network_input(frame)
+    assert seen.shape == (64, 96, 1)
+    image = upscaler.backend.infer(seen[None])[0]
+    whole, halves = upscaler.upscale_frame(frame), upscaler.assemble(frame, image)
+    for one, other in zip((whole.y, whole.u, whole.v), (halves.y, halves.u, halves.v), strict=True):
+        np.testing.assert_array_equal(one, other)
+    given = upscaler.assemble(frame, image, (whole.v, whole.u))
+    np.testing.assert_array_equal(given.u, whole.v)
+    assert halves.pts == 5
+
+
+def test_a_backend_of_one_frame_at_a_time_has_one_in_flight(upscaler: Upscaler) -> None:
+    overlap = upscaler.overlap()
+    frame = Frame(noise(32, 48), noise(16, 24), noise(16, 24), 3, Fraction(1, 25))
+    assert overlap.depth == 1
+    overlap.submit(frame)
+    collected = overlap.collect()
+    np.testing.assert_array_equal(collected.y, upscaler.upscale_frame(frame).y)
+    assert collected.pts == 3
+    assert upscaler.notices == []
+
+
 def test_untagged_sd_says_what_it_is_once_it_is_hd(upscaler: Upscaler) -> None:
     half = np.full((180, 240), 128, np.uint8)
     frame = Frame(noise(360, 480), half, half, 0, Fraction(1, 25))
