@@ -67,6 +67,57 @@ def test_a_branch_may_be_rearranged_on_its_way_to_the_addition() -> None:
     assert (residual.index, residual.tensor) == (0, "up_relu")
 
 
+@pytest.mark.parametrize("more", [0, 1, 2])
+@pytest.mark.parametrize("where", ["wide", "shuffled"])
+def test_a_branch_that_others_read_too_does_not_fuse(where: str, more: int) -> None:
+    b = Builder()
+    stem = b.relu(b.conv("stem", "x", (8, 3, 3, 3)))
+    wide = b.conv("wide", stem, (12, 8, 3, 3))
+    shuffled = b.add("DepthToSpace", "shuffled", [wide], blocksize=2)
+    identity = b.relu(
+        b.add("DepthToSpace", "large", [b.conv("two", stem, (12, 8, 3, 3))], blocksize=2)
+    )
+    b.add("Add", "y", [identity, shuffled])
+    for index in range(more):
+        b.add("Relu", f"other{index}", [where])
+    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    found = residuals(b.model(ends), {"stem", "wide", "two"})
+    assert [item.tensor for item in found] == (["large_relu"] if more == 0 else [])
+
+
+def test_a_branch_may_be_resized_on_its_way_to_the_addition() -> None:
+    b = Builder()
+    stem = b.relu(b.conv("stem", "x", (12, 3, 3, 3)))
+    scales = b.constant("scales", [1, 1, 2, 2])
+    branch = b.add("Resize", "large", [b.conv("thin", stem, (3, 12, 3, 3)), "", scales])
+    b.add("Add", "y", [branch, b.add("DepthToSpace", "shuffled", [stem], blocksize=2)])
+    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    [residual] = residuals(b.model(ends), {"stem", "thin"})
+    assert (residual.index, residual.tensor) == (1, "shuffled")
+
+
+def test_an_addition_of_no_branch_hides_none_behind_it() -> None:
+    b = Builder()
+    stem = b.relu(b.conv("stem", "x", (3, 3, 3, 3)))
+    twice = b.add("Add", "twice", [stem, stem])
+    b.add("Add", "y", [b.conv("branch", twice, (3, 3, 3, 3)), twice])
+    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    [residual] = residuals(b.model(ends), {"stem", "branch"})
+    assert (residual.name, residual.index, residual.tensor) == ("y", 1, "twice")
+
+
+def test_what_has_no_constant_matrix_is_no_layer() -> None:
+    b = Builder()
+    square = b.add("MatMul", "square", ["x", "x"])
+    scaled = b.add("Mul", "scaled", [square, b.constant("s", np.ones((4, 4)))])
+    stacked = b.add("MatMul", "stacked", [scaled, b.constant("m", np.ones((2, 4, 4)))])
+    flat = b.add("ReduceMax", "flat", [stacked], axes=[0], keepdims=0)
+    b.add("Gemm", "y", [flat, b.constant("c", np.ones((7, 4)))], alpha=0.5, beta=1.0, transB=1)
+    ends = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 4), ("y", 7))]
+    found = [(layer.name, layer.axis) for layer in weighted_layers(b.model(ends))]
+    assert found == [("y", 0)]
+
+
 def test_matrix_products_count_their_outputs_on_the_right_axis() -> None:
     b = Builder()
     x = b.add("MatMul", "first", ["x", b.constant("a", np.ones((3, 5)))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -80,6 +81,28 @@ def test_a_field_out_of_place_is_named(
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ModelFileError, match=message):
         load_sidecar(model)
+
+
+def test_a_missing_field_is_named(model: Path) -> None:
+    path = sidecar_path(model)
+    facts = json.loads(path.read_text())
+    del facts["macs_720p"]
+    path.write_text(json.dumps(facts))
+    with pytest.raises(ModelFileError, match="missing or unknown fields: macs_720p"):
+        load_sidecar(model)
+
+
+@pytest.mark.parametrize(("color", "channels"), [("luma", 1), ("rgb", 3)])
+def test_colour_says_how_many_channels_there_are(color: str, channels: int) -> None:
+    sidecar = Sidecar(sha256="0", **FACTS | {"color": color})
+    assert sidecar.channels == channels
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        sidecar.color = "rgb"  # type: ignore[misc]
+
+
+def test_positions_say_nothing_about_facts() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Sidecar("name", "edge_unet")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "\x00"])
