@@ -159,6 +159,7 @@ def test_resizing_across_the_sd_line_writes_the_matrix_down() -> None:
     assert settle(Color(), 720, 1440) == Color()
     assert settle(Color(), 240, 480) == Color()
     assert settle(Color(9), 480, 960) == Color(9)
+    assert settle(Color(0), 480, 960) == Color(0)  # RGB: nothing to write down
 
 
 def test_unknown_matrices_and_wrong_arrays_are_refused() -> None:
