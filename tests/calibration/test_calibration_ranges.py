@@ -1,4 +1,4 @@
-"""Histograms, thresholds and the file of ranges."""
+"""Histograms and the file of ranges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from calibration.qdq import quantise_weight
 from calibration.range_file import load_ranges
 from calibration.ranges import _pieces, main, measure_ranges
 from calibration.sensitivity import main as sensitivity_main
-from calibration.thresholds import METHODS, _divergence, thresholds
 from edge_sr.errors import ModelFileError
 from edge_sr.video.images import read_image
 from tests.calibration.networks import save_luma, save_pictures
@@ -33,72 +32,6 @@ def test_a_histogram_grows_with_its_values_and_not_with_their_number() -> None:
     share = histogram.counts[: BINS // 8].sum() / 3  # |x| < 1
     assert share == pytest.approx((1 + 2 / 7.5 + 2 / 3) / 3, abs=0.01)
     assert not histogram.add(np.array([np.nan, 1], np.float32))
-
-
-def test_thresholds_stand_in_their_order_on_a_long_tail() -> None:
-    rng = np.random.default_rng(0)
-    histogram = Histogram()
-    values = np.abs(rng.laplace(0, 1, 200_000)).astype(np.float32)
-    values[0] = 60  # one stray value
-    histogram.add(values)
-    found = thresholds(histogram)
-    assert set(found) == set(METHODS)
-    assert found["minmax"] == 60
-    assert found["p99.9"] < found["p99.99"] < found["p99.999"] < 20
-    assert found["p99.9"] == pytest.approx(np.quantile(values, 0.999), rel=0.05)
-    assert 2 < found["entropy"] < 20
-
-    def error(clip: float) -> float:
-        step = clip / 127
-        return float(np.mean((values - np.clip(np.rint(values / step), -127, 127) * step) ** 2))
-
-    assert error(found["mse"]) <= min(error(clip) for clip in found.values()) * 1.02
-
-
-def test_thresholds_do_not_depend_on_how_many_frames_there_were() -> None:
-    values = np.abs(np.random.default_rng(1).laplace(0, 1, 12_345)).astype(np.float32)
-    once, often = Histogram(), Histogram()
-    once.add(values)
-    for _ in range(3):
-        often.add(values)
-    assert thresholds(often) == pytest.approx(thresholds(once), rel=0.01)
-
-
-def test_a_percentile_is_the_edge_of_the_bin_that_reaches_it() -> None:
-    histogram = Histogram()
-    histogram.add(np.linspace(0, 1, 100_001, dtype=np.float32))
-    found = thresholds(histogram)
-    for name, share in (("p99.9", 0.999), ("p99.99", 0.9999)):
-        assert share <= found[name] <= share + 1.01 * histogram.top / BINS
-
-
-def test_entropy_keeps_a_tensor_of_few_values_whole() -> None:
-    histogram = Histogram()
-    values = np.rint(np.abs(np.random.default_rng(0).laplace(0, 10, 50_000)))
-    histogram.add(values.astype(np.float32))  # most bins are empty, and share no mass
-    assert thresholds(histogram)["entropy"] > 0.9 * histogram.peak
-
-
-def test_entropy_does_not_see_exact_zeros() -> None:
-    values = np.abs(np.random.default_rng(2).laplace(0, 1, 50_000)).astype(np.float32)
-    plain, sparse = Histogram(), Histogram()
-    plain.add(values)
-    sparse.add(np.concatenate([values, np.zeros(500_000, np.float32)]))
-    assert thresholds(sparse)["entropy"] == pytest.approx(thresholds(plain)["entropy"], rel=0.01)
-
-
-def test_a_divergence_does_not_see_the_sum_of_a_distribution() -> None:
-    p, q = np.array([0.1, 0.2, 0.0, 0.3]), np.array([0.2, 0.2, 0.1, 0.1])
-    assert _divergence(p, 3 * p) == pytest.approx(0)
-    assert _divergence(5 * p, 3 * q) == pytest.approx(_divergence(p, q))
-    assert _divergence(p, q) > 0.1
-    assert _divergence(p, 0 * p) == _divergence(0 * p, p) == float("inf")
-
-
-def test_a_silent_tensor_has_thresholds_of_zero() -> None:
-    histogram = Histogram()
-    histogram.add(np.zeros(10, np.float32))
-    assert set(thresholds(histogram).values()) == {0.0}
 
 
 def test_ranges_are_saved_with_their_digests(
