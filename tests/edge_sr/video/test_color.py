@@ -87,6 +87,21 @@ def test_smooth_colours_decode_as_the_standard_says(matrix: int, full: bool) -> 
 
 
 @CASES
+def test_flat_colours_are_rounded_once(matrix: int, full: bool) -> None:
+    """To a level, and the fifth of one that OpenCV rounds its factors by."""
+    side = 12  # of which the middle has no other colour in its reach
+    colours = np.random.default_rng(0).integers(0, 256, (200, 3), np.uint8)
+    colours[:8] = [[(i & 1) * 255, (i >> 1 & 1) * 255, (i >> 2) * 255] for i in range(8)]
+    patches = np.repeat(colours, side, axis=0)[None].repeat(side, 0)
+    y, u, v = rgb_to_yuv(patches, Color(matrix, full_range=full))
+    expected = np.clip(to_yuv(colours, matrix, full), 0, 255)
+    middle = slice(side // 4, None, side // 2)
+    assert np.abs(y[side // 2, side // 2 :: side] - expected[:, 0]).max() < 0.7
+    assert np.abs(u[side // 4, middle] - expected[:, 1]).max() < 0.7
+    assert np.abs(v[side // 4, middle] - expected[:, 2]).max() < 0.7
+
+
+@CASES
 @pytest.mark.parametrize("location", [1, 2, 3])
 def test_colours_encode_as_the_standard_says(matrix: int, full: bool, location: int) -> None:
     color = Color(matrix, full_range=full, chroma_location=location)
@@ -137,6 +152,12 @@ def test_untagged_frames_are_601_up_to_576_rows_and_709_above() -> None:
     assert luma(Color(), 576) == luma(Color(6), 576)
     assert luma(Color(), 577) == luma(Color(1), 577)
     assert luma(Color(6), 576) != luma(Color(1), 576)
+    wide, tall = (
+        np.broadcast_to(rgb[:1, :1], (4, 700, 3)),
+        np.broadcast_to(rgb[:1, :1], (700, 4, 3)),
+    )
+    assert int(rgb_to_yuv(wide, Color())[0][0, 0]) == luma(Color(6), 576)
+    assert int(rgb_to_yuv(tall, Color())[0][0, 0]) == luma(Color(1), 577)
 
 
 def test_an_untagged_range_is_limited() -> None:
@@ -167,3 +188,10 @@ def test_unknown_matrices_and_wrong_arrays_are_refused() -> None:
         rgb_to_yuv(smooth(), Color(8))
     with pytest.raises(FrameError, match=r"image is float64 .* expected uint8 \(H, W, 3\)"):
         rgb_to_yuv(smooth() / 255, Color(1))
+    for wrong in (
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 2), np.uint8),
+        np.zeros((4, 4, 3), bool),
+    ):
+        with pytest.raises(FrameError, match="expected uint8"):
+            rgb_to_yuv(wrong, Color(1))
