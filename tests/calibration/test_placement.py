@@ -110,7 +110,11 @@ def test_what_has_no_constant_matrix_is_no_layer() -> None:
     b = Builder()
     square = b.add("MatMul", "square", ["x", "x"])
     scaled = b.add("Mul", "scaled", [square, b.constant("s", np.ones((4, 4)))])
-    stacked = b.add("MatMul", "stacked", [scaled, b.constant("m", np.ones((2, 4, 4)))])
+    shift = b.add("Constant", "shift", [], value_float=1.0)
+    shifted = b.add("Add", "shifted", [b.add("Add", "more", [scaled, shift]), "s"])
+    lone = b.add("MatMul", "lone", [shifted, b.constant("v", np.ones(4))])
+    summed = b.add("Add", "summed", [shifted, lone])
+    stacked = b.add("MatMul", "stacked", [summed, b.constant("m", np.ones((2, 4, 4)))])
     flat = b.add("ReduceMax", "flat", [stacked], axes=[0], keepdims=0)
     b.add("Gemm", "y", [flat, b.constant("c", np.ones((7, 4)))], alpha=0.5, beta=1.0, transB=1)
     ends = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 4), ("y", 7))]
@@ -126,6 +130,19 @@ def test_matrix_products_count_their_outputs_on_the_right_axis() -> None:
     ends = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 3), ("y", 7))]
     found = [(layer.name, layer.axis) for layer in weighted_layers(b.model(ends))]
     assert found == [("first", 1), ("second", 1), ("y", 0)]
+
+
+def test_groups_do_not_depend_on_names() -> None:
+    for names in (("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")):
+        b = Builder()
+        first = b.add("Relu", names[0], ["x"])
+        inner = b.add("Concat", names[1], [first, first], axis=1)
+        outer = b.add("Concat", names[2], [inner, first], axis=1)
+        b.conv("y", outer, (3, 9, 3, 3))
+        ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+        groups = concat_groups(b.model(ends), {outer})
+        assert set(groups) == set(names)
+        assert len(set(groups.values())) == 1
 
 
 def test_a_concatenation_and_its_inputs_share_one_scale() -> None:

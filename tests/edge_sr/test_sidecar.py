@@ -51,6 +51,13 @@ def test_a_changed_model_is_refused(model: Path) -> None:
         load_sidecar(model)
 
 
+def test_any_other_content_is_refused(model: Path) -> None:
+    for number in range(16):  # whose hashes are smaller and larger
+        model.write_bytes(b"another %d" % number)
+        with pytest.raises(ModelFileError, match="sha256"):
+            load_sidecar(model)
+
+
 @pytest.mark.parametrize("missing", ["tiny.onnx", "tiny.onnx.json"])
 def test_a_lonely_file_is_refused(model: Path, missing: str) -> None:
     (model.parent / missing).unlink()
@@ -70,6 +77,7 @@ def test_a_lonely_file_is_refused(model: Path, missing: str) -> None:
         ({"color": "cmyk"}, r"color is 'cmyk'; expected luma or rgb"),
         ({"precision": "fp8"}, r"precision is 'fp8'; expected fp32, fp16, int8"),
         ({"width": 3}, r"width is 3; expected 4\.\.16384"),
+        ({"schema": 0}, r"schema is 0; expected 1"),
         ({"schema": 2}, r"schema is 2; expected 1; update edge-sr"),
         ({"quality": []}, r"quality is \[\]"),
     ],
@@ -101,7 +109,7 @@ def test_colour_says_how_many_channels_there_are(color: str, channels: int) -> N
 
 
 def test_positions_say_nothing_about_facts() -> None:
-    with pytest.raises(TypeError, match="positional"):
+    with pytest.raises(TypeError, match="takes 1 positional argument"):
         Sidecar("name", "edge_unet")  # type: ignore[call-arg]
 
 
