@@ -93,6 +93,14 @@ def test_every_method_is_its_definition(make: Callable[[], np.ndarray]) -> None:
     assert found["entropy"] == min(entropy(histogram), histogram.peak)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_least_squares_looks_at_the_middles_of_bins(seed: int) -> None:
+    histogram, draw = Histogram(), np.random.default_rng(seed)
+    histogram.counts[:100] = draw.exponential(1, 100) ** 3  # as wide as a level: places matter
+    histogram.top, histogram.low, histogram.high = 1.0, 0.0, 100 / BINS
+    assert thresholds(histogram)["mse"] == pytest.approx(least_squares(histogram), rel=1e-9)
+
+
 def test_the_definitions_clip_these() -> None:
     """Else the test above would compare peaks with peaks."""
     long, stray = thresholds(counted(laplace())), thresholds(counted(flat_and_stray()))
