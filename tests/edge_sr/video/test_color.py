@@ -188,7 +188,7 @@ def test_unknown_matrices_and_wrong_arrays_are_refused() -> None:
         rgb_to_yuv(smooth(), Color(8))
     with pytest.raises(FrameError, match=r"image is float64 .* expected uint8 \(H, W, 3\)"):
         rgb_to_yuv(smooth() / 255, Color(1))
-    shapes = ((4, 4), (4, 4, 2), (4, 4, 4), (1, 4, 4, 3))
+    shapes = ((4, 4), (4, 4, 2), (4, 4, 4), (2, 4, 3, 3))
     for wrong in (*(np.zeros(shape, np.uint8) for shape in shapes), np.zeros((4, 4, 3), bool)):
         with pytest.raises(FrameError, match="expected uint8"):
             rgb_to_yuv(wrong, Color(1))
