@@ -101,6 +101,15 @@ def test_least_squares_looks_at_the_middles_of_bins(seed: int) -> None:
     assert thresholds(histogram)["mse"] == pytest.approx(least_squares(histogram), rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_entropy_of_uneven_counts(seed: int) -> None:
+    histogram, draw = Histogram(), np.random.default_rng(seed)
+    decay = np.exp(-np.arange(BINS) / draw.uniform(20, 200))
+    histogram.counts[:] = np.rint(draw.exponential(1000, BINS) ** 1.2 * decay)
+    histogram.top, histogram.low, histogram.high = 1.0, 0.0, 1.0
+    assert thresholds(histogram)["entropy"] == entropy(histogram)
+
+
 def test_the_definitions_clip_these() -> None:
     """Else the test above would compare peaks with peaks."""
     long, stray = thresholds(counted(laplace())), thresholds(counted(flat_and_stray()))
