@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -103,12 +104,16 @@ def test_no_odd_password_is_in_the_figures_of_a_run(desk: Desk) -> None:
 
 def processes(first: int) -> str:
     """Command lines and titles of a process, its threads and its children."""
-    found = [Path(f"/proc/{first}")]
-    for folder in found:
-        for children in folder.glob("task/*/children"):
-            found += [Path(f"/proc/{child}") for child in children.read_text().split()]
-    files = [path for folder in found for path in (folder / "cmdline", *folder.glob("task/*/comm"))]
-    return "\n".join(path.read_text().replace("\0", " ") for path in files)
+    found, told = [first], []
+    for parent in found:
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):  # others end meanwhile
+                if f"PPid:\t{parent}\n" in status.read_text():
+                    found.append(int(status.parent.name))
+        folder = Path(f"/proc/{parent}")
+        with contextlib.suppress(OSError):
+            told += [path.read_text() for path in (folder / "cmdline", *folder.glob("task/*/comm"))]
+    return "\n".join(told).replace("\0", " ")
 
 
 def test_a_run_with_an_odd_password_shows_it_nowhere(
