@@ -25,6 +25,7 @@ ELSEWHERE = {
     "pip install pip-audit ": "asks an advisory service over the network",
     "python -m convert.zoo ": "makes the shipped files anew: hours",
     "python -m bench.targets ": "measures for an hour, and writes into the document",
+    "python -m bench.on_video ": "needs rival networks; test_bench_on_video.py runs it on one",
     "python -m bench.search ": "measures and trains for hours, and writes into the document",
     "python -m bench.strangers ": "needs rival networks; test_bench_strangers.py runs it on one",
     "python -m bench.nodes ": "measures for minutes, and writes into the document",

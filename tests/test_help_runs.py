@@ -23,6 +23,7 @@ ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m bench device-check": "tests/edge_sr/on_double/case_bench.py",
     "python -m bench.host_cost": "tests/edge_sr/on_double/case_bench.py",
     "python -m bench.demo": "tests/bench/test_bench_demo.py",
+    "python -m bench.on_video": "tests/bench/test_bench_on_video.py",  # needs rivals
     "python -m bench.overhead": "tests/bench/test_bench_demo.py",
     "python -m bench.repeat": "tests/bench/test_bench_repeat.py",  # exits by time
     "python -m bench.search": "tests/bench/test_bench_targets.py",  # as the next two: needs rivals
