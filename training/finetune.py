@@ -25,6 +25,7 @@ SHORT: dict[str, Any] = {
     "revive": False,
     "shrinks": "",
     "spread": 0.0,
+    "phases": False,
     "mixtures": 0.0,
     "taught": 0.0,
 }

@@ -1,4 +1,4 @@
-"""Channels that have died: always zero behind their ReLU, whatever the picture."""
+"""Channels that have died, always zero behind their ReLU, and runs that have collapsed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from edge_sr.errors import EdgeSRError
+
 from .data import Pair
 from .models.layers import RepConv2D
 
 SIDE = 240  # pixels of a picture that are looked at; a multiple of all size multiples up to 16
 PICTURES = 4
+TOLD = 0.25  # of a layer's channels
+ADVICE = "lower learning_rate or clip_norm"
 
 
-def dead_units(model: keras.Model, pairs: Sequence[Pair]) -> tuple[int, int]:
-    """(channels that stay zero on the first pictures, channels) behind the ReLUs of the maps."""
-    dead = dead_channels(model, pairs).values()
-    return int(sum(found.sum() for found in dead)), sum(found.size for found in dead)
+class DivergedError(EdgeSRError):
+    """The run has collapsed; going on would only burn hours."""
 
 
 def dead_channels(model: keras.Model, pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
@@ -35,6 +37,33 @@ def dead_channels(model: keras.Model, pairs: Sequence[Pair]) -> dict[str, np.nda
         for name, result in zip(alive, found if len(layers) > 1 else [found], strict=True):
             alive[name] |= np.asarray(result).max(axis=(0, 1, 2)) > 0
     return {name: ~seen for name, seen in alive.items()}
+
+
+def worst_layer(dead: dict[str, np.ndarray]) -> str:
+    """Of `dead_channels`: the layer that has lost the largest part, or "" below TOLD of it.
+
+    A network loses little by a few, and those of one layer are easily overlooked in the sum.
+    """
+    if not dead:
+        return ""
+    name, found = max(dead.items(), key=lambda item: item[1].mean())
+    lost = int(found.sum())
+    return f"{lost} of {found.size} channels of {name} are dead" if found.mean() >= TOLD else ""
+
+
+def stop_if_dead(step: int, dead: int, units: int) -> None:
+    """Raises DivergedError where more than half of a network's channels are dead."""
+    if 2 * dead > units:
+        raise DivergedError(f"{dead} of {units} units are dead after {step} steps; {ADVICE}")
+
+
+def stop_if_bicubic(step: int, psnr: float, bicubic: float) -> None:
+    """Raises DivergedError where the network's PSNR in dB is no more than bicubic's."""
+    if psnr < bicubic + 0.01:
+        raise DivergedError(
+            f"{psnr:.2f} dB after {step} steps, bicubic alone has {bicubic:.2f}: "
+            f"the units have died; {ADVICE}"
+        )
 
 
 def _is_relu(layer: keras.layers.Layer) -> bool:

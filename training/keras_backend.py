@@ -11,9 +11,9 @@ from edge_sr import Upscaler
 from edge_sr.errors import ModelFileError
 from edge_sr.sidecar import Sidecar, sha256_of
 
+from .data import to_uint8
 from .models.sizes import model_scale, size_multiple
 from .open_model import open_model
-from .validate import to_uint8
 
 
 class KerasBackend:

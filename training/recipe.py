@@ -24,7 +24,7 @@ OPTIMIZERS = ("adam", "muon")
 # keys that the first runs did not have
 LATER = (
     *("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive"),
-    *("optimizer", "adam_ratio", "shrinks", "spread", "mixtures", "taught"),
+    *("optimizer", "adam_ratio", "shrinks", "spread", "mixtures", "taught", "phases"),
 )
 
 
@@ -56,6 +56,7 @@ class Recipe:
     gain_chance: float = 0.25
     shrinks: str = ""  # parts of their size at which photographs come as well, such as "0.7 0.5"
     spread: float = 0.0  # of each of these copies around its part, see data.load_pairs
+    phases: bool = False  # photographs from all four corners, see data.load_pairs
     mixtures: float = 0.0  # the part of patches whose grey is a random mixture of colours, not luma
     taught: float = 0.0  # the part of patches from pictures of training.teach
     held_out: int = 16  # pictures kept away from training, for validation

@@ -94,6 +94,7 @@ def photo_source(
         multiple=multiple,
         shrinks=recipe.shrink_factors(),
         spread=recipe.spread,
+        phases=recipe.phases,
         patch=patch,
     )
     judged, most = load_pairs(held, scale, channels=channels, multiple=multiple)

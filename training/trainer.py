@@ -17,12 +17,16 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from edge_sr.errors import EdgeSRError
-
 from .bfloat16 import bfloat16_pays
 from .checkpoint import State, append_log, save_model, save_record, save_state
 from .curve import draw_curve
-from .health import dead_units
+from .health import (
+    DivergedError,
+    dead_channels,
+    stop_if_bicubic,
+    stop_if_dead,
+    worst_layer,
+)
 from .loss import load_teacher, make_loss
 from .models.layers import compute_in
 from .muon import make_optimizer
@@ -36,10 +40,6 @@ from .start import copy_weights
 from .validate import validation_psnr
 
 WAIT_TOLD = 0.05  # of the time spent waiting for data: more is said beside the progress bar
-
-
-class DivergedError(EdgeSRError):
-    """The run has collapsed; going on would only burn hours."""
 
 
 class Trainer:
@@ -140,7 +140,9 @@ class Trainer:
         state.losses.clear()
         with self._averaged():
             psnr, bicubic = validation_psnr(self.model, self.held, self.scale)
-            dead, units = dead_units(self.model, self.held)
+            dead = dead_channels(self.model, self.held)
+            lost = {name: int(found.sum()) for name, found in dead.items() if found.any()}
+            units = sum(found.size for found in dead.values())
             best = psnr > state.best_psnr
             if best:
                 state.best_psnr = psnr
@@ -154,26 +156,20 @@ class Trainer:
             "best": best,
             "learning_rate": learning_rate(self.recipe, state.step),
             "data_wait": round(waited, 4),
-            "dead_units": dead,
+            "dead_units": sum(lost.values()),
             "units": units,
+            "dead": lost,
             "time": time.time(),
         }
         append_log(self.output / "log.jsonl", row)
         save_state(self.output / "last.npz", state)
         draw_curve(self.output / "log.jsonl", self.output / "curve.png")
-        self._stop_if_dead(psnr, bicubic, dead, units)
-        waits = f", waits {waited:.0%} for data" if waited > WAIT_TOLD else ""
-        return f"{psnr:.3f} dB (bicubic {bicubic:.3f}){waits}"
-
-    def _stop_if_dead(self, psnr: float, bicubic: float, dead: int, units: int) -> None:
-        step, advice = self.state.step, "lower learning_rate or clip_norm"
-        if 2 * dead > units:
-            raise DivergedError(f"{dead} of {units} units are dead after {step} steps; {advice}")
-        if step >= 4 * self.recipe.validate_every and psnr < bicubic + 0.01:
-            raise DivergedError(
-                f"{psnr:.2f} dB after {step} steps, bicubic alone has {bicubic:.2f}: "
-                f"the units have died; {advice}"
-            )
+        stop_if_dead(state.step, sum(lost.values()), units)
+        if state.step >= 4 * self.recipe.validate_every:
+            stop_if_bicubic(state.step, psnr, bicubic)
+        waits = f"waits {waited:.0%} for data" if waited > WAIT_TOLD else ""
+        told = (f"{psnr:.3f} dB (bicubic {bicubic:.3f})", waits, worst_layer(dead))
+        return ", ".join(filter(None, told))
 
     def _record(self, psnr: float, bicubic: float) -> dict[str, Any]:
         """How these weights came to be, for the sidecar of what is made from them."""

@@ -10,13 +10,7 @@ from PIL import Image
 
 from edge_sr.quality import psnr, standard_border
 
-from .data import Pair
-
-
-def to_uint8(levels: np.ndarray) -> np.ndarray:
-    """Grey levels as float -> uint8, rounded and clipped, as the exported file does."""
-    rounded: np.ndarray = np.clip(np.rint(levels), 0, 255)
-    return rounded.astype(np.uint8)
+from .data import Pair, to_uint8
 
 
 def bicubic(low: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.quality import make_pair as measured_pair
 from training.data import downscale, load_pairs, make_pair
 from training.photos import DataError, find_images, fitting
 
@@ -62,6 +63,36 @@ def test_photographs_come_at_parts_of_their_size_too(tmp_path):
     # half of noise, antialiased, is smoother than the noise, and no crop of it
     assert half.high.std() < 0.7 * whole.high.std()
     assert half.high.mean() == pytest.approx(whole.high.mean(), abs=2)
+
+
+def test_photographs_come_in_all_phases(tmp_path):
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 256, (65, 91, 3), np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    Image.fromarray(rgb[:32, :40]).save(tmp_path / "b.png")
+    pairs, left_out = load_pairs(
+        find_images([tmp_path]), TWO, shrinks=(0.6,), phases=True, patch=(16, 16)
+    )
+    # b holds one patch of 16, which is 32, and none without its first row; smaller none at all
+    assert [pair.name for pair in pairs] == ["a"] * 4 + ["a at 0.6"] * 4 + ["b"] * 2
+    assert not left_out
+    corners = [rgb[top:, left:] for top in (0, 1) for left in (0, 1)]
+    for pair, corner in zip(pairs[:4], corners, strict=True):
+        expected = make_pair(corner, TWO, exact=True)
+        np.testing.assert_array_equal(pair.high, expected.high)
+        np.testing.assert_array_equal(pair.low, expected.low)
+    assert len({pair.low.tobytes() for pair in pairs}) == len(pairs)
+
+
+def test_an_exact_pair_has_the_inputs_that_networks_are_measured_on():
+    noise = np.random.default_rng(0).integers(60, 200, (40, 56, 3), np.uint8)
+    judged = measured_pair("p", noise, TWO)
+    exact = make_pair(noise, TWO, exact=True)
+    rounded = make_pair(noise, TWO)
+    np.testing.assert_array_equal(exact.high, rounded.high)
+    inner = np.s_[2:-2, 2:-2]  # Pillow does not mirror the edge
+    apart = [np.mean((pair.low[..., 0] != judged.low_y)[inner]) for pair in (exact, rounded)]
+    assert apart[0] < 0.02 < 0.05 < apart[1]  # Pillow computes in 32 bits
 
 
 def test_corrupt_photographs_are_named_and_skipped(photos: Path):

@@ -11,9 +11,14 @@ import pytest
 from training import trainer as trainer_module
 from training.curve import draw_curve, read_log
 from training.data import make_pair
-from training.health import dead_units
+from training.health import dead_channels, worst_layer
 from training.models import edge_unet, first_cnn
 from training.train import main
+
+
+def dead_units(model, pairs):
+    found = dead_channels(model, pairs).values()
+    return sum(int(dead.sum()) for dead in found), sum(dead.size for dead in found)
 
 
 @pytest.mark.parametrize("branches", [True, False])
@@ -39,11 +44,27 @@ def test_a_network_of_one_size_is_looked_at_whole(picture):
 
 
 def test_a_run_with_mostly_dead_units_stops(tiny_recipe, photos, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(trainer_module, "dead_units", lambda *_: (11, 20))
+    dead = {"a": np.arange(10) < 7, "b": np.arange(10) < 4}
+    monkeypatch.setattr(trainer_module, "dead_channels", lambda *_: dead)
     output = tmp_path / "run"
     command = ["--recipe", str(tiny_recipe()), "--data", str(photos), "--output", str(output)]
     assert main(command) == 1
     assert "11 of 20 units are dead after 4 steps; lower learning_rate" in capsys.readouterr().err
+
+
+def test_a_layer_that_has_lost_many_is_named(tiny_recipe, photos, tmp_path, monkeypatch, capsys):
+    assert worst_layer({}) == ""
+    assert worst_layer({"a": np.arange(16) < 3, "b": np.zeros(4, bool)}) == ""
+    dead = {"a": np.arange(16) < 3, "b": np.arange(4) < 1, "c": np.zeros(8, bool)}
+    assert worst_layer(dead) == "1 of 4 channels of b are dead"
+    monkeypatch.setattr(trainer_module, "dead_channels", lambda *_: dead)
+    output = tmp_path / "run"
+    command = ["--recipe", str(tiny_recipe()), "--data", str(photos), "--output", str(output)]
+    assert main(command) == 0
+    assert "dB (bicubic" in (said := capsys.readouterr().err)
+    assert "1 of 4 channels of b are dead" in said
+    row = json.loads((output / "log.jsonl").read_text().splitlines()[-1])
+    assert (row["dead_units"], row["units"], row["dead"]) == (4, 28, {"a": 3, "b": 1})
 
 
 def test_the_curve_takes_the_later_of_two_rows_of_a_step(tmp_path):
