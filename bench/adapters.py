@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import ModelFileError
+from edge_sr.errors import ModelFileError, UsageError
 from edge_sr.reading import parse_ratio
 from edge_sr.sidecar import COLORS, LARGEST_SCALE, Sidecar, sha256_of
 
@@ -62,6 +62,19 @@ def read_rivals(path: Path) -> list[Rival]:
             + (f"; found {', '.join(sorted(unknown))}" if unknown else "")
         )
     return [_rival(path, folder, DEFAULTS | defaults | entry) for entry in models]
+
+
+def choose_rivals(path: Path, names: set[str]) -> list[Rival]:
+    """Those of a file's rivals that are called ``names``.
+
+    Raises:
+        UsageError: the file lacks one.
+        ModelFileError, MissingDependencyError: as `read_rivals`.
+    """
+    found = [rival for rival in read_rivals(path) if rival.name in names]
+    if missing := names.difference(rival.name for rival in found):
+        raise UsageError(f"{path}: has no {', '.join(sorted(missing))}")
+    return found
 
 
 def prepare(rival: Rival, folder: Path) -> tuple[Path, Sidecar]:

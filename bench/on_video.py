@@ -17,21 +17,19 @@ from pathlib import Path
 import numpy as np
 
 from edge_sr import Upscaler, zoo
-from edge_sr.backend.onnx_runtime import usable_cores
 from edge_sr.commands import exit_codes, make_parser
-from edge_sr.errors import UsageError
-from edge_sr.options import at_least_one
 from edge_sr.quality import psnr
 from edge_sr.video.color import rgb_to_yuv
 from edge_sr.video.frame import Color, Frame
 
-from .adapters import read_rivals
+from .adapters import choose_rivals
 from .contenders import Contender, find_contenders, open_contender
 from .device import device_state
 from .images import ImageSet, list_images, read_set
+from .options import add_target_options
 from .quality import Image, Pair, make_pair
 from .section import show_or_replace
-from .target_list import FILE, read_targets
+from .target_list import read_targets
 
 COLOR = Color(matrix=6, full_range=False, chroma_location=1)  # BT.601, as PSNR-Y; MPEG-2's siting
 EXAMPLES = """\
@@ -93,9 +91,7 @@ def compare(args: argparse.Namespace, folder: Path) -> str:
     targets = [item for item in read_targets(args.targets) if item.rival]
     models = [item.model for item in targets if item.model in zoo.names()]
     wanted = {str(item.rival) for item in targets}
-    rivals = [item for item in read_rivals(args.rivals) if item.name in wanted]
-    if missing := wanted.difference(item.name for item in rivals):
-        raise UsageError(f"{args.rivals}: has no {', '.join(sorted(missing))}")
+    rivals = choose_rivals(args.rivals, wanted)
     sets = [read_set(path.resolve().name, list_images(path), grey="rgb") for path in args.images]
     found = find_contenders(models, rivals, backends=["auto"], precisions=[], folder=folder)
     heads = ["x2, an 8-bit 4:2:0 frame in and out", *(images.name for images in sets)]
@@ -120,11 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Measure the shipped networks and their rivals on video's 8-bit 4:2:0 frames, in Markdown.",
         examples=EXAMPLES,
     )
-    parser.add_argument("--images", type=Path, nargs="+", required=True, help="Set5 Set14 BSD100")
-    parser.add_argument("--rivals", type=Path, required=True, metavar="FILE.toml")
-    parser.add_argument("--targets", type=Path, default=FILE, metavar="FILE.toml")
-    parser.add_argument("--threads", type=at_least_one, default=usable_cores())
-    parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
+    add_target_options(parser)
     return parser
 
 

@@ -13,18 +13,18 @@ from fractions import Fraction
 from pathlib import Path
 
 from edge_sr import zoo
-from edge_sr.backend.onnx_runtime import usable_cores
 from edge_sr.commands import exit_codes, make_parser
 from edge_sr.errors import UsageError
 from edge_sr.options import at_least_one, frame_size
 
-from .adapters import read_rivals
+from .adapters import choose_rivals
 from .contenders import Contender, find_contenders
 from .device import device_facts, device_name, device_state
 from .floors import floor_sidecar
 from .images import list_images, read_set
+from .options import add_target_options
 from .section import show_or_replace
-from .target_list import FILE, read_targets
+from .target_list import read_targets
 from .target_measures import ROUNDS, measure_fps, measure_paces, measure_quality
 from .target_text import Report, render
 
@@ -45,14 +45,10 @@ def report(args: argparse.Namespace, folder: Path) -> Report:
     if not targets:
         raise UsageError(f"{args.targets}: names no network that is shipped")
     sets = [read_set(path.resolve().name, list_images(path)) for path in args.images]
-    wanted = {target.rival for target in targets}
-    rivals = [item for item in read_rivals(args.rivals) if item.name in wanted]
+    rivals = choose_rivals(args.rivals, {target.rival for target in targets if target.rival})
     models = [target.model for target in targets]
     found = find_contenders(models, rivals, backends=["auto"], precisions=[], folder=folder)
     by_name = {item.name: item for item in found}
-    missing = sorted(name for name in wanted if name and name not in by_name)
-    if missing:
-        raise UsageError(f"{args.rivals}: has no {', '.join(missing)}")
     before = device_state()
     pairs = {
         target.model: (by_name[target.model], by_name[target.rival])
@@ -100,13 +96,9 @@ def build_parser() -> argparse.ArgumentParser:
         "Measure the shipped networks against their targets, in Markdown.",
         examples=EXAMPLES,
     )
-    parser.add_argument("--images", type=Path, nargs="+", required=True, help="Set5 Set14 BSD100")
-    parser.add_argument("--rivals", type=Path, required=True, metavar="FILE.toml")
-    parser.add_argument("--targets", type=Path, default=FILE, metavar="FILE.toml")
+    add_target_options(parser)
     parser.add_argument("--size", type=frame_size, default=(1280, 720), metavar="WxH")
-    parser.add_argument("--threads", type=at_least_one, default=min(2, usable_cores()))
     parser.add_argument("--runs", type=at_least_one, default=2 * ROUNDS, help="of each, in turns")
-    parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")
     return parser
 
 

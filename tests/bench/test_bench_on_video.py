@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench import on_video
+from bench.adapters import read_rivals
 from bench.contenders import Contender, find_contenders, open_contender
 from bench.images import ImageSet
 from bench.on_video import frame_of, luma_as_grey, measure_set, ways_of, whole_frame
@@ -35,7 +36,7 @@ def rivals(rival_file: Save, tmp_path: Path) -> Path:
 @pytest.fixture
 def repeating(rivals: Path, tmp_path: Path) -> Contender:
     """An RGB network that repeats pixels."""
-    read = on_video.read_rivals(rivals)
+    read = read_rivals(rivals)
     [found] = find_contenders([], read, backends=[], precisions=[], folder=tmp_path)
     return found
 
