@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test lint types format test-runtime check-aarch64 soak pycuda-double clean
 
 demo: .venv/.cpu
-	$(BIN)/python -m bench.demo
+	$(BIN)/python -m bench.commands.demo
 
 test: lint types
 	$(BIN)/python -m pytest -m "not gpu"

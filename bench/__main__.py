@@ -6,9 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from edge_sr.commands import exit_codes, make_parser
-
-from . import command_device_check, command_report, command_roofline, command_run
+from bench.commands import device_check as command_device_check
+from bench.commands import report as command_report
+from bench.commands import roofline as command_roofline
+from bench.commands import run as command_run
+from edge_sr.cli.common import exit_codes, make_parser
 
 EXAMPLES = """\
 examples:

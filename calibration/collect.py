@@ -11,13 +11,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_sr.commands import exit_codes, make_parser
-from edge_sr.options import size as size_option
-
-from .folder import Kept, check_folder, write_folder
-from .network import load_network
-from .pick import pick
-from .spool import Spool, open_spool, watch_camera
+from calibration.frames.folder import Kept, check_folder, write_folder
+from calibration.frames.pick import pick
+from calibration.frames.spool import Spool, open_spool, watch_camera
+from calibration.quantize.network import load_network
+from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.cli.options import size as size_option
 
 EXAMPLES = """\
 examples:

@@ -15,20 +15,19 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edge_sr.backend.onnx_runtime import usable_cores
-from edge_sr.commands import exit_codes, make_parser
+from calibration.frames.frames import FrameSet, open_frames
+from calibration.quantize.cpu import results
+from calibration.quantize.ends import LEVELS, Image
+from calibration.quantize.histogram import Histogram
+from calibration.quantize.judge import split
+from calibration.quantize.network import Network, load_network
+from calibration.quantize.placement import image_tensors, quantisable
+from calibration.quantize.range_file import Ranges, save_ranges
+from calibration.quantize.session import open_session, run, run_each
+from calibration.quantize.thresholds import thresholds
+from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import BackendError, ModelFileError
-
-from .cpu import results
-from .ends import LEVELS, Image
-from .frames import FrameSet, open_frames
-from .histogram import Histogram
-from .judge import split
-from .network import Network, load_network
-from .placement import image_tensors, quantisable
-from .range_file import Ranges, save_ranges
-from .session import open_session, run, run_each
-from .thresholds import thresholds
 
 MEMORY_BYTES = 384 * 2**20  # that the tensors of all runs may take; larger frames are cut
 EXAMPLES = """\

@@ -13,20 +13,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from edge_sr.commands import exit_codes, make_parser
+from calibration.frames.charts import layer_chart
+from calibration.frames.frames import open_frames
+from calibration.quantize.ends import LEVELS
+from calibration.quantize.judge import Judge, split
+from calibration.quantize.network import Network, load_network
+from calibration.quantize.qdq import tensors_of
+from calibration.quantize.range_file import load_ranges
+from calibration.quantize.rows import table
+from calibration.quantize.search import Found, LossError, find_plan
+from calibration.ranges import measure_ranges
+from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
 from edge_sr.writing import whole_file
-
-from .charts import layer_chart
-from .ends import LEVELS
-from .frames import open_frames
-from .judge import Judge, split
-from .network import Network, load_network
-from .qdq import tensors_of
-from .range_file import load_ranges
-from .ranges import measure_ranges
-from .rows import table
-from .search import Found, LossError, find_plan
 
 EXAMPLES = """\
 example:

@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from edge_sr.commands import exit_codes
+from convert.engine.hand_over import put_copy, tell_engine, tell_file
+from convert.engine.parser import build_parser
+from convert.options import BuildOptions
+from convert.sizes import Size
+from convert.steps import Steps
+from edge_sr.cli.common import exit_codes
 from edge_sr.errors import ModelFileError
-from edge_sr.target import Target, output_size
-
-from .engine_parser import build_parser
-from .hand_over import put_copy, tell_engine, tell_file
-from .options import BuildOptions
-from .sizes import Size
-from .steps import Steps
+from edge_sr.pipeline.target import Target, output_size
 
 DEFAULT_SIZE = (720, 1280)
 RTX_INT8 = (
@@ -41,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.sizes and args.target:
         parser.error("--target needs one --size; with --sizes the result keeps the model's scale")
     if args.prune or args.list_cache:
-        from .cache_commands import list_cache, prune
+        from convert.engine.cache_commands import list_cache, prune
 
         print(prune(everything=args.prune == "all") if args.prune else list_cache())
         return 0
@@ -54,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _build(args: argparse.Namespace) -> None:
-    from .engine import get_engine
-    from .engine_card import Request
-    from .flavour import choose_flavour
-    from .platforms import about_jetson
-    from .prepare import prepare
-    from .source import Wish
+    from convert.engine.build import get_engine
+    from convert.engine.card import Request
+    from convert.engine.flavours import choose_flavour
+    from convert.engine.platforms import about_jetson
+    from convert.engine.prepare import prepare
+    from convert.engine.source import Wish
 
     steps = Steps()
     options = _options(args)

@@ -13,17 +13,16 @@ from typing import Any
 
 import onnx
 
-from edge_sr.commands import exit_codes, make_parser
+from convert.keras.export_child import export_in_child
+from convert.keras.parity import check_parity
+from convert.onnx.ends import attach_ends
+from convert.onnx.graph_size import count_macs, set_size
+from convert.sizes import parse_size
+from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
+from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
 from edge_sr.reading import parse_json
-from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
 from edge_sr.writing import whole_file
-
-from .ends import attach_ends
-from .export_child import export_in_child
-from .graph_size import count_macs, set_size
-from .parity import check_parity
-from .sizes import parse_size
 
 EXAMPLES = """\
 examples:
@@ -73,9 +72,8 @@ def export_here(
         ModelFileError: as `export`.
     """
     _check_output(output, force)
-    from training.open_model import open_model
-
-    from . import from_keras
+    from convert.keras import to_onnx as from_keras
+    from training.models.open import open_model
 
     model = open_model(source)
     contract = from_keras.probe(model)

@@ -6,10 +6,9 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edge_sr.engine_facts import Machine
+from convert.engine.platforms import numbers
 from edge_sr.errors import BackendError, UsageError
-
-from .platforms import numbers
+from edge_sr.model.engine_facts import Machine
 
 HARDWARE = ("none", "ampere-plus", "same-compute-capability")
 

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from calibration.ends import LEVELS
-from calibration.rows import table
-from edge_sr.commands import exit_codes, make_parser
-
-from .fp16 import BAR_DB
-from .lower import kept_out, to_fp16, to_int8
+from calibration.quantize.ends import LEVELS
+from calibration.quantize.rows import table
+from convert.onnx.fp16 import BAR_DB
+from convert.onnx.lower import kept_out, to_fp16, to_int8
+from edge_sr.cli.common import exit_codes, make_parser
 
 EXAMPLES = """\
 examples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edge_sr.options import frame_size
+from edge_sr.cli.options import frame_size
 
 Size = tuple[int, int]  # rows, columns
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_sr.engine_cache import locked
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import Sidecar, load_sidecar
+from edge_sr.model.engine_cache import locked
+from edge_sr.model.sidecar import Sidecar, load_sidecar
 
 
 @dataclass

@@ -15,15 +15,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from calibration.ends import LEVELS, Ends, Image
-from calibration.frames import open_frames, spread
-from calibration.scenes import read_video
-from edge_sr.commands import exit_codes, make_parser
+from calibration.frames.frames import open_frames, spread
+from calibration.frames.scenes import read_video
+from calibration.quantize.ends import LEVELS, Ends, Image
+from convert.onnx.difference import Bounds, Comparison, Tally
+from convert.onnx.runners import EngineRunner, fit, open_runner
+from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
 from edge_sr.quality import standard_border
-
-from .difference import Bounds, Comparison, Tally
-from .runners import EngineRunner, fit, open_runner
 
 EXAMPLES = """\
 examples:

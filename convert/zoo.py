@@ -14,15 +14,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from calibration.frames import open_frames
-from calibration.network import load_network
+from calibration.frames.frames import open_frames
+from calibration.quantize.network import load_network
+from convert.onnx.int8 import quantise_network
+from convert.onnx.lower import write_int8
 from edge_sr import zoo
-from edge_sr.commands import make_parser
+from edge_sr.cli.common import make_parser
 from edge_sr.errors import EdgeSRError, ModelFileError
-from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
-
-from .int8 import quantise_network
-from .lower import write_int8
+from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
 
 PRETRAINED = Path(__file__).parents[1] / "training" / "pretrained"
 MAX_LOSS_DB = 0.05  # on every picture set
@@ -44,7 +43,7 @@ def make(
     Raises:
         EdgeSRError: a file cannot be read, converted, written or measured.
     """
-    from .export_onnx import export
+    from convert.export_onnx import export
 
     source, whole = pretrained / f"{name}.keras", folder / f"{name}.onnx"
     if not source.is_file():

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import EdgeSRError
+from edge_sr.errors import EdgeSRError
 
 if TYPE_CHECKING:
-    from .sidecar import Sidecar
-    from .upscaler import Upscaler
+    from edge_sr.model.sidecar import Sidecar
+    from edge_sr.upscaler import Upscaler
 
 __version__ = "0.1.0"
 
@@ -21,11 +21,11 @@ __all__ = ["EdgeSRError", "Sidecar", "Upscaler", "__version__"]
 
 def __getattr__(name: str) -> object:
     if name == "Upscaler":
-        from .upscaler import Upscaler
+        from edge_sr.upscaler import Upscaler
 
         return Upscaler
     if name == "Sidecar":
-        from .sidecar import Sidecar
+        from edge_sr.model.sidecar import Sidecar
 
         return Sidecar
     raise AttributeError(f"module 'edge_sr' has no attribute {name!r}")

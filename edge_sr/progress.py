@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from .errors import MissingDependencyError
-from .live.stats import Stats
-from .video.frame import StreamInfo
+from edge_sr.errors import MissingDependencyError
+from edge_sr.media.frame import StreamInfo
+from edge_sr.pipeline.stats import Stats
 
 T = TypeVar("T")
 NAME_LIMIT = 24  # columns for the name of what is read

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from . import zoo
-from .backend import Backend, open_backend
-from .closing import Closing
-from .errors import FrameError
-from .sidecar import Sidecar
-from .tiles import find_reach, run_tiled, tile_side
-from .video.frame import Frame, Plane, Source
+from edge_sr import zoo
+from edge_sr.backend import Backend, open_backend
+from edge_sr.closing import Closing
+from edge_sr.errors import FrameError
+from edge_sr.media.frame import Frame, Plane, Source
+from edge_sr.model.sidecar import Sidecar
+from edge_sr.session.tiles import find_reach, run_tiled, tile_side
 
 if TYPE_CHECKING:
-    from .overlap import FrameOverlap
+    from edge_sr.session.overlap import FrameOverlap
 
 Image = NDArray[np.uint8]
 
@@ -68,7 +68,7 @@ class Upscaler(Closing):
         Raises:
             ModelFileError, BackendError, MissingDependencyError.
         """
-        from .precision import find_model
+        from edge_sr.model.precision import find_model
 
         settled = find_model(
             model,
@@ -102,7 +102,7 @@ class Upscaler(Closing):
         Raises:
             FrameError: another dtype or shape, or a size the model does not take.
         """
-        from .video.still import upscale_still
+        from edge_sr.media.stills.upscale import upscale_still
 
         kinds = image.ndim == 2 or (image.ndim == 3 and 1 <= image.shape[2] <= 4)
         if image.dtype != np.uint8 or not kinds:
@@ -126,7 +126,7 @@ class Upscaler(Closing):
         """What the network gets of a frame: uint8 (H, W, C); luma is a view."""
         if self.sidecar.color == "luma":
             return frame.y[..., None]
-        from .video.color import yuv_to_rgb
+        from edge_sr.media.color import yuv_to_rgb
 
         return yuv_to_rgb(frame)
 
@@ -139,11 +139,11 @@ class Upscaler(Closing):
             image: uint8 (H, W, C), kept.
             chroma: u and v of that size, of a luma model; None to make them now.
         """
-        from .video.color import rgb_to_yuv, settle
+        from edge_sr.media.color import rgb_to_yuv, settle
 
         height = frame.y.shape[0]
         if self.sidecar.color == "luma":
-            from .video.chroma import resize_chroma
+            from edge_sr.media.chroma import resize_chroma
 
             y = image[..., 0]
             u, v = chroma or resize_chroma(frame, y.shape[1], y.shape[0])
@@ -154,7 +154,7 @@ class Upscaler(Closing):
 
     def overlap(self) -> FrameOverlap:
         """Frames through this model, several in flight where the backend can."""
-        from .overlap import FrameOverlap
+        from edge_sr.session.overlap import FrameOverlap
 
         return FrameOverlap(self)
 
@@ -178,7 +178,7 @@ class Upscaler(Closing):
         Raises:
             MediaError: it cannot be read.
         """
-        from .live.stream_frames import stream_frames
+        from edge_sr.pipeline.stream_frames import stream_frames
 
         return stream_frames(self, source)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import EdgeSRError
+from edge_sr.errors import EdgeSRError
 
 
 @contextmanager

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from edge_sr import zoo
-from edge_sr.cli import main
-from edge_sr.sidecar import sha256_of, write_sidecar
-from edge_sr.video.color import rgb_to_yuv, yuv_to_rgb
-from edge_sr.video.file import VideoFile
-from edge_sr.video.frame import Color, Frame, StreamInfo
-from edge_sr.video.writer import VideoWriter
+from edge_sr.cli.main import main
+from edge_sr.media.color import rgb_to_yuv, yuv_to_rgb
+from edge_sr.media.frame import Color, Frame, StreamInfo
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.model.sidecar import sha256_of, write_sidecar
 
 onnx = pytest.importorskip("onnx", reason="pip install 'edge-sr[convert]'")
 

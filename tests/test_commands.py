@@ -24,11 +24,11 @@ ELSEWHERE = {
     ".venv/bin/edge-sr ": "the same as edge-sr, in an environment of its own",
     "pip install pip-audit ": "asks an advisory service over the network",
     "python -m convert.zoo ": "makes the shipped files anew: hours",
-    "python -m bench.targets ": "measures for an hour, and writes into the document",
-    "python -m bench.on_video ": "needs rival networks; test_bench_on_video.py runs it on one",
-    "python -m bench.search ": "measures and trains for hours, and writes into the document",
-    "python -m bench.strangers ": "needs rival networks; test_bench_strangers.py runs it on one",
-    "python -m bench.nodes ": "measures for minutes, and writes into the document",
+    "python -m lab.targets ": "measures for an hour, and writes into the document",
+    "python -m lab.on_video ": "needs rival networks; test_bench_on_video.py runs it on one",
+    "python -m lab.search ": "measures and trains for hours, and writes into the document",
+    "python -m lab.external_models ": "needs rivals; test_bench_strangers.py runs it on one",
+    "python -m lab.nodes ": "measures for minutes, and writes into the document",
 }
 PIP = re.compile(r"(?:\.venv/bin/)?pip install '\.\[([\w,]+)\]'")
 PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}

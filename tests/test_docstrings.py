@@ -9,7 +9,7 @@ from pathlib import Path
 import edge_sr
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("edge_sr", "convert", "calibration", "bench", "training")
+ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
 KERAS = {"build", "call", "compute_output_shape", "get_config"}  # its own hooks of a layer
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

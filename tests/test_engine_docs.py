@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("onnx", reason="pip install 'edge-sr[convert]'")
 
 from convert import build_engine, verify
-from convert.platforms import JETPACKS
+from convert.engine.platforms import JETPACKS
 
 TEXT = (Path(__file__).parent.parent / "docs" / "engines.md").read_text()
 MODULES = {"convert.build_engine": build_engine, "convert.verify": verify}

@@ -69,7 +69,9 @@ def test_a_scale_that_would_compute_for_hours_is_refused(scale: str) -> None:
         fuzz.sidecar(json.dumps(card | {"scale": scale}).encode())
 
 
-@pytest.mark.skipif(importlib.util.find_spec("edge_sr.video.y4m") is None, reason="not here yet")
+@pytest.mark.skipif(
+    importlib.util.find_spec("edge_sr.media.codec.y4m") is None, reason="not here yet"
+)
 @pytest.mark.parametrize(
     "word", [b"F1e999999999", b"F1:0", b"F\xff", b"W\xff", b"X\xff\xfe", b"W1_6"]
 )

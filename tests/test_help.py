@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("edge_sr", "convert", "calibration", "bench", "training")
+ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
 NEEDS = {"convert": "onnx", "calibration": "onnx", "bench": "onnx", "training": "keras"}
 
 
-CHILDREN = {"bench.memory", "convert.build_child", "edge_sr.doctor.probe"}  # nobody calls them
+CHILDREN = {
+    "bench.measure.memory",
+    "convert.engine.child",
+    "edge_sr.doctor.probe",
+}  # nobody calls them
 
 
 def modules() -> Iterator[str]:
@@ -48,8 +52,8 @@ def module(request: pytest.FixtureRequest) -> str:
 
 def test_the_commands_are_found() -> None:
     found = set(modules())
-    assert {"edge_sr.cli", "bench.__main__", "convert.build_engine", "training.train"} <= found
-    from edge_sr.cli import build_parser
+    assert {"edge_sr.cli.main", "bench.__main__", "convert.build_engine", "training.train"} <= found
+    from edge_sr.cli.main import build_parser
 
     assert "edge-sr service install" in {parser.prog for parser in parsers(build_parser())}
 

@@ -21,21 +21,21 @@ ROOT = Path(__file__).parent.parent
 ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m convert.zoo": "tests/convert/test_zoo.py",
     "python -m bench device-check": "tests/edge_sr/on_double/case_bench.py",
-    "python -m bench.host_cost": "tests/edge_sr/on_double/case_bench.py",
-    "python -m bench.demo": "tests/bench/test_bench_demo.py",
-    "python -m bench.on_video": "tests/bench/test_bench_on_video.py",  # needs rivals
-    "python -m bench.overhead": "tests/bench/test_bench_demo.py",
-    "python -m bench.repeat": "tests/bench/test_bench_repeat.py",  # exits by time
-    "python -m bench.search": "tests/bench/test_bench_targets.py",  # as the next two: needs rivals
-    "python -m bench.strangers": "tests/bench/test_bench_strangers.py",
-    "python -m bench.targets": "tests/bench/test_bench_targets.py",
+    "python -m lab.host_cost": "tests/edge_sr/on_double/case_bench.py",
+    "python -m bench.commands.demo": "tests/bench/test_bench_demo.py",
+    "python -m lab.on_video": "tests/bench/test_bench_on_video.py",  # needs rivals
+    "python -m lab.overhead": "tests/bench/test_bench_demo.py",
+    "python -m lab.repeat": "tests/bench/test_bench_repeat.py",  # exits by time
+    "python -m lab.search": "tests/bench/test_bench_targets.py",  # as the next two: needs rivals
+    "python -m lab.external_models": "tests/bench/test_bench_strangers.py",
+    "python -m lab.targets": "tests/bench/test_bench_targets.py",
 }
 CHOSEN = {"python -m bench run": 1, "python -m bench report": 1}
 BENCH = "--size 64x36 --runs 2 --seconds 0.2 --images Set5/"
 LESS = {  # the same with less to do; of an option that is given twice the later counts
     "edge-sr bench run ": BENCH,
     "python -m bench run ": BENCH,
-    "python -m bench.nodes ": "--size 64x36 --runs 2",
+    "python -m lab.nodes ": "--size 64x36 --runs 2",
     "python -m training.qat ": "--steps 2",
     "python -m training.train ": "--steps 2",
 }

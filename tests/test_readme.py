@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.cli import build_parser
+from edge_sr.cli.main import build_parser
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -11,39 +11,51 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("edge_sr", "convert", "calibration", "bench", "training")
+ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
 
 # a package -> where it may be imported; everything else may be imported anywhere
 PLACES = {
-    "tensorflow": ("training/", "convert/from_keras.py"),
-    "keras": ("training/", "convert/from_keras.py"),
-    "tf2onnx": ("convert/from_keras.py",),
-    "onnx": ("convert/", "calibration/", "bench/params.py", "bench/wrap.py"),
-    "onnxruntime": ("edge_sr/backend/onnx_runtime.py", "calibration/", "convert/", "bench/"),
-    "tensorrt": (
-        "edge_sr/backend/trt_library.py",
-        "edge_sr/backend/tensorrt.py",  # its types alone
-        "convert/trt.py",
+    "tensorflow": ("training/", "convert/keras/to_onnx.py"),
+    "keras": ("training/", "convert/keras/to_onnx.py"),
+    "tf2onnx": ("convert/keras/to_onnx.py",),
+    "onnx": ("convert/", "calibration/", "lab/", "bench/models/params.py", "bench/models/wrap.py"),
+    "onnxruntime": (
+        "edge_sr/backend/onnxruntime/backend.py",
+        "calibration/",
+        "convert/",
+        "bench/",
+        "lab/",
     ),
-    "tensorrt_lean": ("edge_sr/backend/trt_library.py",),
-    "tensorrt_rtx": ("edge_sr/backend/trt_library.py", "convert/trt.py"),
+    "tensorrt": (
+        "edge_sr/backend/tensorrt/loader.py",
+        "edge_sr/backend/tensorrt/engine.py",  # its types alone
+        "convert/engine/trt.py",
+    ),
+    "tensorrt_lean": ("edge_sr/backend/tensorrt/loader.py",),
+    "tensorrt_rtx": ("edge_sr/backend/tensorrt/loader.py", "convert/engine/trt.py"),
     "cuda": ("edge_sr/cuda/",),
     "pycuda": ("edge_sr/cuda/",),
-    "cv2": ("edge_sr/video/", "edge_sr/live/"),
-    "av": ("edge_sr/video/", "edge_sr/live/", "training/video_codec.py", "training/video_file.py"),
-    "matplotlib": ("bench/", "calibration/charts.py", "training/"),
-    "PIL": ("edge_sr/video/", "bench/", "training/"),
-    "starlette": ("edge_sr/live/page/",),
-    "uvicorn": ("edge_sr/live/page/",),
-    "pyvirtualcam": ("edge_sr/video/virtual_camera.py",),
+    "cv2": ("edge_sr/media/", "edge_sr/live/", "edge_sr/page/"),
+    "av": (
+        "edge_sr/media/",
+        "edge_sr/live/",
+        "training/data/video_codec.py",
+        "training/data/video_file.py",
+    ),
+    "matplotlib": ("bench/", "lab/", "calibration/frames/charts.py", "training/"),
+    "PIL": ("edge_sr/media/", "bench/", "lab/", "training/"),
+    "starlette": ("edge_sr/page/",),
+    "uvicorn": ("edge_sr/page/",),
+    "pyvirtualcam": ("edge_sr/media/sinks/virtual_camera.py",),
     "psutil": ("edge_sr/live/device.py",),
-    "pynvml": ("edge_sr/live/device.py", "bench/power.py"),
-    "tqdm": ("edge_sr/progress.py", "training/", "convert/", "calibration/", "bench/"),
+    "pynvml": ("edge_sr/live/device.py", "bench/measure/power.py"),
+    "tqdm": ("edge_sr/progress.py", "training/", "convert/", "calibration/", "bench/", "lab/"),
 }
 # a room -> the rooms it may import besides itself: arrows point from the workshop to the runtime
 ARROWS = {
     "edge_sr": (),
     "training": ("edge_sr", "bench"),
+    "lab": ("edge_sr", "convert", "calibration", "training", "bench"),
     "calibration": ("edge_sr",),
     "convert": ("edge_sr", "calibration", "training"),
     "bench": ("edge_sr",),
@@ -84,9 +96,9 @@ def test_arrows_point_from_the_workshop_to_the_runtime() -> None:
 
 def test_the_table_is_not_blind() -> None:
     found = set(imports())
-    assert ("edge_sr/backend/onnx_runtime.py", "onnxruntime") in found  # inside a function
-    assert ("convert/from_keras.py", "tensorflow") in found
-    assert ("edge_sr/backend/trt_library.py", "tensorrt_lean") in found
+    assert ("edge_sr/backend/onnxruntime/backend.py", "onnxruntime") in found  # inside a function
+    assert ("convert/keras/to_onnx.py", "tensorflow") in found
+    assert ("edge_sr/backend/tensorrt/loader.py", "tensorrt_lean") in found
     assert ("edge_sr/cuda/pycuda_calls.py", "pycuda") in found
 
 
@@ -111,7 +123,7 @@ sys.meta_path.insert(0, Wall())
             {"numpy", "tensorflow", "onnx", "onnxruntime", "cv2", "av", "PIL", "tqdm"},
         ),
         (
-            "import edge_sr.cli, edge_sr.run, edge_sr.upscaler, edge_sr.sidecar, edge_sr.zoo",
+            "import edge_sr.cli.main, edge_sr.pipeline.run, edge_sr.upscaler, edge_sr.zoo",
             {"tensorflow", "keras", "onnx", "onnxruntime", "cv2", "av", "PIL", "tqdm", *ROOMS[1:]}
             | {"tensorrt", "tensorrt_lean", "tensorrt_rtx", "cuda", "pycuda"},
         ),

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {"edge_sr", "convert", "calibration", "bench", "training"}
 DATA = {  # endings besides .py, by folder
     "bench": {".toml", ".j2"},
-    "edge_sr/live/page/static": {".html", ".js", ".css", ".svg"},
+    "edge_sr/page/static": {".html", ".js", ".css", ".svg"},
     "calibration/default": {".png", ".json"},
     "edge_sr/zoo": {".onnx", ".json"},
     "training/pretrained": {".keras", ".json"},
@@ -88,7 +88,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
         (place,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         facts = email.message_from_bytes(archive.read(place))
         entry = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
-        assert "edge-sr = edge_sr.cli:run_process" in archive.read(entry).decode()
+        assert "edge-sr = edge_sr.cli.main:run_process" in archive.read(entry).decode()
     assert (facts["Name"], facts["License-Expression"]) == ("edge-sr", "Apache-2.0")
     assert [line for line in facts.get_all("Requires-Dist") if "extra" not in line] == [
         "numpy>=1.23"
@@ -109,7 +109,9 @@ def test_it_runs_with_nothing_but_numpy(wheel: Path, tmp_path: Path) -> None:
         (site / "numpy.libs").symlink_to(libraries)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        start = f"import sys; sys.path.insert(0, {str(site)!r}); from edge_sr.cli import main; "
+        start = (
+            f"import sys; sys.path.insert(0, {str(site)!r}); from edge_sr.cli.main import main; "
+        )
         command = [sys.executable, "-I", "-S", "-c", f"{start}sys.exit(main({list(words)!r}))"]
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
 

@@ -19,13 +19,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from edge_sr.commands import exit_codes, make_parser
+from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
+from edge_sr.model.sidecar import sha256_of
 from edge_sr.reading import parse_json
-from edge_sr.sidecar import sha256_of
-
-from .checkpoint import save_model, save_record
-from .open_model import open_model
+from training.loop.checkpoint import save_model, save_record
+from training.models.open import open_model
 
 EXAMPLES = """\
 example:

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_sr.commands import exit_codes, make_parser
+from edge_sr.cli.common import exit_codes, make_parser
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from .checkpoint import CheckpointError, save_model
-from .recipe import load_recipe
-from .start import build_model
+from training.loop.checkpoint import CheckpointError, save_model
+from training.loop.start import build_model
+from training.recipe import load_recipe
 
 EXAMPLES = """\
 example:

@@ -17,19 +17,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from bench.floors import floor_sidecar, open_floor
-from bench.images import GREYS, ImageSet, list_images, read_set
-from bench.imresize import imresize
-from bench.quality import PROTOCOL, Pair, Score, make_pair, measure
+from bench.models.floors import floor_sidecar, open_floor
+from bench.quality.images import GREYS, ImageSet, list_images, read_set
+from bench.quality.imresize import imresize
+from bench.quality.pictures import PROTOCOL, Pair, Score, make_pair, measure
 from edge_sr import Upscaler
-from edge_sr.commands import exit_codes, make_parser
+from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import FrameError, MediaError
-
-from .degrade import Degradation, degrade, make_degradation
-from .finetune import find_weights
-from .keras_backend import open_keras
-from .recipe import parse_toml
-from .self_ensemble import SelfEnsemble
+from training.data.degrade import Degradation, degrade, make_degradation
+from training.finetune import find_weights
+from training.models.keras_backend import open_keras
+from training.models.self_ensemble import SelfEnsemble
+from training.recipe import parse_toml
 
 FLOORS = ("bicubic", "lanczos")
 EXAMPLES = """\

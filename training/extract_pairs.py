@@ -18,13 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow is chatty when 
 import numpy as np
 from tqdm import tqdm
 
-from edge_sr.commands import exit_codes, make_parser
-
-from .extracted import MANIFEST, write_manifest, write_pair
-from .photos import DataError
-from .source import report
-from .video_pairs import ClipPair, find_scenes
-from .video_sampler import read_pair
+from edge_sr.cli.common import exit_codes, make_parser
+from training.data.extracted import MANIFEST, write_manifest, write_pair
+from training.data.photos import DataError
+from training.data.source import report
+from training.data.video_pairs import ClipPair, find_scenes
+from training.data.video_sampler import read_pair
 
 EXAMPLES = """\
 example:

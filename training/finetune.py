@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.reading import parse_json
-
-from .recipe import Recipe, RecipeError, make_recipe
+from training.recipe import Recipe, RecipeError, make_recipe
 
 PRETRAINED = Path(__file__).with_name("pretrained")
 # a tenth of the rate that made the weights: they move, and do not forget

@@ -24,19 +24,18 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from edge_sr.commands import exit_codes, make_parser
-from edge_sr.sidecar import sha256_of
-
-from .checkpoint import save_model, save_record
-from .data import load_pairs
-from .fake_quant import fake_quantised
-from .models import collapse, is_edge_unet
-from .models.sizes import model_scale, size_multiple
-from .open_model import open_model
-from .photos import find_images, fitting, split_held_out
-from .qat_places import Places, QatError, load_plan
-from .sampler import PatchSampler
-from .validate import validation_psnr
+from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.model.sidecar import sha256_of
+from training.data.pairs import load_pairs
+from training.data.photos import find_images, fitting, split_held_out
+from training.data.sampler import PatchSampler
+from training.loop.checkpoint import save_model, save_record
+from training.loop.validate import validation_psnr
+from training.models import collapse, is_edge_unet
+from training.models.open import open_model
+from training.models.sizes import model_scale, size_multiple
+from training.quantization.fake_quant import fake_quantised
+from training.quantization.places import Places, QatError, load_plan
 
 CLIP_NORM = 0.5
 WARMUP = 100  # steps

@@ -23,14 +23,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from edge_sr import Upscaler
-from edge_sr.commands import exit_codes, make_parser
-
-from .data import Pair, modcrop
-from .extracted import MANIFEST, write_manifest, write_pair
-from .photos import UNREADABLE, DataError, find_images, need_some
-from .sampler import LUMA, grey, mixture
-from .self_ensemble import SelfEnsemble
-from .source import report
+from edge_sr.cli.common import exit_codes, make_parser
+from training.data.extracted import MANIFEST, write_manifest, write_pair
+from training.data.pairs import Pair, modcrop
+from training.data.photos import UNREADABLE, DataError, find_images, need_some
+from training.data.sampler import LUMA, grey, mixture
+from training.data.source import report
+from training.models.self_ensemble import SelfEnsemble
 
 SMALL = 1024  # longest side of a photograph that is sharp to the pixel, as CID22's are
 LEAST = 16  # rows and columns of a picture that is worth it

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from edge_sr.commands import exit_codes, make_parser
+from edge_sr.cli.common import exit_codes, make_parser
 
 # oneDNN's convolutions train these networks three times faster on CPUs where TensorFlow leaves
 # it off (measured: 220 -> 78 ms a step); it must be set before TensorFlow is imported
@@ -19,14 +19,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 
-from .checkpoint import CheckpointError, load_state
-from .finetune import find_weights, finetune_recipe
-from .photos import find_images
-from .recipe import Recipe, load_recipe
-from .source import Source, photo_source
-from .start import build_model
-from .trainer import Trainer
-from .video_source import video_source
+from training.data.photos import find_images
+from training.data.source import Source, photo_source
+from training.data.video_source import video_source
+from training.finetune import find_weights, finetune_recipe
+from training.loop.checkpoint import CheckpointError, load_state
+from training.loop.start import build_model
+from training.loop.trainer import Trainer
+from training.recipe import Recipe, load_recipe
 
 MakeSource = Callable[[Recipe, keras.Model], Source]
 MANY = 1000  # frames of clips are not counted: enough to hold out what the recipe says

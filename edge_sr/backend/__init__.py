@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UsageError
-from ..sidecar import Sidecar
-from .protocol import Backend, Batch, Overlapping
+from edge_sr.backend.protocol import Backend, Batch, Overlapping
+from edge_sr.errors import UsageError
+from edge_sr.model.sidecar import Sidecar
 
 BACKENDS = ("auto", "onnxruntime", "tensorrt", "nearest")
 
@@ -39,15 +39,15 @@ def open_backend(
                 f"{path} is no engine: build one with python -m convert.build_engine --model "
                 f"{path}, or let edge-sr run --backend tensorrt do it"
             )
-        from .trt_backend import TensorRTBackend
+        from edge_sr.backend.tensorrt.backend import TensorRTBackend
 
         return TensorRTBackend(path, sidecar, slots=slots)
     if backend in ("auto", "onnxruntime"):
-        from .onnx_runtime import OnnxRuntimeBackend
+        from edge_sr.backend.onnxruntime.backend import OnnxRuntimeBackend
 
         return OnnxRuntimeBackend(path, sidecar, threads=threads)
     if backend == "nearest":
-        from .nearest import NearestBackend
+        from edge_sr.backend.nearest import NearestBackend
 
         return NearestBackend(sidecar)
     raise UsageError(f"backend is {backend!r}; expected {', '.join(BACKENDS)}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import FrameError
-from ..sidecar import Sidecar
-from .protocol import Batch
+from edge_sr.backend.protocol import Batch
+from edge_sr.errors import FrameError
+from edge_sr.model.sidecar import Sidecar
 
 SIDES = range(4, 8193)  # pixels
 

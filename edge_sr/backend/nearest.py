@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import BackendError
-from ..sidecar import Sidecar
-from .check import check_frame
-from .protocol import Batch
+from edge_sr.backend.check import check_frame
+from edge_sr.backend.protocol import Batch
+from edge_sr.errors import BackendError
+from edge_sr.model.sidecar import Sidecar
 
 
 class NearestBackend:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..errors import MissingDependencyError, UsageError
-from .protocol import Device
+from edge_sr.cuda.protocol import Device
+from edge_sr.errors import MissingDependencyError, UsageError
 
 BINDINGS = ("cuda-python", "pycuda")  # in the order of preference
 VARIABLE = "EDGE_SR_CUDA"
@@ -42,9 +42,9 @@ def open_device(binding: str | None = None, *, index: int = 0) -> Device:
 
 def _open(name: str, index: int) -> Device:
     if name == "pycuda":
-        from .pycuda import PycudaDevice
+        from edge_sr.cuda.pycuda import PycudaDevice
 
         return PycudaDevice(index)
-    from .cuda_python import CudaPythonDevice
+    from edge_sr.cuda.cuda_python import CudaPythonDevice
 
     return CudaPythonDevice(index)

@@ -10,16 +10,16 @@ from typing import Any
 from cuda import bindings
 from cuda.bindings import driver
 
-from ..machine import cuda_version
-from .cuda_python_calls import SUCCESS, check
-from .cuda_python_handles import (
+from edge_sr.cuda.cuda_python_calls import SUCCESS, check
+from edge_sr.cuda.cuda_python_handles import (
     CudaPythonDeviceBuffer,
     CudaPythonEvent,
     CudaPythonGraph,
     CudaPythonPinnedBuffer,
     CudaPythonStream,
 )
-from .errors import CudaError, no_driver, too_new
+from edge_sr.cuda.errors import CudaError, no_driver, too_new
+from edge_sr.cuda.machine import cuda_version
 
 
 class CudaPythonDevice:

@@ -6,7 +6,7 @@ from typing import Any
 
 from cuda.bindings import driver
 
-from .errors import CudaError
+from edge_sr.cuda.errors import CudaError
 
 SUCCESS = driver.CUresult.CUDA_SUCCESS
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from cuda.bindings import driver
 
-from .cuda_python_calls import check
-from .errors import CudaError
-from .protocol import Bytes
+from edge_sr.cuda.cuda_python_calls import check
+from edge_sr.cuda.errors import CudaError
+from edge_sr.cuda.protocol import Bytes
 
 NON_BLOCKING = 1  # a stream that does not wait for the default stream
 BLOCKING_SYNC = 1  # an event whose waiter sleeps

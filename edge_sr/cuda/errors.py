@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import BackendError
+from edge_sr.errors import BackendError
 
 OUT_OF_MEMORY, NO_DEVICE, NOT_SUPPORTED = 2, 100, 801
 CAPTURE = range(900, 909)  # everything that is about stream capture

@@ -12,11 +12,16 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from ..machine import cuda_version
-from .errors import CudaError
-from .protocol import Graph
-from .pycuda_calls import driver, error_of, told
-from .pycuda_handles import PycudaDeviceBuffer, PycudaEvent, PycudaPinnedBuffer, PycudaStream
+from edge_sr.cuda.errors import CudaError
+from edge_sr.cuda.machine import cuda_version
+from edge_sr.cuda.protocol import Graph
+from edge_sr.cuda.pycuda_calls import driver, error_of, told
+from edge_sr.cuda.pycuda_handles import (
+    PycudaDeviceBuffer,
+    PycudaEvent,
+    PycudaPinnedBuffer,
+    PycudaStream,
+)
 
 
 class PycudaDevice:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import BackendError
-from .errors import CudaError, no_driver, status_of
+from edge_sr.cuda.errors import CudaError, no_driver, status_of
+from edge_sr.errors import BackendError
 
 try:
     from pycuda import driver

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .protocol import Bytes
-from .pycuda_calls import driver, error_of, told
+from edge_sr.cuda.protocol import Bytes
+from edge_sr.cuda.pycuda_calls import driver, error_of, told
 
 NON_BLOCKING = 1  # a stream that does not wait for the default stream
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .line import Line, is_broken
-from .report import as_json, as_table
+from edge_sr.doctor.line import Line, is_broken
+from edge_sr.doctor.report import as_json, as_table
 
 __all__ = ["Line", "as_json", "as_table", "examine", "is_broken"]
 
@@ -13,7 +13,7 @@ def examine() -> list[Line]:
 
     Nothing is installed or changed.
     """
-    from . import backends, cuda, machine, media, packages
+    from edge_sr.doctor import backends, cuda, machine, media, packages
 
     found = [*machine.lines(), *cuda.lines(), *packages.lines(), *media.lines()]
     return [*found, *backends.lines()]

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..backend import BACKENDS
-from .line import Line, install_command
+from edge_sr.backend import BACKENDS
+from edge_sr.doctor.line import Line, install_command
 
 LIMIT_S = 120.0
 

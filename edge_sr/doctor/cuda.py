@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..machine import cuda_version
-from .line import Line
+from edge_sr.cuda.machine import cuda_version
+from edge_sr.doctor.line import Line
 
 LIMIT_S = 30.0
 # asks the driver for its CUDA version and its devices; exits 3 where there is no driver

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .line import Line
+from edge_sr.doctor.line import Line
 
 LOW_DISK_GB = 1.0
 # L4T releases from this on -> the JetPack they belong to; from 36.4 on TensorRT is 10 or later

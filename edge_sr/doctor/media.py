@@ -12,13 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..errors import EdgeSRError
-from ..video.capture import diagnose
-from ..video.encoder import BOARDS, EncoderPlan, try_encoder
-from ..video.frame import Color
-from ..video.libraries import load_av, load_cv2
-from ..video.virtual_camera import LOOPBACK
-from .line import Line, install_command
+from edge_sr.doctor.line import Line, install_command
+from edge_sr.errors import EdgeSRError
+from edge_sr.media.codec.encoder import BOARDS, EncoderPlan, try_encoder
+from edge_sr.media.frame import Color
+from edge_sr.media.libraries import load_av, load_cv2
+from edge_sr.media.sinks.virtual_camera import LOOPBACK
+from edge_sr.media.sources.capture import diagnose
 
 DECODERS = ("h264", "hevc", "vp9", "av1", "mjpeg")
 # encoder -> whether the default path needs it

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from ..errors import BackendError, EdgeSRError
-from ..upscaler import Upscaler
+from edge_sr.errors import BackendError, EdgeSRError
+from edge_sr.upscaler import Upscaler
 
 SIDE, WARM_UP, RUNS = 64, 2, 10
 

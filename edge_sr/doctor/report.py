@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from .line import Line, is_broken
+from edge_sr.doctor.line import Line, is_broken
 
 MARKS = {"ok": "ok", "note": "-", "gap": "gap", "broken": "BROKEN"}
 COLUMN = 27  # where the third column begins

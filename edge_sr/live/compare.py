@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import UsageError
-from ..video.frame import Frame, Plane
-from ..video.screen import rescale
-from .shot import Shot
+from edge_sr.errors import UsageError
+from edge_sr.media.frame import Frame, Plane
+from edge_sr.media.screen import rescale
+from edge_sr.pipeline.shot import Shot
 
 MODES = ("after", "before", "split", "side", "diff", "pair")
 CHOICES = ("split", "side", "diff")  # of the command line

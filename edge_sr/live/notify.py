@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 
-from .stats import Stats
+from edge_sr.pipeline.stats import Stats
 
 STUCK_S = 60.0  # frames are read but none comes out: let the watchdog end it
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..video.libraries import load_cv2
+from edge_sr.media.libraries import load_cv2
 
 
 def overlay_lines(facts: Mapping[str, object]) -> list[str]:

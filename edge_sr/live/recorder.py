@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from ..video.frame import Frame, StreamInfo
-from ..video.writer import VideoWriter
-from .mailbox import Mailbox
-from .snapshot import free_stem
+from edge_sr.live.snapshot import free_stem
+from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.sinks.mailbox import Mailbox
+from edge_sr.media.sinks.writer import VideoWriter
 
 WAITING = 8  # frames that may wait for the encoder before one is dropped
 

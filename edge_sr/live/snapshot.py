@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..video.chroma import resize_frame
-from ..video.color import yuv_to_rgb
-from ..video.frame import Frame
-from ..video.images import write_image
-from .shot import Shot
+from edge_sr.media.chroma import resize_frame
+from edge_sr.media.color import yuv_to_rgb
+from edge_sr.media.frame import Frame
+from edge_sr.media.stills.files import write_image
+from edge_sr.pipeline.shot import Shot
 
 
 def save_snapshot(shot: Shot, folder: Path) -> list[Path]:

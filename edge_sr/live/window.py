@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import EdgeSRError
-from ..video.color import yuv_to_rgb
-from ..video.window import WindowSink
-from .compare import compose
-from .desk import Desk
-from .overlay import draw_overlay, overlay_lines
-from .shot import Shot
+from edge_sr.errors import EdgeSRError
+from edge_sr.live.compare import compose
+from edge_sr.live.control import Desk
+from edge_sr.live.overlay import draw_overlay, overlay_lines
+from edge_sr.media.color import yuv_to_rgb
+from edge_sr.media.sinks.window import WindowSink
+from edge_sr.pipeline.shot import Shot
 
 KEYS = "keys: c compare, o figures, [ ] or mouse divider, s snapshot, r record, q quit"
 CYCLE = ("after", "split", "side", "diff", "before")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from ..errors import ModelFileError, UsageError
-from ..sidecar import PRECISIONS, Sidecar, load_sidecar
+from edge_sr.errors import ModelFileError, UsageError
+from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar
 
 FOLDER = Path(__file__).parent
 DEFAULT = "edge-unet-s"

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.adapters import prepare, read_rivals
-from bench.contenders import Contender, find_contenders, open_contender
+from bench.models.adapters import prepare, read_rivals
+from bench.models.contenders import Contender, find_contenders, open_contender
 from edge_sr.errors import ModelFileError, UsageError
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.clip import Clip, measure_clip, read_clip, shrink_clip
-from bench.floors import floor_sidecar, open_floor
+from bench.models.floors import floor_sidecar, open_floor
+from bench.quality.clip import Clip, measure_clip, read_clip, shrink_clip
 from edge_sr import Upscaler
 from edge_sr.errors import FrameError, MediaError
-from edge_sr.video.frame import Frame
+from edge_sr.media.frame import Frame
 
 av = pytest.importorskip("av", reason="pip install av")
 

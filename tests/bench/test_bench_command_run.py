@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import measure_quality, measure_speed
 from bench.__main__ import main
+from bench.measure import quality as measure_quality
+from bench.measure import speed as measure_speed
 from bench.rows import Row, read_rows
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import contact
-from bench.contact import compressed, main, photo, small_text
+from lab import contact
+from lab.contact import compressed, main, photo, small_text
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import demo, demo_picture, overhead
-from bench.demo import fetch_clip
-from bench.demo_picture import busiest
+from bench.commands import demo
+from bench.commands.demo import fetch_clip
+from bench.report import demo_picture
+from bench.report.demo_picture import busiest
 from edge_sr.errors import MediaError
+from lab import overhead
 
 av = pytest.importorskip("av", reason="pip install av")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.images import default_files, list_images, read_picture, read_set
+from bench.quality.images import default_files, list_images, read_picture, read_set
 from edge_sr.errors import MediaError
 
 

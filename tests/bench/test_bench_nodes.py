@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.nodes import NodeTime, _medians, main, table
+from lab.nodes import NodeTime, _medians, main, table
 
 
 def test_a_shipped_model_is_profiled(

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench import on_video
-from bench.adapters import read_rivals
-from bench.contenders import Contender, find_contenders, open_contender
-from bench.images import ImageSet
-from bench.on_video import frame_of, luma_as_grey, measure_set, ways_of, whole_frame
-from bench.quality import make_pair
+from bench.models.adapters import read_rivals
+from bench.models.contenders import Contender, find_contenders, open_contender
+from bench.quality.images import ImageSet
+from bench.quality.pictures import make_pair
 from edge_sr.quality import psnr
+from lab import on_video
+from lab.on_video import frame_of, luma_as_grey, measure_set, ways_of, whole_frame
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.params import count
+from bench.models.params import count
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import power
-from bench.power import Meter, board_power_w
+from bench.measure import power
+from bench.measure.power import Meter, board_power_w
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.floors import floor_sidecar, open_floor
-from bench.images import list_images, read_set
-from bench.imresize import imresize
-from bench.quality import make_pair, measure
-from bench.ssim import ssim
+from bench.models.floors import floor_sidecar, open_floor
+from bench.quality.images import list_images, read_set
+from bench.quality.imresize import imresize
+from bench.quality.pictures import make_pair, measure
+from bench.quality.ssim import ssim
 from edge_sr import Upscaler
 from edge_sr.errors import FrameError
 from edge_sr.quality import exact_luma_bt601, psnr

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.repeat import compare, main
 from bench.rows import Row
 from edge_sr.errors import MediaError
+from lab.repeat import compare, main
 
 MakeRow = Callable[..., Row]
 

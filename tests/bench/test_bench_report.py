@@ -14,11 +14,11 @@ pytest.importorskip("jinja2", reason="pip install jinja2")
 pytest.importorskip("matplotlib", reason="pip install matplotlib")
 
 from bench.__main__ import main
-from bench.figure import COLORS, new_figure, svg, themed
-from bench.labels import place_labels
-from bench.plot import scatter
+from bench.report.figure import COLORS, new_figure, svg, themed
+from bench.report.labels import place_labels
+from bench.report.plot import scatter
+from bench.report.summary import make_groups
 from bench.rows import Row, write_rows
-from bench.summary import make_groups
 
 MakeRow = Callable[..., Row]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.graph import Counts, Layer, Tensor
-from bench.roofline import LABEL, Device, bound, read_devices
+from bench.models.graph import Counts, Layer, Tensor
+from bench.models.roofline import LABEL, Device, bound, read_devices
 from edge_sr.errors import UsageError
 
 DEVICE = Device(key="d", name="d", fp16_tflops=1, int8_tops=2, gbps=1, source="made up")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.changes import find_changes
+from bench.report.changes import find_changes
+from bench.report.summary import make_groups, pareto_front, precision_pairs
 from bench.rows import Row, add_losses, merge, read_rows, write_rows
-from bench.summary import make_groups, pareto_front, precision_pairs
 from edge_sr.errors import MediaError
 
 MakeRow = Callable[..., Row]

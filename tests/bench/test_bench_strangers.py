@@ -7,8 +7,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from bench import strangers
-from bench.strangers import Stranger, render
+from lab import external_models as strangers
+from lab.external_models import Stranger, render
 from tests.calibration.networks import stranger_model
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")

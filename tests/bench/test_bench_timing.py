@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.contenders import Contender, count_contender
-from bench.floors import floor_sidecar
-from bench.lane import Plan
-from bench.latency import Latency, measure_latency
-from bench.memory import peak_mib
-from bench.timing import overhead_us, pinned, sample
+from bench.measure.lane import Plan
+from bench.measure.latency import Latency, measure_latency
+from bench.measure.memory import peak_mib
+from bench.measure.timing import overhead_us, pinned, sample
+from bench.models.contenders import Contender, count_contender
+from bench.models.floors import floor_sidecar
 from edge_sr import zoo
 from edge_sr.errors import BackendError, EdgeSRError
 
@@ -87,7 +87,7 @@ def test_a_model_that_fails_leaves_the_others_alone(picture: NDArray[np.uint8]) 
 
 
 def test_slow_models_sit_rounds_out(picture: NDArray[np.uint8], monkeypatch) -> None:
-    from bench import floors
+    from bench.models import floors
 
     plain = floors.FilterBackend.infer
 
@@ -119,7 +119,7 @@ def test_memory_is_measured_in_a_child(monkeypatch) -> None:
 def test_a_gpus_own_clock_is_read_where_the_backend_tells(
     picture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench import floors
+    from bench.models import floors
 
     plain, calls = floors.FilterBackend.infer, iter(range(1000))
 

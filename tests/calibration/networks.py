@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_sr.sidecar import Sidecar, sha256_of, write_sidecar
-from edge_sr.video.images import write_image
+from edge_sr.media.stills.files import write_image
+from edge_sr.model.sidecar import Sidecar, sha256_of, write_sidecar
 
 
 class Builder:

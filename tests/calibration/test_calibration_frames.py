@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from calibration.collect import main
-from calibration.ends import Ends
-from calibration.frames import DEFAULT, open_frames, spread, total_digest
-from calibration.pick import NEAR, pick
-from calibration.scenes import look_through
+from calibration.frames.frames import DEFAULT, open_frames, spread, total_digest
+from calibration.frames.pick import NEAR, pick
+from calibration.frames.scenes import look_through
+from calibration.quantize.ends import Ends
 from edge_sr.errors import FrameError, MediaError
-from edge_sr.sidecar import sha256_of
-from edge_sr.video.images import read_image, write_image
+from edge_sr.media.stills.files import read_image, write_image
+from edge_sr.model.sidecar import sha256_of
 from tests.calibration.networks import picture, save_pictures
 
 LUMA = Ends("frame", "upscaled", True, 1, 1.0, Fraction(2), None)

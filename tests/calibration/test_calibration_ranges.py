@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.frames import open_frames
-from calibration.histogram import BINS, Histogram
-from calibration.least_squares import _round
-from calibration.network import load_network
-from calibration.qdq import quantise_weight
-from calibration.range_file import load_ranges
+from calibration.frames.frames import open_frames
+from calibration.quantize.histogram import BINS, Histogram
+from calibration.quantize.least_squares import _round
+from calibration.quantize.network import load_network
+from calibration.quantize.qdq import quantise_weight
+from calibration.quantize.range_file import load_ranges
 from calibration.ranges import _pieces, main, measure_ranges
 from calibration.sensitivity import main as sensitivity_main
 from edge_sr.errors import ModelFileError
-from edge_sr.video.images import read_image
+from edge_sr.media.stills.files import read_image
 from tests.calibration.networks import save_luma, save_pictures
 
 

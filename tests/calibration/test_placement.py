@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from calibration.network import fold_batch_norm, load_network
-from calibration.placement import (
+from calibration.quantize.network import fold_batch_norm, load_network
+from calibration.quantize.placement import (
     anchors,
     concat_groups,
     last_layers,
@@ -18,9 +18,9 @@ from calibration.placement import (
     residuals,
     weighted_layers,
 )
-from calibration.qdq import Plan, quantise, quantise_weight
-from calibration.session import open_session, run
-from convert.check_placement import broken_rules, int8_layers
+from calibration.quantize.qdq import Plan, quantise, quantise_weight
+from calibration.quantize.session import open_session, run
+from convert.onnx.check_placement import broken_rules, int8_layers
 from tests.calibration.networks import Builder, luma_model, stranger_model
 
 INNER = {"stem", "body0", "body1", "body2"}

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from calibration.cpu import quantise_for_cpu
-from calibration.frames import open_frames
-from calibration.judge import Judge, split
-from calibration.network import load_network
-from calibration.put_back import plan_for_cpu
-from calibration.qdq import Plan
-from calibration.range_file import Ranges
+from calibration.frames.frames import open_frames
+from calibration.quantize.cpu import quantise_for_cpu
+from calibration.quantize.judge import Judge, split
+from calibration.quantize.network import load_network
+from calibration.quantize.put_back import plan_for_cpu
+from calibration.quantize.qdq import Plan
+from calibration.quantize.range_file import Ranges
+from calibration.quantize.rows import LOSS_BOUND, Row
 from calibration.ranges import measure_ranges
-from calibration.rows import LOSS_BOUND, Row
-from convert.check_cpu import broken_cpu_rules
-from convert.check_placement import int8_layers
+from convert.onnx.check_cpu import broken_cpu_rules
+from convert.onnx.check_placement import int8_layers
 from tests.calibration.networks import save_luma, save_pictures
 
 WHOLE = frozenset({"body0", "body1", "body2"})

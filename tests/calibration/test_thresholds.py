@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from calibration.histogram import BINS, Histogram
-from calibration.thresholds import METHODS, _divergence, thresholds
+from calibration.quantize.histogram import BINS, Histogram
+from calibration.quantize.thresholds import METHODS, _divergence, thresholds
 
 
 def counted(values: np.ndarray) -> Histogram:

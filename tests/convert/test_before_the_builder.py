@@ -9,14 +9,14 @@ import numpy as np
 import onnx
 import pytest
 
-from calibration.ends import read_ends
-from calibration.session import open_session, run
-from convert.check_placement import broken_rules
-from convert.specialise import convolutions, specialise
-from convert.stranger import adopt
+from calibration.quantize.ends import read_ends
+from calibration.quantize.session import open_session, run
+from convert.onnx.check_placement import broken_rules
+from convert.onnx.specialise import convolutions, specialise
+from convert.onnx.wrap import adopt
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import load_sidecar
+from edge_sr.model.sidecar import load_sidecar
 from tests.calibration.networks import luma_model, picture, stranger_model
 
 MODEL = zoo.FOLDER / "edge-unet-s-x2.onnx"

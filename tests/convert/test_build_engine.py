@@ -16,12 +16,12 @@ from onnx import TensorProto, helper
 
 from convert.build_engine import main
 from edge_sr import zoo
-from edge_sr.build_request import cached_engine
-from edge_sr.engine_cache import cache_dir
-from edge_sr.engine_facts import Machine
-from edge_sr.engine_seal import facts_of
 from edge_sr.errors import BackendError
-from edge_sr.sidecar import load_sidecar, sha256_of, sidecar_path, write_sidecar
+from edge_sr.model.build_request import cached_engine
+from edge_sr.model.engine_cache import cache_dir
+from edge_sr.model.engine_facts import Machine
+from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.sidecar import load_sidecar, sha256_of, sidecar_path, write_sidecar
 from tests.calibration.networks import save_luma, stranger_model
 
 trt = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
@@ -315,7 +315,7 @@ def test_copies_need_their_sidecar(build: Build, tmp_path: Path) -> None:
 
 
 def test_frames_of_a_video_are_collected_once(build: Build, tmp_path: Path) -> None:
-    from edge_sr.cli import main as edge_sr
+    from edge_sr.cli.main import main as edge_sr
 
     clip = tmp_path / "clip.mp4"
     command = ["run", "--input", "test://96x64@30", "--max-frames", "12", "--output", str(clip)]

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from convert.census import Census, check, of_inspector, tell
+from convert.engine.census import Census, check, of_inspector, tell
 from edge_sr.errors import BackendError
 
 

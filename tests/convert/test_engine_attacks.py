@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.engine_seal import facts_of
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import load_sidecar, sidecar_path
+from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.sidecar import load_sidecar, sidecar_path
 
 pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 

@@ -15,23 +15,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-import convert.engine
-import convert.flavour
-import convert.run_child
-import convert.runners
-import convert.try_engine
-import edge_sr.machine
-from calibration.session import open_session, run
+import convert.engine.build
+import convert.engine.flavours
+import convert.engine.run_child
+import convert.engine.try_engine
+import convert.onnx.runners
+import edge_sr.cuda.machine
+from calibration.quantize.session import open_session, run
 from convert.build_engine import main
-from convert.prepare import prepare
-from convert.source import Wish
+from convert.engine.prepare import prepare
+from convert.engine.source import Wish
 from convert.steps import Steps
 from convert.verify import main as verify
 from edge_sr import zoo
-from edge_sr.engine_cache import cache_dir
-from edge_sr.engine_seal import facts_of, seal
-from edge_sr.machine import Gpu
-from edge_sr.sidecar import load_sidecar, write_sidecar
+from edge_sr.cuda.machine import Gpu
+from edge_sr.model.engine_cache import cache_dir
+from edge_sr.model.engine_seal import facts_of, seal
+from edge_sr.model.sidecar import load_sidecar, write_sidecar
 
 FAKES = Path(__file__).parents[1] / "fakes" / "builder"
 ORIN = Gpu("Orin", "8.7", "12.6", True)
@@ -65,7 +65,12 @@ class Device:
 
     def set_gpu(self, gpu: Gpu | None) -> None:
         found = (gpu, "" if gpu else "no CUDA driver")
-        for module in (edge_sr.machine, convert.flavour, convert.engine, convert.try_engine):
+        for module in (
+            edge_sr.cuda.machine,
+            convert.engine.flavours,
+            convert.engine.build,
+            convert.engine.try_engine,
+        ):
             self.patch.setattr(module, "find_gpu", lambda: found)
 
     def open_backend(self, path: Path, sidecar: Any, *, backend: str) -> Any:
@@ -106,8 +111,8 @@ def device(converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PYTHONPATH", f"{FAKES}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.syspath_prepend(str(FAKES))
     made = Device(orders, monkeypatch)
-    monkeypatch.setattr(convert.runners, "open_backend", made.open_backend)
-    monkeypatch.setattr(convert.run_child, "free_mib", lambda: 4096)
+    monkeypatch.setattr(convert.onnx.runners, "open_backend", made.open_backend)
+    monkeypatch.setattr(convert.engine.run_child, "free_mib", lambda: 4096)
     yield made  # type: ignore[misc]
     sys.modules.pop("tensorrt", None)
 
@@ -343,7 +348,7 @@ def test_tensorrt_8_is_refused_with_the_way_out(
     l4t: str,
     way: str,
 ) -> None:
-    monkeypatch.setattr("convert.platforms.l4t_release", lambda: l4t)
+    monkeypatch.setattr("convert.engine.platforms.l4t_release", lambda: l4t)
     device.tell(version="8.5.2.2")
     code, _, err = build()
     assert code == 1

@@ -15,11 +15,11 @@ import onnx
 import onnxruntime
 import pytest
 
-from convert import export_child
 from convert.export_onnx import export, export_here, main
+from convert.keras import export_child
 from edge_sr import Upscaler
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import load_sidecar, sha256_of
+from edge_sr.model.sidecar import load_sidecar, sha256_of
 
 keras = pytest.importorskip("keras")
 
@@ -223,7 +223,7 @@ def test_an_output_is_not_replaced_without_force(tiny: dict[str, Path], tmp_path
 def test_a_file_that_is_not_keras_function_is_refused(
     tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convert import from_keras
+    from convert.keras import to_onnx as from_keras
 
     real = from_keras.reference
 
@@ -279,7 +279,7 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused(
     path = tmp_path / "in.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.weights.h5", bytes(3 << 20))
-    monkeypatch.setattr("training.open_model.LARGEST", 2 << 20)
+    monkeypatch.setattr("training.models.open.LARGEST", 2 << 20)
     with pytest.raises(ModelFileError, match="it unpacks to 3 MiB; expected at most 2"):
         export_here(path, tmp_path / "out.onnx")
 

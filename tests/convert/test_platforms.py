@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from convert.engine.platforms import JETPACKS, about_jetson, check_version, jetpack_of, numbers
 from convert.options import BuildOptions
-from convert.platforms import JETPACKS, about_jetson, check_version, jetpack_of, numbers
-from edge_sr.engine_facts import Machine
 from edge_sr.errors import BackendError, UsageError
+from edge_sr.model.engine_facts import Machine
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,18 @@ from typing import Any
 import onnx
 import pytest
 
-from calibration.network import Network, load_network
-from calibration.placement import anchors, image_tensors, last_layers, quantisable, weighted_layers
-from calibration.qdq import Plan, quantise
-from convert.check_placement import broken_rules
-from convert.half import to_half
-from convert.int8 import raise_opset
+from calibration.quantize.network import Network, load_network
+from calibration.quantize.placement import (
+    anchors,
+    image_tensors,
+    last_layers,
+    quantisable,
+    weighted_layers,
+)
+from calibration.quantize.qdq import Plan, quantise
+from convert.onnx.check_placement import broken_rules
+from convert.onnx.half import to_half
+from convert.onnx.int8 import raise_opset
 from edge_sr import zoo
 from tests.calibration.networks import scale_type
 

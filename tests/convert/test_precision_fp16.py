@@ -10,15 +10,15 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from calibration.compare import pooled_psnr, upscale_all
-from calibration.network import load_network
-from convert.fp16 import make_half
-from convert.half import to_half
+from calibration.quantize.compare import pooled_psnr, upscale_all
+from calibration.quantize.network import load_network
+from convert.onnx.fp16 import make_half
+from convert.onnx.half import to_half
+from convert.onnx.rounding import rounded
 from convert.precision import main
-from convert.rounding import rounded
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import load_sidecar
+from edge_sr.model.sidecar import load_sidecar
 from tests.calibration.networks import (
     Builder,
     luma_model,

@@ -11,15 +11,15 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from calibration import ranges as ranges_module
-from calibration.network import load_network
-from calibration.qdq import Plan, tensors_of
-from convert.check_cpu import broken_cpu_rules
-from convert.check_placement import broken_rules, int8_layers
+from calibration.quantize.network import load_network
+from calibration.quantize.qdq import Plan, tensors_of
+from convert.onnx.check_cpu import broken_cpu_rules
+from convert.onnx.check_placement import broken_rules, int8_layers
 from convert.precision import main
 from convert.verify import main as verify_main
 from convert.verify import verify
 from edge_sr import Upscaler
-from edge_sr.sidecar import load_sidecar
+from edge_sr.model.sidecar import load_sidecar
 from tests.calibration.networks import (
     Builder,
     luma_model,
@@ -111,7 +111,7 @@ def test_the_table_tells_what_this_file_leaves_out(
 def test_a_bound_that_cannot_hold_fails_with_the_dearest_layers(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from calibration.judge import Judge
+    from calibration.quantize.judge import Judge
 
     monkeypatch.setattr(Judge, "loss_db", lambda self, model, integer=False: 0.5)
     assert convert(place, "x2.onnx", "no.onnx") == 1
@@ -175,7 +175,7 @@ def test_verify_tells_how_far_apart_two_files_are(
 
 
 def test_verify_measures_the_loss_against_the_truth(made: Path, tmp_path: Path) -> None:
-    from edge_sr.video.images import resize_image, write_image
+    from edge_sr.media.stills.files import resize_image, write_image
 
     (tmp_path / "low").mkdir()
     (tmp_path / "high").mkdir()
@@ -213,7 +213,7 @@ def branching(path: Path) -> None:
 
 
 def quantised(path: Path) -> None:
-    from calibration.qdq import Plan, quantise
+    from calibration.quantize.qdq import Plan, quantise
 
     save_luma(path, quantise(luma_model(), Plan(frozenset({"body0"}), {"stem_relu": 1.0})))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convert.progress import Tracker
+from convert.engine.progress import Tracker
 
 
 def test_the_share_rises_to_one_whatever_the_order() -> None:

@@ -29,7 +29,7 @@ VARIABLES = {
     "inspector": "EngineInspector",
 }
 RUNTIME = ("runtime", "engine")
-OURS = {"use", "load"}  # of convert.trt itself
+OURS = {"use", "load"}  # of convert.engine.trt itself
 
 
 def names(file: Path) -> Iterator[str]:

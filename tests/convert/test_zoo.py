@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convert import zoo as command
-from edge_sr.sidecar import load_sidecar, write_sidecar
+from edge_sr.model.sidecar import load_sidecar, write_sidecar
 from tests.calibration.networks import save_pictures
 
 pytest.importorskip("keras", reason="pip install 'edge-sr[convert]'")

@@ -11,9 +11,9 @@ import pytest
 from edge_sr import zoo
 from edge_sr.backend import Backend, open_backend
 from edge_sr.backend.nearest import NearestBackend
-from edge_sr.backend.onnx_runtime import precision_entries
+from edge_sr.backend.onnxruntime.backend import precision_entries
 from edge_sr.errors import BackendError, FrameError, ModelFileError, UsageError
-from edge_sr.sidecar import Sidecar
+from edge_sr.model.sidecar import Sidecar
 
 PATH, SIDECAR = zoo.find("edge-unet-s-x2")
 

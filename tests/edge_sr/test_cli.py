@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from edge_sr import zoo
-from edge_sr.cli import build_parser, main
-from edge_sr.video.file import VideoFile
-from edge_sr.video.frame import Color, Frame, StreamInfo
-from edge_sr.video.writer import VideoWriter
+from edge_sr.cli.main import build_parser, main
+from edge_sr.media.frame import Color, Frame, StreamInfo
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.sources.file import VideoFile
 
 RATE = Fraction(25)
 
@@ -47,7 +47,7 @@ def clip(tmp_path: Path) -> Path:
 
 def edge_sr(*words: object) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as a shell runs it."""
-    command = [sys.executable, "-m", "edge_sr.cli", *map(str, words)]
+    command = [sys.executable, "-m", "edge_sr.cli.main", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -218,7 +218,7 @@ def test_a_signal_keeps_what_is_done_under_another_name(
 ) -> None:
     clip = make_clip(tmp_path / "long.mp4", frames=400)
     output = tmp_path / "out.mp4"
-    command = [sys.executable, "-m", "edge_sr.cli", "run", "--threads", "1"]
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--threads", "1"]
     command += ["--input", str(clip), "--output", str(output)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60

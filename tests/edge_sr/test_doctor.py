@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_sr import cli, doctor
-from edge_sr.cli import main
+from edge_sr import doctor
+from edge_sr.cli import main as cli
+from edge_sr.cli.main import main
 from edge_sr.doctor import backends, cuda, machine, media, packages
 from edge_sr.doctor.line import STATES, Line
 from edge_sr.doctor.report import as_table
@@ -171,7 +172,7 @@ def test_in_an_empty_environment_everything_missing_is_said_and_nothing_crashes(
     for path in (home / "numpy", *home.glob("numpy.libs"), *home.glob("numpy-*.dist-info")):
         (packages_of / path.name).symlink_to(path)
     done = subprocess.run(
-        [tmp_path / "bare/bin/python", "-m", "edge_sr.cli", "doctor"],
+        [tmp_path / "bare/bin/python", "-m", "edge_sr.cli.main", "doctor"],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         capture_output=True,

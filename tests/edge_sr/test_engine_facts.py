@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from edge_sr.engine_facts import EngineFacts, Machine
 from edge_sr.errors import ModelFileError
+from edge_sr.model.engine_facts import EngineFacts, Machine
 
 ORIN = Machine(
     flavour="tensorrt",

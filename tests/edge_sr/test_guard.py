@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_sr.backend.guard import OutputGuard
+from edge_sr.backend.tensorrt.guard import OutputGuard
 
 NOISE = np.random.default_rng(1).integers(0, 256, (1, 40, 40, 1)).astype(np.uint8)
 

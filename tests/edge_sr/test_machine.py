@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr import machine
-from edge_sr.machine import Gpu, find_gpu, l4t_release, this_machine
+from edge_sr.cuda import machine
+from edge_sr.cuda.machine import Gpu, find_gpu, l4t_release, this_machine
 
 DRIVER = """
 #include <string.h>

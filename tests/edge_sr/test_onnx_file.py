@@ -11,8 +11,8 @@ import pytest
 
 from edge_sr import Upscaler, zoo
 from edge_sr.errors import EdgeSRError, ModelFileError
-from edge_sr.onnx_file import refuse_external_data
-from edge_sr.sidecar import sha256_of, write_sidecar
+from edge_sr.model.onnx_file import refuse_external_data
+from edge_sr.model.sidecar import sha256_of, write_sidecar
 
 onnx = pytest.importorskip("onnx")
 LOCATIONS = ("../secret.bin", "beside.bin", "link.bin", "/etc/hostname", "a/../../secret.bin", "")
@@ -47,7 +47,7 @@ def open_it(path: Path) -> None:
 
 
 def calibrate_it(path: Path) -> None:
-    from calibration.network import load_network
+    from calibration.quantize.network import load_network
 
     load_network(path)
 
@@ -59,7 +59,7 @@ def verify_it(path: Path) -> None:
 
 
 def count_it(path: Path) -> None:
-    from bench.params import load_graph
+    from bench.models.params import load_graph
 
     load_graph(path)
 

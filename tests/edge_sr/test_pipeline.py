@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edge_sr.errors import MediaError
-from edge_sr.live.pipeline import run_pipeline
-from edge_sr.video.frame import Frame, StreamInfo
+from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.pipeline.pipeline import run_pipeline
 
 
 class ListSource:

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_sr import Upscaler, precision, zoo
+from edge_sr import Upscaler, zoo
 from edge_sr.errors import ModelFileError, UsageError
+from edge_sr.model import precision
+from edge_sr.model.sidecar import write_sidecar
 from edge_sr.quality import psnr
-from edge_sr.sidecar import write_sidecar
 
 TWO = Fraction(2)
 

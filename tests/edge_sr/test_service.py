@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr import service
-from edge_sr.cli import build_parser, main
-from edge_sr.completion import SHELLS, completion_script
+from edge_sr.cli import service
+from edge_sr.cli.completion import SHELLS, completion_script
+from edge_sr.cli.main import build_parser, main
+from edge_sr.cli.service import install_service, make_service
 from edge_sr.errors import MediaError
-from edge_sr.service import install_service, make_service
 
 SECRET = "rtsp://me:p@ss/word@cam.local/1"  # noqa: S105 - made up
 
@@ -24,7 +24,7 @@ def test_print_shows_a_hardened_unit(capsys: pytest.CaptureFixture[str]) -> None
     for line in ("Type=notify", "NoNewPrivileges=yes", "PrivateTmp=yes", "WatchdogSec=30",
                  "StartLimitBurst=10", "ProtectSystem=strict", "User=nobody"):  # fmt: skip
         assert f"\n{line}\n" in unit
-    assert "-m edge_sr.cli run --camera 0 --serve 8080\n" in unit
+    assert "-m edge_sr.cli.main run --camera 0 --serve 8080\n" in unit
 
 
 def test_a_password_moves_to_a_file_of_its_own() -> None:

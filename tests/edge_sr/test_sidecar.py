@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import ModelFileError
-from edge_sr.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
+from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
 
 FACTS = {
     "name": "tiny",

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from edge_sr.errors import UsageError
-from edge_sr.target import Target, output_size, parse_scale, parse_target
+from edge_sr.pipeline.target import Target, output_size, parse_scale, parse_target
 
 
 @pytest.mark.parametrize(

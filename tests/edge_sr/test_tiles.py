@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_sr import Upscaler
 from edge_sr.errors import FrameError
-from edge_sr.tiles import AUTO_SIDE, _spans, find_reach, parse_tile, run_tiled, tile_side
+from edge_sr.session.tiles import AUTO_SIDE, _spans, find_reach, parse_tile, run_tiled, tile_side
 
 Image = NDArray[np.uint8]
 TWO = Fraction(2)

@@ -12,8 +12,8 @@ import pytest
 from edge_sr import Upscaler
 from edge_sr.backend.nearest import NearestBackend
 from edge_sr.errors import FrameError
-from edge_sr.video.color import yuv_to_rgb
-from edge_sr.video.frame import Color, Frame
+from edge_sr.media.color import yuv_to_rgb
+from edge_sr.media.frame import Color, Frame
 
 
 @pytest.fixture(scope="module")

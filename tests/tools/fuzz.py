@@ -29,9 +29,9 @@ else:
 with watched:
     from edge_sr import zoo
     from edge_sr.errors import EdgeSRError
-    from edge_sr.onnx_file import refuse_external_data
-    from edge_sr.sidecar import load_sidecar, sidecar_path
-    from edge_sr.video.boxes import missing_bytes
+    from edge_sr.media.codec.boxes import missing_bytes
+    from edge_sr.model.onnx_file import refuse_external_data
+    from edge_sr.model.sidecar import load_sidecar, sidecar_path
 
 Target = Callable[[bytes], object]
 FOLDER = Path(tempfile.mkdtemp(prefix="edge-sr-fuzz-"))
@@ -64,7 +64,7 @@ def manifest(data: bytes) -> object:
     """A calibration folder's list of frames."""
     from PIL import Image
 
-    from calibration.frames import MANIFEST, open_frames
+    from calibration.frames.frames import MANIFEST, open_frames
 
     folder = FOLDER / "frames"
     folder.mkdir(exist_ok=True)
@@ -75,7 +75,7 @@ def manifest(data: bytes) -> object:
 
 
 def ranges(data: bytes) -> object:
-    from calibration.range_file import load_ranges
+    from calibration.quantize.range_file import load_ranges
 
     path = FOLDER / "ranges.json"
     path.write_bytes(data)
@@ -93,7 +93,7 @@ def rows(data: bytes) -> object:
 
 def y4m(data: bytes) -> object:
     """Raw video in a pipe, all its frames."""
-    source = importlib.import_module("edge_sr.video.y4m").Y4mSource(io.BytesIO(data))
+    source = importlib.import_module("edge_sr.media.codec.y4m").Y4mSource(io.BytesIO(data))
     return sum(1 for _ in source)
 
 

@@ -33,16 +33,16 @@ import av
 import numpy as np
 
 from edge_sr import Upscaler
-from edge_sr.live.pipeline import run_pipeline
-from edge_sr.live.reconnect import Reconnecting
-from edge_sr.live.stats import Stats
-from edge_sr.video.file import VideoFile
-from edge_sr.video.frame import Frame, StreamInfo
-from edge_sr.video.null import NullSink
-from edge_sr.video.pattern import Pattern
-from edge_sr.video.stream import NetworkStream
-from edge_sr.video.unfinished import whole_chunks
-from edge_sr.video.writer import VideoWriter
+from edge_sr.media.codec.unfinished import whole_chunks
+from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.sinks.null import NullSink
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.media.sources.pattern import Pattern
+from edge_sr.media.sources.reconnect import Reconnecting
+from edge_sr.media.sources.stream import NetworkStream
+from edge_sr.pipeline.pipeline import run_pipeline
+from edge_sr.pipeline.stats import Stats
 
 SERVER = Path(__file__).parents[1] / "edge_sr" / "live" / "rtsp_server.py"
 FPS, FACTOR = 30, 5
@@ -237,7 +237,7 @@ def ends(folder: Path) -> int:
         port = _free_port()
         server = _serve(port)
         output = folder / f"{name}.mp4"
-        command = [sys.executable, "-m", "edge_sr.cli", "run", "--backend", "nearest"]
+        command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--backend", "nearest"]
         command += ["--input", f"rtsp://127.0.0.1:{port}/clip", "--output", str(output)]
         command += ["--serve", "0"]
         part = folder / f".{name}.mp4.part"
@@ -262,7 +262,7 @@ def ends(folder: Path) -> int:
 
 def start(runs: int) -> int:
     """From starting the process until its first frame is out, on a pipe."""
-    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "test://1280x720?live=1"]
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", "test://1280x720?live=1"]
     times: list[float] = []
     spent: list[float] = []
     for _ in range(runs):
@@ -289,7 +289,7 @@ def kill(times: int, seed: int, folder: Path) -> int:
     words = [
         sys.executable,
         "-m",
-        "edge_sr.cli",
+        "edge_sr.cli.main",
         "run",
         "--input",
         f"test://160x90?frames={KILLED}",

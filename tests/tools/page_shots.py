@@ -36,7 +36,7 @@ def look(page: Any, path: Path, seconds: float) -> None:
 def main(folder: Path, source: str) -> None:
     """Take the pictures."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", source, "--serve", "0"]
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", source, "--serve", "0"]
     command += ["--compare", "split", "--drop-policy", "newest", "--save-to", str(folder)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as job:
         assert job.stderr is not None

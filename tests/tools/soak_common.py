@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-RUN = [sys.executable, "-m", "edge_sr.cli", "run"]
+RUN = [sys.executable, "-m", "edge_sr.cli.main", "run"]
 CPU_LIMIT = 10  # seconds of processor time until a run counts as hung, its start included
 RATE = 25  # frames a second of the films
 LIMIT = 180.0  # seconds by the clock, for one that waits: the machine may be busy with others

@@ -7,9 +7,9 @@ import mmap
 import sys
 from pathlib import Path
 
-from edge_sr.cli import main
-from edge_sr.video.frame import Frame
-from edge_sr.video.writer import VideoWriter
+from edge_sr.cli.main import main
+from edge_sr.media.frame import Frame
+from edge_sr.media.sinks.writer import VideoWriter
 
 BYTES = 8
 

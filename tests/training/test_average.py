@@ -10,7 +10,7 @@ import pytest
 
 from training.average import main
 from training.models import edge_unet
-from training.open_model import open_model
+from training.models.open import open_model
 
 TINY = {"width": 4, "lower_width": 4, "depth": 1, "lower_depth": 1}
 

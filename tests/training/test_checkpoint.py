@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.checkpoint import (
+from training.loop.checkpoint import (
     CheckpointError,
     State,
     append_log,
@@ -18,7 +18,7 @@ from training.checkpoint import (
     save_state,
 )
 from training.models import vdsr
-from training.open_model import open_model
+from training.models.open import open_model
 
 
 def tiny_state(*, width: int = 2, digest: str = "d" * 64) -> State:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.quality import make_pair as measured_pair
-from training.data import downscale, load_pairs, make_pair
-from training.photos import DataError, find_images, fitting
+from bench.quality.pictures import make_pair as measured_pair
+from training.data.pairs import downscale, load_pairs, make_pair
+from training.data.photos import DataError, find_images, fitting
 
 TWO, HALVES = Fraction(2), Fraction(3, 2)
 

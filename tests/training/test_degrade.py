@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from training.data import make_pair
-from training.degrade import blur, degrade, make_degradation, sensor_noise, through_jpeg
+from training.data.degrade import blur, degrade, make_degradation, sensor_noise, through_jpeg
+from training.data.pairs import make_pair
+from training.data.sampler import PatchSampler
+from training.data.video_codec import through_h264
 from training.recipe import Recipe, RecipeError
-from training.sampler import PatchSampler
 from training.train import main
-from training.video_codec import through_h264
 
 ALL = {"chance": 0.7, "blur": 0.8, "noise": 3.0, "jpeg": [40, 95], "h264": [18, 34]}
 

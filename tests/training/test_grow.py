@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from training.grow import grow
+from training.loop.grow import grow
+from training.loop.start import copy_matching
 from training.models.edge_unet import edge_unet
-from training.start import copy_matching
 
 SMALL = {"width": 4, "lower_width": 4, "depth": 1, "lower_depth": 1}
 Shake = Callable[[keras.Model], None]

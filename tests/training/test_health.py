@@ -8,10 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from training import trainer as trainer_module
-from training.curve import draw_curve, read_log
-from training.data import make_pair
-from training.health import dead_channels, worst_layer
+from training.data.pairs import make_pair
+from training.loop import trainer as trainer_module
+from training.loop.curve import draw_curve, read_log
+from training.loop.health import dead_channels, worst_layer
 from training.models import edge_unet, first_cnn
 from training.train import main
 

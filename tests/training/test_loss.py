@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.loss import EPSILON, load_teacher, make_loss
+from training.loop.loss import EPSILON, load_teacher, make_loss
 from training.models import edge_unet, vdsr
 from training.recipe import Recipe, RecipeError
 from training.train import main

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from training.loop.muon import RMS, ConvMuon, make_optimizer, orthogonal
 from training.models import edge_unet
-from training.muon import RMS, ConvMuon, make_optimizer, orthogonal
 from training.recipe import Recipe, RecipeError
 
 

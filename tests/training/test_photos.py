@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.photos import DataError, find_images, fitting, split_held_out
+from training.data.photos import DataError, find_images, fitting, split_held_out
 
 TWO, HALVES = Fraction(2), Fraction(3, 2)
 

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from training.prefetch import Wait, ahead
+from training.data.prefetch import Wait, ahead
 
 
 def test_order_and_end():
@@ -53,7 +53,7 @@ def test_closing_ends_the_thread():
 
 def test_waiting_is_told_from_working(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("training.prefetch.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("training.data.prefetch.time.perf_counter", lambda: clock[0])
 
     def items():
         for number in range(2):

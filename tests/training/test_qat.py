@@ -12,16 +12,16 @@ from onnx import numpy_helper
 
 keras = pytest.importorskip("keras", reason="pip install 'edge-sr[train]'")
 
+from calibration.quantize.session import open_session, run  # noqa: E402
 from calibration.sensitivity import main as sensitivity  # noqa: E402
-from calibration.session import open_session, run  # noqa: E402
-from convert.check_placement import broken_rules, int8_layers  # noqa: E402
 from convert.export_onnx import main as export  # noqa: E402
+from convert.onnx.check_placement import broken_rules, int8_layers  # noqa: E402
 from convert.precision import main as precision  # noqa: E402
 from tests.calibration.networks import picture, save_pictures  # noqa: E402
-from training.fake_quant import FakeQuantise, fake_quantised  # noqa: E402
 from training.models import collapse, edge_unet  # noqa: E402
 from training.qat import main  # noqa: E402
-from training.qat_places import Places, load_plan  # noqa: E402
+from training.quantization.fake_quant import FakeQuantise, fake_quantised  # noqa: E402
+from training.quantization.places import Places, load_plan  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from training.loop.schedule import average_decay, is_l2, learning_rate
+from training.loop.start import build_model
 from training.models import ARCHITECTURES
 from training.recipe import Recipe, RecipeError, load_recipe
-from training.schedule import average_decay, is_l2, learning_rate
-from training.start import build_model
 
 SHIPPED = sorted((Path(__file__).parents[2] / "training" / "recipes").glob("*.toml"))
 

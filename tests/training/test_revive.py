@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from training.data import make_pair
-from training.health import dead_channels
+from training.data.pairs import make_pair
+from training.loop.health import dead_channels
+from training.loop.revive import revive
 from training.models import edge_unet
-from training.revive import revive
 
 
 def silence(model, name: str, channels: list[int]) -> None:

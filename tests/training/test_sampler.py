@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge_sr.quality import luma_bt601
-from training.data import Pair, downscale, make_pair
-from training.sampler import LUMA, PatchSampler, grey, mixture
+from training.data.pairs import Pair, downscale, make_pair
+from training.data.sampler import LUMA, PatchSampler, grey, mixture
 
 
 def sampler(pairs: list[Pair], scale: Fraction, **options) -> PatchSampler:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.data import Pair, make_pair
-from training.sampler import PatchSampler
-from training.self_ensemble import SelfEnsemble
+from training.data.pairs import Pair, make_pair
+from training.data.sampler import PatchSampler
+from training.models.self_ensemble import SelfEnsemble
 from training.teach import inputs, main
 from training.train import main as train
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training import bfloat16
-from training import trainer as trainer_module
-from training.sampler import PatchSampler
+from training.data.sampler import PatchSampler
+from training.loop import bfloat16
+from training.loop import trainer as trainer_module
+from training.loop.trainer import Trainer
 from training.train import main
-from training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import write_clip
-from training.photos import DataError
-from training.video_file import Clip, open_clip, read_frames
-from training.video_pairs import find_scenes, match_times, split_scenes
+from training.data.photos import DataError
+from training.data.video_file import Clip, open_clip, read_frames
+from training.data.video_pairs import find_scenes, match_times, split_scenes
 
 HALVES = Fraction(3, 2)
 

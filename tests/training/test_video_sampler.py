@@ -12,14 +12,14 @@ from PIL import Image
 
 from tests.training.conftest import write_clip
 from tests.training.test_train import arrays, interrupt_at
-from training import video_sampler
+from training.data import video_sampler
+from training.data.extracted import read_extracted, split_extracted
+from training.data.photos import DataError
+from training.data.sampler import PatchSampler
+from training.data.video_pairs import find_scenes
+from training.data.video_sampler import VideoSampler
 from training.extract_pairs import main as extract
-from training.extracted import read_extracted, split_extracted
-from training.photos import DataError
-from training.sampler import PatchSampler
 from training.train import main
-from training.video_pairs import find_scenes
-from training.video_sampler import VideoSampler
 
 HALVES = Fraction(3, 2)
 

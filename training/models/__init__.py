@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import keras
 
-from .edge_unet import collapse, deploy, edge_unet, is_edge_unet
-from .first_cnn import first_cnn
-from .resize import BicubicAnchor
-from .unet_2020 import unet_2020
-from .vdsr import vdsr
+from training.models.edge_unet import collapse, deploy, edge_unet, is_edge_unet
+from training.models.first_cnn import first_cnn
+from training.models.resize import BicubicAnchor
+from training.models.unet_2020 import unet_2020
+from training.models.vdsr import vdsr
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "edge_unet": edge_unet,

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from .layers import DepthToSpace, RepConv2D
-from .resize import BicubicAnchor
+from training.models.layers import DepthToSpace, RepConv2D
+from training.models.resize import BicubicAnchor
 
 
 def edge_unet(

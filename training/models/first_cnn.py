@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import keras
 
-from .layers import DepthToSpace
+from training.models.layers import DepthToSpace
 
 
 def first_cnn(*, scale: str = "3/2", name: str | None = None) -> keras.Model:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from .layers import PACKAGE
+from training.models.layers import PACKAGE
 
 
 def cubic(x: np.ndarray) -> np.ndarray:

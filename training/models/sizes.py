@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import keras
 
-from .resize import BicubicAnchor
+from training.models.resize import BicubicAnchor
 
 
 def size_multiple(model: keras.Model) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
-from .layers import DepthToSpace
-from .resize import BicubicAnchor, BicubicResize
+from training.models.layers import DepthToSpace
+from training.models.resize import BicubicAnchor, BicubicResize
 
 SCALES = ("2", "3/2", "5/4")  # whose bicubic is a short strided convolution
 WIDTHS = (16, 32, 48, 64, 64)  # channels at 1/1, 1/2, 1/4, 1/8 and 1/16 of the input

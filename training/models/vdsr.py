@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import keras
 
-from .layers import DepthToSpace
-from .resize import BicubicAnchor
+from training.models.layers import DepthToSpace
+from training.models.resize import BicubicAnchor
 
 SCALES = ("2", "3", "4", "3/2", "5/4")
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from edge_sr.errors import BackendError, MediaError
-from edge_sr.live.ahead import Ahead, OneByOne, run_ahead
-from edge_sr.live.pipeline import run_pipeline
-from edge_sr.video.frame import Frame, StreamInfo
-from edge_sr.video.null import NullSink
+from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.sinks.null import NullSink
+from edge_sr.pipeline.pipeline import run_pipeline
+from edge_sr.session.ahead import Ahead, OneByOne, run_ahead
 
 
 def numbered(pts: int) -> Frame:

@@ -13,11 +13,11 @@ from clips import make_clip
 from test_camera import FakeCapture, flat
 
 from edge_sr.errors import MediaError
-from edge_sr.live.reconnect import Reconnecting
-from edge_sr.live.sources import open_source
-from edge_sr.video import capture
-from edge_sr.video.camera import Camera
-from edge_sr.video.capture import format_name
+from edge_sr.media.sources import capture
+from edge_sr.media.sources.camera import Camera
+from edge_sr.media.sources.capture import format_name
+from edge_sr.media.sources.open import open_source
+from edge_sr.media.sources.reconnect import Reconnecting
 
 
 def test_a_cable_pulled_in_mid_stream_is_survived() -> None:

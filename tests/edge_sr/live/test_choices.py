@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from edge_sr import Upscaler
-from edge_sr.live.choices import BICUBIC, choices, ladder
+from edge_sr.session.choices import BICUBIC, choices, ladder
 
 
 def test_choices_have_one_scale_and_end_in_bicubic() -> None:

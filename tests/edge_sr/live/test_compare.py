@@ -12,13 +12,13 @@ from edge_sr.errors import MediaError, UsageError
 from edge_sr.live.compare import MODES, compose
 from edge_sr.live.overlay import draw_overlay, overlay_lines
 from edge_sr.live.recorder import Recorder
-from edge_sr.live.shot import Shot
 from edge_sr.live.snapshot import save_snapshot
-from edge_sr.video.color import yuv_to_rgb
-from edge_sr.video.file import VideoFile
-from edge_sr.video.frame import Color, Frame
-from edge_sr.video.images import read_image
-from edge_sr.video.screen import to_bgr, to_jpeg
+from edge_sr.media.color import yuv_to_rgb
+from edge_sr.media.frame import Color, Frame
+from edge_sr.media.screen import to_bgr, to_jpeg
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.media.stills.files import read_image
+from edge_sr.pipeline.shot import Shot
 
 TAGGED = Color(matrix=1, primaries=1, transfer=1, full_range=False, chroma_location=1)
 

@@ -11,16 +11,16 @@ import pytest
 from clips import frame
 
 from edge_sr.errors import MediaError
-from edge_sr.live.link import End, Link
-from edge_sr.live.mailbox import Mailbox
-from edge_sr.live.pipeline import run_pipeline
-from edge_sr.live.shot import Shot
-from edge_sr.live.sources import Paced
-from edge_sr.live.stats import Recent, Stats
-from edge_sr.video.file import VideoFile
-from edge_sr.video.frame import Frame
-from edge_sr.video.null import NullSink
-from edge_sr.video.pattern import Pattern
+from edge_sr.media.frame import Frame
+from edge_sr.media.sinks.mailbox import Mailbox
+from edge_sr.media.sinks.null import NullSink
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.media.sources.open import Paced
+from edge_sr.media.sources.pattern import Pattern
+from edge_sr.pipeline.pipeline import run_pipeline
+from edge_sr.pipeline.queues import End, Link
+from edge_sr.pipeline.shot import Shot
+from edge_sr.pipeline.stats import Recent, Stats
 
 
 class SlowSink(NullSink):

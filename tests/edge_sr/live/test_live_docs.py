@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.cli import build_parser
+from edge_sr.cli.main import build_parser
 
 PAGE = (Path(__file__).parents[3] / "docs" / "live.md").read_text()
 

@@ -17,20 +17,20 @@ import pytest
 from clips import frame, info
 
 from edge_sr import Upscaler
-from edge_sr.cli import main
+from edge_sr.cli.main import main
+from edge_sr.cli.options import bind_address
 from edge_sr.errors import MediaError, MissingDependencyError, UsageError
-from edge_sr.live.mailbox import Mailbox
-from edge_sr.live.outputs import output_sinks
-from edge_sr.live.sources import open_source
-from edge_sr.options import bind_address
-from edge_sr.run import Job
-from edge_sr.video import csi
-from edge_sr.video.file import VideoFile
-from edge_sr.video.frame import Color
-from edge_sr.video.pattern import Pattern
-from edge_sr.video.virtual_camera import VirtualCameraSink
-from edge_sr.video.writer import VideoWriter
-from edge_sr.video.y4m import Y4mSink, Y4mSource
+from edge_sr.media.codec.y4m import Y4mSink, Y4mSource
+from edge_sr.media.frame import Color
+from edge_sr.media.sinks.mailbox import Mailbox
+from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.sources import csi
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.media.sources.open import open_source
+from edge_sr.media.sources.pattern import Pattern
+from edge_sr.pipeline.outputs import output_sinks
+from edge_sr.pipeline.run import Job
 
 ROOT = Path(__file__).parents[3]
 TAGGED = Color(full_range=False, chroma_location=1)
@@ -76,7 +76,7 @@ def test_odd_pipes_are_one_line(data: bytes, message: str) -> None:
 
 
 def test_a_pipe_through_the_command() -> None:
-    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "-", "--output", "-"]
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", "-", "--output", "-"]
     done = subprocess.run(
         command, input=y4m(4, 64, 48), cwd=ROOT, capture_output=True, check=False, timeout=60
     )
@@ -87,7 +87,7 @@ def test_a_pipe_through_the_command() -> None:
 
 
 def test_a_reader_that_leaves_ends_the_run_quietly() -> None:
-    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "test://64x48"]
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", "test://64x48"]
     with subprocess.Popen(
         [*command, "--output", "-"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -228,7 +228,7 @@ def test_the_progress_line_fits_into_80_columns(words: list[str]) -> None:
     import struct
     import termios
 
-    command = [sys.executable, "-m", "edge_sr.cli", "run", *words, "--output", "null"]
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", *words, "--output", "null"]
     command += ["--max-frames", "40", "--backend", "nearest"]
     piped = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     assert b"\r" not in piped.stderr

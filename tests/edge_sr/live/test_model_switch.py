@@ -10,10 +10,10 @@ from clips import frame
 
 from edge_sr import Upscaler
 from edge_sr.errors import UsageError
-from edge_sr.live import deadline
-from edge_sr.live.choices import BICUBIC
-from edge_sr.live.deadline import WINDOW, Deadline
-from edge_sr.live.model_switch import ModelSwitch
+from edge_sr.session import deadline
+from edge_sr.session.choices import BICUBIC
+from edge_sr.session.deadline import WINDOW, Deadline
+from edge_sr.session.model_switch import ModelSwitch
 
 
 class Clock:

@@ -20,11 +20,11 @@ import pytest
 from clips import frame
 
 from edge_sr.errors import MediaError, UsageError
-from edge_sr.live.reconnect import Reconnecting
-from edge_sr.live.sources import is_live_address, open_source
-from edge_sr.video.address import hide_credentials, resolve_address
-from edge_sr.video.screen import to_bgr, to_jpeg, to_picture
-from edge_sr.video.stream import NetworkStream
+from edge_sr.media.address import hide_credentials, resolve_address
+from edge_sr.media.screen import to_bgr, to_jpeg, to_picture
+from edge_sr.media.sources.open import is_live_address, open_source
+from edge_sr.media.sources.reconnect import Reconnecting
+from edge_sr.media.sources.stream import NetworkStream
 
 SERVER = Path(__file__).with_name("rtsp_server.py")
 ROOT = Path(__file__).parents[3]
@@ -230,7 +230,7 @@ def test_rtsp_with_a_password_shows_it_nowhere(
     port = free_port()
     rtsp(port, "viewer", "s3cr3t")
     for password, code in (("s3cr3t", 0), ("wr0ng", 1)):
-        command = [sys.executable, "-m", "edge_sr.cli", "run", "--backend", "nearest"]
+        command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--backend", "nearest"]
         command += ["--input", "env:CAM", "--output", "null", "--max-frames", "3"]
         done = subprocess.run(
             command,

@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from edge_sr.live.notify import Notifier
-from edge_sr.live.stats import Stats
+from edge_sr.pipeline.stats import Stats
 
 
 def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:

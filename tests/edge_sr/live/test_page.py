@@ -18,13 +18,13 @@ from test_compare import a_shot  # noqa: E402
 from edge_sr import Upscaler  # noqa: E402
 from edge_sr.errors import MediaError  # noqa: E402
 from edge_sr.live.compare import View  # noqa: E402
-from edge_sr.live.desk import Desk  # noqa: E402
-from edge_sr.live.model_switch import ModelSwitch  # noqa: E402
-from edge_sr.live.page.server import PageServer  # noqa: E402
+from edge_sr.live.control import Desk  # noqa: E402
 from edge_sr.live.recorder import Recorder  # noqa: E402
-from edge_sr.video.pattern import Pattern  # noqa: E402
+from edge_sr.media.sources.pattern import Pattern  # noqa: E402
+from edge_sr.page.server import PageServer  # noqa: E402
+from edge_sr.session.model_switch import ModelSwitch  # noqa: E402
 
-STATIC = Path(__file__).parents[3] / "edge_sr" / "live" / "page" / "static"
+STATIC = Path(__file__).parents[3] / "edge_sr" / "page" / "static"
 
 
 @pytest.fixture

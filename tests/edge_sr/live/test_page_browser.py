@@ -33,7 +33,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         port = free_port()
         request.getfixturevalue("rtsp")(port)
         source = f"rtsp://127.0.0.1:{port}/clip"
-    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", source]
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", source]
     command += ["--serve", "0.0.0.0:0", "--compare", "split", "--save-to", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:

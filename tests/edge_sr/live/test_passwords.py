@@ -23,13 +23,13 @@ from test_network import ROOT, http  # noqa: F401 - a fixture
 from edge_sr import Upscaler
 from edge_sr.errors import MediaError
 from edge_sr.live.compare import View
-from edge_sr.live.desk import Desk
-from edge_sr.live.model_switch import ModelSwitch
-from edge_sr.live.page.metrics import prometheus
+from edge_sr.live.control import Desk
 from edge_sr.live.recorder import Recorder
-from edge_sr.video.address import hide_credentials
-from edge_sr.video.pattern import Pattern
-from edge_sr.video.stream import NetworkStream
+from edge_sr.media.address import hide_credentials
+from edge_sr.media.sources.pattern import Pattern
+from edge_sr.media.sources.stream import NetworkStream
+from edge_sr.page.metrics import prometheus
+from edge_sr.session.model_switch import ModelSwitch
 
 PAGE = ("", "api/stats", "metrics", "healthz", "static/page.js", "api/nothing")
 
@@ -126,7 +126,7 @@ def test_a_run_with_an_odd_password_shows_it_nowhere(
     password = 'o\'d: "p@ss/w?rd" \\ #%&ß€'  # noqa: S105 - of nothing
     quoted = quote(password, safe="")
     address = http.replace("//", f"//viewer:{quoted}@") + f"/freeze?key={quoted}"
-    command = [sys.executable, "-m", "edge_sr.cli", "run", "--input", "env:CAM"]
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", "env:CAM"]
     command += ["--backend", "nearest", "--serve", "127.0.0.1:0", "--save-to", str(tmp_path)]
     told = []
     with subprocess.Popen(
@@ -158,5 +158,5 @@ def test_a_run_with_an_odd_password_shows_it_nowhere(
     told += [f"{path.name}{path.read_bytes()!r}" for path in tmp_path.iterdir()]
     everything = "\n".join(told)
     assert not leaks(password, everything)
-    for shown in ("http://***@127.0.0.1", "/freeze?***", "trying again", "edge_sr.cli run"):
+    for shown in ("http://***@127.0.0.1", "/freeze?***", "trying again", "edge_sr.cli.main run"):
         assert shown in everything

@@ -13,8 +13,8 @@ from clips import frame, info
 
 from edge_sr.closing import Closing
 from edge_sr.errors import MediaError
-from edge_sr.live.reconnect import Reconnecting, delays
-from edge_sr.video.frame import Frame
+from edge_sr.media.frame import Frame
+from edge_sr.media.sources.reconnect import Reconnecting, delays
 
 
 class Cable(Closing):

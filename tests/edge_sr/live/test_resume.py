@@ -14,12 +14,10 @@ import numpy as np
 import pytest
 from clips import frame, info, make_clip, packets
 
-from edge_sr.cli import main
+from edge_sr.cli.main import main
 from edge_sr.errors import MediaError
-from edge_sr.video.chunks import CHUNK
-from edge_sr.video.file import VideoFile
-from edge_sr.video.images import write_image
-from edge_sr.video.unfinished import (
+from edge_sr.media.codec.chunks import CHUNK
+from edge_sr.media.codec.unfinished import (
     partial_path,
     same_job,
     take_over,
@@ -27,7 +25,9 @@ from edge_sr.video.unfinished import (
     whole_chunks,
     write_ticket,
 )
-from edge_sr.video.writer import VideoWriter
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.media.stills.files import write_image
 
 ROOT = Path(__file__).parents[3]
 FRAMES = 620
@@ -49,7 +49,7 @@ def command(clip: Path, output: Path, *more: str) -> list[str]:
 def kill(words: list[str], output: Path, sent: signal.Signals) -> None:
     """Run the job and end it once a whole chunk lies on the disk."""
     part = output.with_name(f".{output.name}.part")
-    with subprocess.Popen([sys.executable, "-m", "edge_sr.cli", *words], cwd=ROOT) as job:
+    with subprocess.Popen([sys.executable, "-m", "edge_sr.cli.main", *words], cwd=ROOT) as job:
         deadline = time.monotonic() + 60
         while not whole_chunks(part):
             assert job.poll() is None

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from clips import make_clip
 
-from edge_sr.cli import main
+from edge_sr.cli.main import main
 from edge_sr.errors import MissingDependencyError
-from edge_sr.video.file import VideoFile
-from edge_sr.video.writer import VideoWriter
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.sources.file import VideoFile
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_an_interrupt_that_an_extension_module_swallows_is_still_one(
             signal.raise_signal(signal.SIGINT)
         raise MissingDependencyError("OpenCV is not installed")
 
-    monkeypatch.setattr("edge_sr.run.run_job", loads)
+    monkeypatch.setattr("edge_sr.pipeline.run.run_job", loads)
     words = ["run", "--input", "test://64x48", "--output", "null"]
     assert main(words) == 130
     assert capsys.readouterr().err == ""
@@ -70,7 +70,7 @@ def test_an_interrupt_that_an_extension_module_swallows_is_still_one(
     def fails(_job: object) -> int:
         raise MissingDependencyError("OpenCV is not installed")
 
-    monkeypatch.setattr("edge_sr.run.run_job", fails)
+    monkeypatch.setattr("edge_sr.pipeline.run.run_job", fails)
     assert main(words) == 1
 
 

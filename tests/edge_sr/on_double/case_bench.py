@@ -1,4 +1,4 @@
-"""`python -m bench device-check` and `bench.host_cost`, from end to end."""
+"""`python -m bench device-check` and `lab.host_cost`, from end to end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from frames import GRAPHS
 from plans import write_engine
 
 from bench.__main__ import main
-from bench.host_cost import main as host_cost
-from edge_sr import build_request, zoo
-from edge_sr.sidecar import Sidecar
+from edge_sr import zoo
+from edge_sr.model import build_request
+from edge_sr.model.sidecar import Sidecar
+from lab.host_cost import main as host_cost
 
 
 def test_device_check_writes_what_it_found(

@@ -16,12 +16,12 @@ import pytest
 from frames import GRAPHS
 from plans import write_engine
 
-from edge_sr import build_request
-from edge_sr.cli import main
-from edge_sr.sidecar import Sidecar
-from edge_sr.video.file import VideoFile
+from edge_sr.cli.main import main
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.model import build_request
+from edge_sr.model.sidecar import Sidecar
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "video"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
 from clips import make_clip
 
 COUNT = 40

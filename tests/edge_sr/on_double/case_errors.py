@@ -15,12 +15,12 @@ import tensorrt
 from frames import GRAPHS, equal, expected, frames, open_backend
 from plans import write_engine
 
-from edge_sr.backend import trt_backend
-from edge_sr.backend.choose import gpu_machine, settle
-from edge_sr.backend.trt_backend import TensorRTBackend
-from edge_sr.engine_seal import facts_of, seal
+from edge_sr.backend.tensorrt import backend as trt_backend
+from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import BackendError, EdgeSRError, MissingDependencyError, ModelFileError
-from edge_sr.sidecar import write_sidecar
+from edge_sr.model.engine_seal import facts_of, seal
+from edge_sr.model.resolver import gpu_machine, settle
+from edge_sr.model.sidecar import write_sidecar
 
 
 def refused(kind: type[EdgeSRError], path: Path, sidecar: Any) -> str:
@@ -175,7 +175,8 @@ def test_auto_takes_an_engine_that_is_cached_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     double.reset()
-    from edge_sr import build_request, zoo
+    from edge_sr import zoo
+    from edge_sr.model import build_request
 
     path, sidecar = zoo.find("edge-unet-s-x2")
     asked = {"backend": "auto", "size": (96, 64), "precision": "fp32"}

@@ -7,7 +7,7 @@ import pytest
 import tensorrt
 from frames import GRAPHS, equal, expected, frames, open_backend, run_all
 
-from edge_sr.backend.trt_backend import TensorRTBackend
+from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import EdgeSRError
 
 FRAMES = 20

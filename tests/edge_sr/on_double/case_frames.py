@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from frames import COLUMNS, GRAPHS, ROWS, engine, equal, expected, frames, open_backend, run_all
 
-from edge_sr.backend.trt_backend import TensorRTBackend
+from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import BackendError, FrameError
 
 FRAMES, SEEDS = 500, 20

@@ -12,7 +12,7 @@ import tensorrt_rtx
 from frames import COLUMNS, ROWS, equal, expected, frames, open_backend
 from plans import write_engine
 
-from edge_sr.backend.trt_backend import TensorRTBackend
+from edge_sr.backend.tensorrt.backend import TensorRTBackend
 
 
 def test_results_that_went_black_are_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from plans import write_engine
 
 from edge_sr import zoo
-from edge_sr.backend.onnx_runtime import OnnxRuntimeBackend
+from edge_sr.backend.onnxruntime.backend import OnnxRuntimeBackend
 from edge_sr.backend.protocol import Batch
-from edge_sr.backend.trt_backend import TensorRTBackend
+from edge_sr.backend.tensorrt.backend import TensorRTBackend
 
 ROWS, COLUMNS = 12, 20
 GRAPHS = os.environ.get("EDGE_SR_CUDA") != "pycuda"

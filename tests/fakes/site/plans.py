@@ -10,9 +10,9 @@ from typing import Any
 import tensorrt
 
 from edge_sr import zoo
-from edge_sr.engine_facts import EngineFacts
-from edge_sr.engine_seal import seal
-from edge_sr.sidecar import Sidecar, load_sidecar, write_sidecar
+from edge_sr.model.engine_facts import EngineFacts
+from edge_sr.model.engine_seal import seal
+from edge_sr.model.sidecar import Sidecar, load_sidecar, write_sidecar
 
 FACTS = EngineFacts(
     flavour="tensorrt",

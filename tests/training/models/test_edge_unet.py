@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from training.loop.validate import bicubic, to_uint8
 from training.models import collapse, edge_unet
 from training.models.layers import RepConv2D, compute_in
-from training.validate import bicubic, to_uint8
 
 
 class SideBySide(keras.layers.Layer):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.data import to_uint8
+from training.data.pairs import to_uint8
+from training.loop.start import copy_matching
+from training.loop.validate import bicubic
 from training.models import unet_2020
-from training.start import copy_matching
-from training.validate import bicubic
 
 
 def block(inputs: int, outputs: int, stride: int, kernel: int) -> int:

@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from training.data import to_uint8
+from training.data.pairs import to_uint8
+from training.loop.validate import bicubic
 from training.models import vdsr
-from training.validate import bicubic
 
 
 def test_parameter_counts():

@@ -1,0 +1,186 @@
+"""`python -m bench run`: from options to rows."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.commands.options import positive
+from bench.measure.lane import Plan
+from bench.measure.runner import Bench, note
+from bench.models.adapters import read_rivals
+from bench.models.contenders import find_contenders
+from bench.models.floors import FLOORS
+from bench.quality.clip import read_clip
+from bench.quality.images import GREYS, ImageSet, default_files, list_images, read_set
+from bench.rows import Row, read_rows
+from edge_sr import zoo
+from edge_sr.backend import BACKENDS
+from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.cli.common import add_command
+from edge_sr.cli.options import at_least_one, frame_size
+from edge_sr.errors import MediaError, UsageError
+from edge_sr.model.sidecar import PRECISIONS
+
+ROWS = Path("runs/bench.jsonl")
+EXAMPLES = """\
+examples:
+  python -m bench run
+  python -m bench run --models edge-unet-s-x2 bicubic --size 1280x720 --output rows.jsonl
+  python -m bench run --images Set5 Set14 BSD100 --rivals bench/peers.toml
+  python -m bench run --video clip-1080p.mp4
+
+A run that was interrupted goes on where it stopped when the same command is given again.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The options of `run`."""
+    command = add_command(
+        commands,
+        "run",
+        "Measure parameters, latency, memory and quality of models on this machine.",
+        summary="measure models on this machine",
+        examples=EXAMPLES,
+    )
+    command.add_argument(
+        "--models",
+        nargs="+",
+        metavar="MODEL",
+        help=f"shipped models, .onnx files, {', '.join(FLOORS)} (default: all shipped, all floors)",
+    )
+    command.add_argument("--rivals", type=Path, metavar="FILE.toml", help="other networks as well")
+    command.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=[])
+    command.add_argument("--backends", nargs="+", choices=BACKENDS, default=["auto"])
+    command.add_argument(
+        "--size",
+        nargs="+",
+        type=frame_size,
+        default=[(1280, 720)],
+        metavar="WxH",
+        help="of the input frame, for time and memory (default: 1280x720)",
+    )
+    command.add_argument(
+        "--images",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="folders of HR pictures, a set each (default: photographs of scikit-image)",
+    )
+    command.add_argument(
+        "--grey",
+        choices=GREYS,
+        default=GREYS[0],
+        help="grey files are their own luma (default), or RGB; then the set is named NAME-rgb",
+    )
+    command.add_argument(
+        "--video",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="an HR clip, or an HR clip and its LR partner",
+    )
+    command.add_argument("--video-frames", type=at_least_one, default=30, metavar="N")
+    command.add_argument("--threads", type=at_least_one, metavar="N", help="default: all cores")
+    command.add_argument("--runs", type=at_least_one, default=Plan.runs, metavar="N")
+    command.add_argument(
+        "--seconds",
+        type=positive,
+        default=Plan.seconds,
+        metavar="S",
+        help="timing of a model ends after --runs runs or S seconds (default: 50 runs or 10 s)",
+    )
+    command.add_argument("--output", type=Path, default=ROWS, metavar="FILE", help=f"({ROWS})")
+    command.add_argument("--force", action="store_true", help="start over: forget the rows so far")
+    command.set_defaults(command=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Returns 0 when everything was measured, 1 when something was left out.
+
+    Raises:
+        EdgeSRError: nothing can be measured.
+    """
+    if args.video and len(args.video) > 2:
+        raise UsageError(
+            f"--video was given {len(args.video)} files; expected an HR clip, or HR LR"
+        )
+    rows = [] if args.force or not args.output.exists() else read_rows(args.output)
+    threads = args.threads or usable_cores()
+    if threads > usable_cores():
+        raise UsageError(f"--threads is {threads}; this process may use {usable_cores()} cores")
+    sets = _sets(args.images, args.grey)
+    clip = None
+    if args.video:
+        low = args.video[1] if len(args.video) == 2 else None
+        clip = read_clip(args.video[0], low, args.video_frames)
+    with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
+        bench = Bench(
+            contenders=find_contenders(
+                args.models or [*zoo.names(), *zoo.names("int8"), *FLOORS],
+                read_rivals(args.rivals) if args.rivals else [],
+                backends=args.backends,
+                precisions=args.precisions,
+                folder=Path(folder),
+            ),
+            sizes=list(dict.fromkeys(args.size)),
+            sets=sets,
+            clip=clip,
+            threads=threads,
+            plan=Plan(
+                runs=args.runs,
+                seconds=args.seconds,
+                least_seconds=min(Plan.least_seconds, args.seconds),
+            ),
+            output=args.output,
+            rows=rows,
+        )
+        try:
+            bench.run()
+        except KeyboardInterrupt:
+            bench.save()
+            kept = sum(1 for row in bench.ours() if row["latency"] or row["quality"])
+            again = f"python -m bench {shlex.join(sys.argv[1:])}".strip()
+            note(f"interrupted; {kept} rows are kept in {args.output}; go on with: {again}")
+            return 130
+    _print_table(bench.ours(), [item.name for item in sets])
+    print(args.output)
+    if bench.failures:
+        note(f"{len(bench.failures)} things could not be measured; they are named above")
+    return 1 if bench.failures else 0
+
+
+def _sets(folders: Sequence[Path] | None, grey: str) -> list[ImageSet]:
+    suffix = "" if grey == GREYS[0] else f"-{grey}"
+    if folders is None:
+        return [read_set(f"scikit-image{suffix}", default_files(), grey=grey)]
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--images has two folders of one name: {', '.join(names)}")
+    return [
+        read_set(f"{name}{suffix}", list_images(folder), grey=grey)
+        for name, folder in zip(names, folders, strict=True)
+    ]
+
+
+def _print_table(rows: Sequence[Row], sets: Sequence[str]) -> None:
+    if not rows:
+        raise MediaError("nothing was measured")
+    width = max(len(row["name"]) for row in rows)
+    heads = "".join(f"  {name[:12]:>12}" for name in sets)
+    print(f"{'model':<{width}} {'size':>9} {'parameters':>10} {'p50 ms':>9} {'30 fr. s':>8}{heads}")
+    for row in rows:
+        times = row["latency"] or {}
+        cells = [times.get("p50_ms"), times.get("frames30_s")]
+        p50, thirty = (f"{value:.2f}" if value is not None else "-" for value in cells)
+        scores = [row["quality"].get(name, {}).get("psnr_y_db") for name in sets]
+        shown = "".join(f"  {f'{s:.2f} dB' if s is not None else '-':>12}" for s in scores)
+        size_text = f"{row['width']}x{row['height']}"
+        print(
+            f"{row['name']:<{width}} {size_text:>9} {row['parameters']:>10,} {p50:>9} {thirty:>8}"
+            f"{shown}"
+        )

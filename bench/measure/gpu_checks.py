@@ -1,0 +1,154 @@
+"""What `python -m bench device-check` does with one engine on the GPU."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.measure.gpu_results import LEAST_DB, Agreement, Endurance, Timing
+from edge_sr.backend.onnxruntime.backend import OnnxRuntimeBackend
+from edge_sr.backend.tensorrt.backend import TensorRTBackend
+from edge_sr.cuda import Device, open_device
+from edge_sr.model.sidecar import Sidecar
+from edge_sr.quality import psnr, standard_border
+
+SETTINGS = ((False, 1), (True, 1), (True, 2), (True, 3))  # graphs, slots
+WARM_UP = 20
+
+Batch = NDArray[np.uint8]
+
+
+def sample_frames(width: int, height: int, channels: int, count: int = 8) -> list[Batch]:
+    """Moving waves with edges and a little noise, uint8 (1, H, W, C)."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        wave = 120 + 60 * np.sin((x + 9 * number) / 11) + 50 * np.cos(y / 17)
+        boxes = 25 * (((x + 3 * number) // 40 + y // 40) % 2)
+        noisy = (wave + boxes)[..., None] + rng.normal(0, 3, (height, width, channels))
+        made.append(np.clip(noisy, 0, 255).astype(np.uint8)[None])
+    return made
+
+
+def agree(
+    engine: Path, sidecar: Sidecar, onnx: Path, card: Sidecar, given: list[Batch]
+) -> Agreement:
+    """Compare frame by frame with the ONNX file that the engine was made from.
+
+    Args:
+        card: the ONNX file's sidecar.
+        given: frames, uint8 (1, H, W, C).
+
+    Raises:
+        BackendError, ModelFileError, MissingDependencyError: one of the two cannot run.
+    """
+    reference = OnnxRuntimeBackend(onnx, card)
+    backend = TensorRTBackend(engine, sidecar)
+    border = standard_border(float(sidecar.ratio))
+    worst, most = 120.0, 0
+    try:
+        for frame in given:
+            found, wanted = backend.infer(frame)[0], reference.infer(frame)[0]
+            apart = np.abs(found.astype(np.int16) - wanted)
+            most = max(most, int(apart.max()))
+            if apart.any():
+                worst = min(worst, psnr(found, wanted, border=border))
+    finally:
+        backend.close()
+        reference.close()
+    least = LEAST_DB[sidecar.precision]
+    return Agreement(frames=len(given), psnr_db=worst, max_difference=most, least_db=least)
+
+
+def time_frames(
+    engine: Path, sidecar: Sidecar, given: list[Batch], *, graphs: bool, slots: int, frames: int
+) -> Timing:
+    """Keep the slots full; the first 20 frames do not count.
+
+    Args:
+        given: frames, uint8 (1, H, W, C), taken in turns.
+    """
+    backend = TensorRTBackend(engine, sidecar, graphs=graphs, slots=slots)
+    done: list[int] = []
+    begun: list[int] = []
+    try:
+        gpu_ms = 0.0
+        for number in range(WARM_UP + frames + slots):
+            if backend.in_flight == slots:
+                backend.collect()
+                done.append(time.perf_counter_ns())
+                gpu_ms += backend.gpu_ms if len(done) > WARM_UP else 0.0
+            before = time.perf_counter_ns()
+            backend.submit(given[number % len(given)])
+            begun.append(time.perf_counter_ns() - before)
+        notes = tuple(backend.notices)
+    finally:
+        backend.close()
+    gaps = sorted(b - a for a, b in zip(done[WARM_UP - 1 :], done[WARM_UP:], strict=False))
+    return Timing(
+        graphs=graphs,
+        slots=slots,
+        frames=len(gaps),
+        p50_ms=gaps[len(gaps) // 2] / 1e6,
+        p99_ms=gaps[int(len(gaps) * 0.99)] / 1e6,
+        fps=len(gaps) / (sum(gaps) / 1e9),
+        gpu_ms=gpu_ms / len(gaps),
+        submit_us=statistics.median(begun[WARM_UP:]) / 1e3,
+        notes=notes,
+    )
+
+
+def endure(engine: Path, sidecar: Sidecar, given: list[Batch], frames: int) -> Endurance:
+    """Run many frames and look at the memory of host and GPU before, after, and once closed.
+
+    Args:
+        given: frames, uint8 (1, H, W, C), taken in turns.
+    """
+    device = open_device()  # keeps the context, so that what is left can be seen
+    try:
+        before = _free_mib(device)
+        backend = TensorRTBackend(engine, sidecar, guard_every=10)
+        try:
+            _pump(backend, given, min(frames, 100))
+            host, gpu = _resident_mib(), _free_mib(device)
+            _pump(backend, given, frames)
+            host_growth, gpu_growth = _resident_mib() - host, gpu - _free_mib(device)
+        finally:
+            backend.close()
+        left = before - _free_mib(device)
+    finally:
+        device.close()
+    return Endurance(
+        frames=frames,
+        host_growth_mib=host_growth,
+        gpu_growth_mib=gpu_growth,
+        gpu_left_mib=left,
+        black=backend.guard.black,
+        constant=backend.guard.constant,
+    )
+
+
+def _pump(backend: TensorRTBackend, given: list[Batch], frames: int) -> None:
+    for number in range(frames):
+        if backend.in_flight == backend.slots:
+            backend.collect()
+        backend.submit(given[number % len(given)])
+    while backend.in_flight:
+        backend.collect()
+
+
+def _free_mib(device: Device) -> float:
+    with device:
+        return device.memory()[0] / 2**20
+
+
+def _resident_mib() -> float:
+    """Memory of this process; of Linux only."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,0 +1,146 @@
+"""Quality on video: PSNR-Y and SSIM-Y of frames, and flicker between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.quality.imresize import imresize
+from bench.quality.pictures import CEILING_DB
+from bench.quality.ssim import ssim
+from edge_sr import Upscaler
+from edge_sr.errors import FrameError, MediaError
+from edge_sr.media.frame import Frame
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.model.sidecar import sha256_of
+from edge_sr.quality import psnr, standard_border
+
+Plane = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """The first frames of an HR clip, and of its LR partner if there is one."""
+
+    name: str
+    sha256: str  # of the HR file, or of both
+    high: tuple[Frame, ...]
+    low: tuple[Frame, ...] | None  # None: made from the HR frames by bicubic
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipScore:
+    """Means over the frames; luma as the file has it."""
+
+    name: str
+    sha256: str
+    frames: int
+    psnr_y_db: float
+    ssim_y: float
+    flicker: float  # mean |change of the result - change of the truth| between frames, levels
+
+
+def read_clip(high: Path, low: Path | None, count: int) -> Clip:
+    """Read the first ``count`` frames; of a pair, both files to their ends.
+
+    Raises:
+        MediaError: a file cannot be read, or the two have a different number of frames.
+    """
+    if low is None:
+        with VideoFile(high) as source:
+            frames = tuple(_copy(frame) for frame, _ in zip(source, range(count), strict=False))
+        return Clip(name=high.name, sha256=sha256_of(high), high=frames, low=None)
+    kept: list[tuple[Frame, Frame]] = []
+    lengths = [0, 0]
+    with VideoFile(high) as large, VideoFile(low) as small:
+        for truth, start in zip_longest(large, small):
+            lengths[0] += truth is not None
+            lengths[1] += start is not None
+            if truth is not None and start is not None and len(kept) < count:
+                kept.append((_copy(truth), _copy(start)))
+    if lengths[0] != lengths[1]:
+        raise MediaError(
+            f"{high.name} has {lengths[0]} frames and {low.name} {lengths[1]}; a pair has to be "
+            "the same frames at two sizes"
+        )
+    return Clip(
+        name=f"{high.name} from {low.name}",
+        sha256=f"{sha256_of(high)} {sha256_of(low)}",
+        high=tuple(pair[0] for pair in kept),
+        low=tuple(pair[1] for pair in kept),
+    )
+
+
+def shrink_clip(clip: Clip, ratio: Fraction) -> Clip:
+    """The clip with LR frames for a scale: its own, or made by antialiased bicubic of each plane.
+
+    Raises:
+        FrameError: the pair's sizes have another ratio than the model's.
+    """
+    if clip.low is not None:
+        (rows, columns), (height, width) = clip.low[0].y.shape, clip.high[0].y.shape
+        if (int(rows * ratio), int(columns * ratio)) != (height, width):
+            raise FrameError(
+                f"{clip.name}: is {columns}x{rows} and {width}x{height}; a x{float(ratio):g} model "
+                f"makes {int(columns * ratio)}x{int(rows * ratio)} of it"
+            )
+        return clip
+    step = 2 * ratio.numerator
+    high = [_cut(frame, step) for frame in clip.high]
+    if high[0].y.size == 0:
+        raise FrameError(f"{clip.name}: its frames are smaller than {step} pixels")
+    low = []
+    for frame in high:
+        rows, columns = (int(side / ratio) for side in frame.y.shape)
+        half = ((columns + 1) // 2, (rows + 1) // 2)
+        planes = (
+            imresize(frame.y, columns, rows),
+            imresize(frame.u, *half),
+            imresize(frame.v, *half),
+        )
+        low.append(Frame(*planes, frame.pts, frame.time_base, frame.color))
+    return Clip(name=clip.name, sha256=clip.sha256, high=tuple(high), low=tuple(low))
+
+
+def measure_clip(upscaler: Upscaler, clip: Clip) -> ClipScore:
+    """Upscale every LR frame of a clip that `shrink_clip` returned.
+
+    Raises:
+        FrameError, BackendError: as the model's.
+    """
+    border = standard_border(float(upscaler.sidecar.ratio))
+    inner = slice(border, -border)
+    psnrs, ssims, flickers = [], [], []
+    before: NDArray[np.int16] | None = None
+    for truth, low in zip(clip.high, clip.low or (), strict=True):
+        y = upscaler.upscale_frame(low).y
+        psnrs.append(min(psnr(y, truth.y, border=border), CEILING_DB))
+        ssims.append(ssim(y, truth.y, border=border))
+        error = y[inner, inner].astype(np.int16) - truth.y[inner, inner]
+        if before is not None:
+            flickers.append(float(np.abs(error - before).mean()))
+        before = error
+    return ClipScore(
+        name=clip.name,
+        sha256=clip.sha256,
+        frames=len(psnrs),
+        psnr_y_db=float(np.mean(psnrs)),
+        ssim_y=float(np.mean(ssims)),
+        flicker=float(np.mean(flickers)) if flickers else 0.0,
+    )
+
+
+def _copy(frame: Frame) -> Frame:
+    y, u, v = frame.y.copy(), frame.u.copy(), frame.v.copy()
+    return Frame(y, u, v, frame.pts, frame.time_base, frame.color)
+
+
+def _cut(frame: Frame, step: int) -> Frame:
+    rows, columns = (side - side % step for side in frame.y.shape)
+    u, v = (plane[: rows // 2, : columns // 2] for plane in (frame.u, frame.v))
+    return Frame(frame.y[:rows, :columns], u, v, frame.pts, frame.time_base, frame.color)

@@ -1,0 +1,60 @@
+"""Layers that TensorRT's spelling cannot afford in int8, given back to the CPU's.
+
+Behind a ReLU the CPU's spelling has twice the levels (see cpu.py), so that it loses less with the
+same layers, and can take more of them for the same bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from calibration.quantize.correct import correct_biases
+from calibration.quantize.cpu import cpu_plan, quantise_for_cpu
+from calibration.quantize.judge import Judge
+from calibration.quantize.outputs import choose_outputs
+from calibration.quantize.qdq import Plan
+from calibration.quantize.range_file import Ranges
+from calibration.quantize.rows import LOSS_BOUND, Row
+from calibration.quantize.search import MARGIN
+
+Spelling = tuple[Plan, dict[str, float]]  # a plan, and the results quantised besides its tensors
+
+
+def plan_for_cpu(
+    judge: Judge, plan: Plan, ranges: Ranges, rows: Sequence[Row], *, max_loss_db: float
+) -> Spelling:
+    """The plan with as many of the layers put back that were left out for the bound as it bears.
+
+    The cheapest come first; how many is found by halving. The margin of the search is kept.
+
+    Args:
+        rows: what each layer costs, and why it stays out.
+    """
+    out = sorted((row for row in rows if row.kept == LOSS_BOUND), key=lambda row: row.loss_db)
+    model = judge.network.model
+
+    def with_outputs(tried: Plan) -> Spelling:
+        return tried, choose_outputs(judge, tried, ranges, max_loss_db=max_loss_db)
+
+    def put_back(count: int) -> Spelling | None:
+        names = frozenset(row.name for row in out[:count])
+        tried = replace(
+            plan, layers=plan.layers | names, float_residuals=plan.float_residuals - names
+        )
+        found = with_outputs(correct_biases(judge, tried))
+        loss_db = judge.loss_db(quantise_for_cpu(model, *found))
+        return (
+            found if loss_db <= MARGIN * max_loss_db and integers(found) > integers(best) else None
+        )
+
+    def integers(found: Spelling) -> int:
+        return len(cpu_plan(model, *found).layers)
+
+    best = with_outputs(plan)
+    few, many = 0, len(out) + 1
+    while many - few > 1:
+        middle = len(out) if not few and many > len(out) else (few + many) // 2
+        found = put_back(middle)
+        few, many, best = (middle, many, found) if found else (few, middle, best)
+    return best

@@ -1,0 +1,161 @@
+"""From ranges to the plan whose loss is within the bound: clips, biases, and who stays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnx
+from tqdm import tqdm
+
+from calibration.quantize.choose import choose_clips
+from calibration.quantize.correct import correct_biases
+from calibration.quantize.ends import Ends, Image
+from calibration.quantize.judge import Judge
+from calibration.quantize.least_squares import round_weights
+from calibration.quantize.placement import Layer, anchors, last_layers, residuals, weighted_layers
+from calibration.quantize.qdq import Plan, quantise, tensors_of
+from calibration.quantize.range_file import Ranges
+from calibration.quantize.rows import Row, explain
+from calibration.quantize.session import open_session, run
+from edge_sr.errors import EdgeSRError
+
+HARMLESS = 0.1  # of the bound: what the last layer may add and still become int8
+MARGIN = 0.8  # of the bound is aimed at: other pictures lose a little more
+
+
+class LossError(EdgeSRError):
+    """No plan keeps the loss within its bound."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A plan and what it costs."""
+
+    plan: Plan
+    loss_db: float
+    rows: list[Row]
+    methods: dict[str, str]  # tensor -> range method
+
+
+def find_plan(judge: Judge, ranges: Ranges, *, max_loss_db: float) -> Found:
+    """The plan with the fewest layers left out whose loss is at most ``max_loss_db``.
+
+    If even the plan with one layer breaks the bound, the plan with all layers is returned with
+    its loss: the caller decides.
+    """
+    model = judge.network.model
+    layers = weighted_layers(model)
+    last, anchor = last_layers(model), anchors(model)
+    inner = [layer for layer in layers if layer.name not in last] or layers
+    clips, methods = choose_clips(judge, ranges, [layer.name for layer in inner])
+    full = Plan(frozenset(layer.name for layer in inner), clips)
+    finer = replace(full, levels=round_weights(judge, layers))
+    plain_error, finer_error = (judge.error(quantise(model, item)) for item in (full, finer))
+    full = correct_biases(judge, finer if finer_error < plain_error else full)
+    rows = sensitivity(judge, full, layers)
+    plan, loss_db = _leave_worst(judge, full, rows, max_loss_db)
+    for layer in layers:
+        if layer.name in last - anchor and loss_db <= max_loss_db and layer not in inner:
+            plan, loss_db = _try_last(judge, plan, loss_db, layer, max_loss_db)
+    return Found(plan, loss_db, explain(rows, plan, last, anchor), methods)
+
+
+def judge_plan(judge: Judge, plan: Plan) -> Found:
+    """A plan from elsewhere, as it is: what it costs, layer by layer."""
+    model = judge.network.model
+    rows = sensitivity(judge, plan, [la for la in weighted_layers(model) if la.name in plan.layers])
+    out = [layer for layer in weighted_layers(model) if layer.name not in plan.layers]
+    rows += [Row(layer.name, 0.0, 0.0) for layer in out]
+    loss_db = judge.loss_db(quantise(model, plan))
+    methods = dict.fromkeys(tensors_of(model, plan), "trained")
+    last, anchor = last_layers(model), anchors(model)
+    return Found(plan, loss_db, explain(rows, plan, last, anchor, "the plan"), methods)
+
+
+def sensitivity(judge: Judge, plan: Plan, layers: Sequence[Layer]) -> list[Row]:
+    """Each layer alone in int8, then each identity that the plan quantises."""
+    network = judge.network
+    rows = []
+    for layer in tqdm(layers, desc="one layer at a time", unit="layer", disable=None):
+        alone = replace(plan, layers=frozenset([layer.name]), bias_shifts={})
+        model = quantise(network.model, alone)
+        noise = sqnr_db(network.model, model, network.ends, judge.tuning[:2], layer.output)
+        rows.append(Row(layer.name, judge.loss_db(model), noise))
+    everything = judge.loss_db(quantise(network.model, plan))
+    for item in residuals(network.model, plan.layers):
+        plain = replace(plan, float_residuals=frozenset([item.name]))
+        cost = everything - judge.loss_db(quantise(network.model, plain))
+        rows.append(Row(item.name, cost, float("nan")))
+    return rows
+
+
+def sqnr_db(
+    exact: onnx.ModelProto,
+    other: onnx.ModelProto,
+    ends: Ends,
+    images: Sequence[Image],
+    tensor: str,
+) -> float:
+    """Power of a tensor over the power of what the other network changes in it, in dB."""
+    sessions = [open_session(model, taps=[tensor]) for model in (exact, other)]
+    signal = noise = 0.0
+    for image in images:
+        a, b = (run(session, ends.feed(image))[1].astype(np.float64) for session in sessions)
+        signal += float(np.sum(a**2))
+        noise += float(np.sum((a - b) ** 2))
+    return 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))
+
+
+def _without(plan: Plan, names: Sequence[str]) -> Plan:
+    gone = frozenset(names)
+    return replace(
+        plan,
+        layers=plan.layers - gone,
+        float_residuals=plan.float_residuals | (gone - plan.layers),
+    )
+
+
+def _leave_worst(
+    judge: Judge, full: Plan, rows: Sequence[Row], bound_db: float
+) -> tuple[Plan, float]:
+    """Leave out as few of the dearest rows as the bound, less its margin, asks for.
+
+    Found by halving. Where only the bound itself can be kept, that is enough; where not even one
+    layer keeps it, all are returned.
+    """
+    model = judge.network.model
+    inside = [row for row in rows if row.name in full.layers or row.is_identity]
+    dearest = [row.name for row in sorted(inside, key=lambda row: -row.loss_db)]
+    tried: list[tuple[Plan, float]] = []
+
+    def measure(count: int) -> float:
+        plan = _without(full, dearest[:count])
+        if not plan.layers:
+            return float("inf")
+        if count:
+            plan = correct_biases(judge, plan)
+        tried.append((plan, judge.loss_db(quantise(model, plan))))
+        return tried[-1][1]
+
+    if measure(0) <= bound_db * MARGIN:
+        return tried[0]
+    few, many = 0, len(dearest)
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if measure(middle) <= bound_db * MARGIN else (middle, many)
+    for limit in (bound_db * MARGIN, bound_db):
+        good = [item for item in tried if item[1] <= limit]
+        if good:
+            return max(good, key=lambda item: len(item[0].layers))
+    return tried[0]
+
+
+def _try_last(
+    judge: Judge, plan: Plan, loss_db: float, layer: Layer, max_loss_db: float
+) -> tuple[Plan, float]:
+    tried = replace(plan, layers=plan.layers | {layer.name})
+    found = judge.loss_db(quantise(judge.network.model, tried))
+    harmless = found - loss_db <= HARMLESS * max_loss_db and found <= max_loss_db * MARGIN
+    return (tried, found) if harmless else (plan, loss_db)

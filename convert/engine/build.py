@@ -1,0 +1,166 @@
+"""A converted ONNX file -> a TensorRT engine in the cache: built, counted, tried, sealed, whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convert.engine import census
+from convert.engine.card import Request, make_facts, make_sidecar, warn
+from convert.engine.flavours import timing_path
+from convert.sizes import words
+from edge_sr.cuda.machine import find_gpu
+from edge_sr.errors import ModelFileError
+from edge_sr.model.engine_cache import cache_dir, engine_path, find_engine, key_of, locked
+from edge_sr.model.engine_facts import EngineFacts
+from edge_sr.model.engine_seal import seal
+from edge_sr.model.onnx_file import refuse_external_data
+from edge_sr.model.sidecar import Sidecar, sidecar_path, write_sidecar
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine in the cache."""
+
+    path: Path
+    sidecar: Sidecar
+    facts: EngineFacts
+    reused: bool
+
+
+def get_engine(request: Request, *, tell: Tell) -> Engine:
+    """The engine from the cache, or a new one, which is then in the cache.
+
+    Args:
+        tell: gets lines for the user while it goes on.
+
+    Raises:
+        BackendError: TensorRT refuses or fails, or the engine is not what was asked for.
+        ModelFileError: a file cannot be read or written, or the lock is not free in time.
+    """
+    request.options.check(request.machine)
+    taken = (request.sidecar.height, request.sidecar.width)
+    if None not in taken and request.size != taken:
+        raise ModelFileError(
+            f"{request.onnx.name}: takes {taken[1]}x{taken[0]} only; {request.size_text} was asked "
+            "for: leave the size out"
+        )
+    key = key_of(
+        onnx_sha256=request.sidecar.sha256,
+        size=request.size_text,
+        target=words(request.target) if request.target else "",
+        machine=request.machine,
+        options=request.options.key,
+    )
+    path = engine_path(request.sidecar.name, key)
+    found = find_engine(request.sidecar.name, key, tell=tell)
+    if found and not _untried(found[2]):
+        return Engine(*found, True)
+    with locked(path, tell=tell):
+        found = find_engine(request.sidecar.name, key)  # another process may have built it
+        if found:
+            return _tried(request, Engine(*found, True), tell)
+        try:
+            return _build(request, path, key.digest, tell)
+        except OSError as error:
+            raise ModelFileError(
+                f"{path}: cannot be written ({error.strerror or error})"
+            ) from error
+
+
+def _untried(facts: EngineFacts) -> bool:
+    return isinstance(facts.verified, str) and find_gpu()[0] is not None
+
+
+def _tried(request: Request, engine: Engine, tell: Tell) -> Engine:
+    """Try an engine that was built before there was a GPU, and write down the result."""
+    if not _untried(engine.facts):
+        return engine
+    from convert.engine.try_engine import try_engine
+
+    tell("the cached engine was not tried on a GPU yet; trying it")
+    model = _model(request)
+    verified = try_engine(engine.path, engine.sidecar, model, request.frames, request.usual)
+    facts = replace(engine.facts, verified=verified)
+    sidecar = seal(engine.sidecar, facts)
+    write_sidecar(engine.path, sidecar)
+    return Engine(engine.path, sidecar, facts, True)
+
+
+def _build(request: Request, path: Path, digest: str, tell: Tell) -> Engine:
+    from convert.engine.try_engine import try_engine
+    from convert.onnx.specialise import convolutions
+
+    model = _model(request)
+    for left in path.parent.glob(f".{path.stem}.*.part"):  # of a build that was killed
+        shutil.rmtree(left)
+    work = path.with_name(f".{path.stem}.{os.getpid()}.part")
+    work.mkdir()
+    part = work / path.name
+    try:
+        reply = _run(request, model, part, tell)
+        found = census.Census(reply["layers"], reply["convolutions"], reply["source"])
+        wanted = convolutions(model)
+        census.check(found, wanted, precision=request.sidecar.precision)
+        warn(request, found, tell)
+        facts = make_facts(request, reply, digest)
+        sidecar = make_sidecar(request, reply["result"], part, path)
+        verified = try_engine(part, seal(sidecar, facts), model, request.frames, request.usual)
+        facts = replace(facts, verified=verified)
+        sidecar = seal(sidecar, facts)
+        write_sidecar(part, sidecar)
+        os.replace(part, path)
+        os.replace(sidecar_path(part), sidecar_path(path))
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Engine(path, sidecar, facts, False)
+
+
+def _model(request: Request) -> ModelProto:
+    """What TensorRT reads: the file with its sizes fixed."""
+    import onnx
+
+    from convert.onnx.specialise import specialise
+
+    refuse_external_data(request.onnx)
+    model = onnx.load(request.onnx, load_external_data=False)
+    return specialise(model, request.size, request.target)
+
+
+def _run(request: Request, model: ModelProto, part: Path, tell: Tell) -> dict[str, Any]:
+    from convert.engine.child import Job
+    from convert.engine.run_child import build
+
+    fixed = part.with_suffix(".onnx")
+    fixed.write_bytes(model.SerializeToString())
+    timing = timing_path(request.machine, cache_dir())
+    job = Job(
+        onnx=str(fixed),
+        engine=str(part),
+        flavour=request.machine.flavour,
+        options=asdict(request.options),
+        sizes=[list(size) for size in request.sizes or ()],
+        timing_cache=str(timing) if timing.name else "",
+        inspect=find_gpu()[0] is not None,
+        log=str(request.log.resolve()) if request.log else "",
+    )
+    return build(job, tell)
+
+
+def _sync(folder: Path) -> None:
+    """See a rename on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,106 @@
+"""Which precision the layers of an engine compute in: read back, not believed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convert.engine import trt
+from edge_sr.errors import BackendError
+
+SLACK = 0.05  # of the convolutions may be wider than the file gives them
+ORDER = ("int8", "fp16", "fp32")
+WORDS = {"int8": "int8", "half": "fp16", "fp16": "fp16", "float": "fp32", "fp32": "fp32"}
+
+
+@dataclass(frozen=True)
+class Census:
+    """Layers counted by precision."""
+
+    layers: Mapping[str, int]  # all that compute with numbers
+    convolutions: Mapping[str, int]
+    source: str  # "inspector" or "network"
+
+
+def of_network(network: trt.INetworkDefinition) -> Census:
+    """Count in a strongly typed network before it is built: what it says is what is built."""
+    kinds = {trt.float32: "fp32", trt.float16: "fp16", trt.int8: "int8"}
+    weighted = (trt.LayerType.CONVOLUTION, trt.LayerType.DECONVOLUTION)
+    silent = (trt.LayerType.CONSTANT, trt.LayerType.QUANTIZE, trt.LayerType.DEQUANTIZE)
+    dequantised = set()
+    layers: Counter[str] = Counter()
+    convolutions: Counter[str] = Counter()
+    for place in range(network.num_layers):
+        layer = network.get_layer(place)
+        if layer.type == trt.LayerType.DEQUANTIZE:
+            dequantised.add(layer.get_output(0).name)
+        if layer.type in silent or not layer.num_outputs:
+            continue
+        kind = kinds.get(layer.get_output(0).dtype)
+        if layer.type in weighted:
+            source = layer.get_input(0)
+            kind = "int8" if source.name in dequantised else kinds.get(source.dtype)
+            convolutions[kind or "other"] += 1
+        if kind:
+            layers[kind] += 1
+    return Census(dict(layers), dict(convolutions), "network")
+
+
+def of_inspector(text: str) -> Census:
+    """Count in the JSON that the engine inspector gives of a built engine."""
+    layers: Counter[str] = Counter()
+    convolutions: Counter[str] = Counter()
+    for entry in json.loads(text).get("Layers", []):
+        if not isinstance(entry, dict):
+            continue  # names alone: the engine was built without detail
+        kind = _kind(entry.get("Inputs", []))
+        if kind is None:
+            continue
+        layers[kind] += 1
+        if "conv" in str(entry.get("LayerType", "")).lower():
+            convolutions[kind] += 1
+    return Census(dict(layers), dict(convolutions), "inspector")
+
+
+def _kind(ends: list[Any]) -> str | None:
+    """Precision of a layer by how its first input is told: "Half", "Row major linear FP32"."""
+    if not ends:
+        return None
+    told = str(ends[0].get("Format/Datatype") or ends[0].get("Datatype") or "").lower()
+    words = re.findall(r"[a-z]+\d*", told)
+    return next((WORDS[word] for word in words if word in WORDS), None)
+
+
+def check(found: Census, wanted: Counter[str], *, precision: str) -> None:
+    """Refuse an engine with more wide convolutions than the file that it was built from.
+
+    Layers that TensorRT fused beyond recognition are counted by neither side.
+
+    Raises:
+        BackendError: with the counts.
+    """
+    total = sum(wanted.values())
+    if precision != "fp32" and total and not wanted[precision]:
+        raise BackendError(
+            f"the ONNX file has no {precision} convolution ({tell(wanted)}); convert it with "
+            "python -m convert.precision"
+        )
+    for place in range(1, len(ORDER)):
+        wide = sum(wanted[kind] for kind in ORDER[place:])
+        have = sum(found.convolutions.get(kind, 0) for kind in ORDER[place:])
+        if have > wide + SLACK * total:
+            raise BackendError(
+                f"the engine is not {precision}: its convolutions are {tell(found.convolutions)} "
+                f"by the {found.source}, the ONNX file has {tell(wanted)}; it was not kept. "
+                "Please report this with the log of --verbose"
+            )
+
+
+def tell(counts: Mapping[str, int]) -> str:
+    """ "12 fp16, 1 fp32"."""
+    order = sorted(counts, key=lambda name: (ORDER.index(name) if name in ORDER else 9, name))
+    return ", ".join(f"{counts[name]} {name}" for name in order if counts[name]) or "none"

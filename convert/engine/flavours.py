@@ -1,0 +1,183 @@
+"""All in which TensorRT 10, TensorRT 11 and TensorRT-RTX differ to the builder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from convert.engine import trt
+from convert.engine.memory import free_mib
+from convert.engine.platforms import check_version
+from convert.options import BuildOptions
+from edge_sr.cuda.machine import find_gpu, this_machine
+from edge_sr.errors import BackendError, MissingDependencyError, UsageError
+from edge_sr.model.engine_facts import FLAVOURS, PORTABLE, Machine
+
+LEVEL = 3  # TensorRT's own default optimisation level
+WORKSPACE_SHARE = 0.5  # of the free memory, where none is given
+
+
+def choose_flavour(wish: str) -> tuple[Machine, str]:
+    """The TensorRT to build with on this machine, and the file it is imported from.
+
+    Args:
+        wish: "tensorrt", "tensorrt-rtx", or "auto": TensorRT where there is a GPU and it is
+            installed, else TensorRT-RTX, which builds without one.
+
+    Raises:
+        MissingDependencyError: none is installed.
+        BackendError: it is too old, or there is no GPU that it needs.
+    """
+    if wish not in ("auto", *FLAVOURS):
+        raise UsageError(f"flavour is {wish!r}; expected auto, {', '.join(FLAVOURS)}")
+    gpu, why_not = find_gpu()
+    flavour = wish
+    if wish == "auto":
+        installed = [name for name in FLAVOURS if _installed(name)]
+        if not installed:
+            raise MissingDependencyError(
+                "no TensorRT is installed. Desktop: pip install 'edge-sr[rtx]'. Jetson: JetPack "
+                "6.1 or later has it; use a venv made with --system-site-packages"
+            )
+        flavour = installed[0] if gpu or len(installed) == 1 else "tensorrt-rtx"
+    module = trt.load(flavour)
+    version = str(module.__version__)
+    check_version(flavour, version)
+    if flavour == "tensorrt" and gpu is None:
+        raise BackendError(
+            f"{why_not}, and TensorRT builds on the GPU that it builds for: run this on the "
+            "device, or build with --flavour tensorrt-rtx for desktop GPUs (no GPU needed)"
+        )
+    return this_machine(flavour, version), str(module.__file__)
+
+
+def _installed(flavour: str) -> bool:
+    try:
+        trt.load(flavour)
+    except MissingDependencyError:
+        return False
+    return True
+
+
+def typed_flags() -> int:
+    """Flags for `create_network`: strongly typed. TensorRT 11 knows no other kind."""
+    flags = trt.NetworkDefinitionCreationFlag
+    return 1 << int(flags.STRONGLY_TYPED) if hasattr(flags, "STRONGLY_TYPED") else 0
+
+
+def configure(
+    builder: trt.Builder,
+    config: trt.IBuilderConfig,
+    options: BuildOptions,
+    flavour: str,
+    timing_cache: Path,
+) -> dict[str, Any]:
+    """Set everything on the builder's config. Returns the options as they are used.
+
+    Raises:
+        BackendError: this TensorRT or GPU lacks one of them.
+    """
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # names and types to read back
+    level = LEVEL if options.optimization_level is None else options.optimization_level
+    config.builder_optimization_level = level
+    used: dict[str, Any] = {"optimization_level": level}
+    workspace = options.workspace_mib
+    if workspace is None and (free := free_mib()):
+        workspace = int(free * WORKSPACE_SHARE)
+    if workspace is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace * 2**20)
+        used["workspace_mib"] = workspace
+    if flavour == "tensorrt-rtx":
+        return used | _aim(config, options)
+    if options.version_compatible:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+        used["version_compatible"] = True
+    if options.hardware != "none":
+        name = options.hardware.replace("-", "_").upper()
+        config.hardware_compatibility_level = getattr(trt.HardwareCompatibilityLevel, name)
+        used |= {"hardware": options.hardware, "portable": options.hardware == "ampere-plus"}
+    if options.dla is not None:
+        used |= _use_dla(builder, config, options.dla)
+    _recall_timing(config, timing_cache)
+    return used
+
+
+def _aim(config: Any, options: BuildOptions) -> dict[str, Any]:
+    """Choose the GPUs that a TensorRT-RTX engine is for."""
+    asked = options.compute_capabilities
+    if asked:
+        config.num_compute_capabilities = len(asked)
+        for place, item in enumerate(asked):
+            name = f"SM{item.replace('.', '')}"
+            known: Any = trt
+            capability = getattr(known.ComputeCapability, name, None)
+            if capability is None:
+                names = (name for name in dir(known.ComputeCapability) if name.startswith("SM"))
+                told = ", ".join(f"{text[2:-1]}.{text[-1]}" for text in names)
+                raise BackendError(
+                    f"TensorRT-RTX {known.__version__} cannot build for compute capability {item}; "
+                    f"expected {told}"
+                )
+            config.set_compute_capability(capability, place)
+    return {"portable": not asked, "compute_capabilities": list(asked or PORTABLE)}
+
+
+def _use_dla(builder: trt.Builder, config: trt.IBuilderConfig, core: int) -> dict[str, Any]:
+    cores = int(builder.num_DLA_cores)
+    if core not in range(cores):
+        raise BackendError(
+            f"DLA core {core} was asked for; this device has "
+            + (f"cores 0 to {cores - 1}" if cores else "no DLA: leave --dla out")
+        )
+    config.default_device_type = trt.DeviceType.DLA
+    config.DLA_core = core
+    config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
+    return {"dla": core}
+
+
+def _recall_timing(config: trt.IBuilderConfig, path: Path) -> None:
+    """Give the builder what it measured before on this device; a damaged file is forgotten."""
+    if not path.name:
+        return
+    try:
+        known = path.read_bytes()
+    except FileNotFoundError:
+        known = b""
+    cache = config.create_timing_cache(known)
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+        path.unlink(missing_ok=True)
+        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+
+
+def remember_timing(config: trt.IBuilderConfig, path: Path) -> None:
+    """Keep what the builder measured, whole or not at all."""
+    cache = config.get_timing_cache() if path.name else None
+    if cache is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(memoryview(cache.serialize()))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def timing_path(machine: Machine, folder: Path) -> Path:
+    """One file for each device and version; none for TensorRT-RTX, which times nothing."""
+    if machine.flavour == "tensorrt-rtx":
+        return Path()
+    device = "".join(letter if letter.isalnum() else "-" for letter in machine.gpu)
+    return folder / "timing" / f"{machine.version}-{device}-{machine.compute_capability}.cache"
+
+
+def engine_home(machine: Machine, options: BuildOptions) -> tuple[str, tuple[str, ...]]:
+    """(GPU name, compute capabilities) that an engine is bound to; no name where it is portable."""
+    if machine.flavour == "tensorrt-rtx":
+        return "", options.compute_capabilities or PORTABLE
+    if options.hardware == "ampere-plus":
+        return "", ("8.0",)
+    if options.hardware == "same-compute-capability":
+        return "", (machine.compute_capability,)
+    return machine.gpu, (machine.compute_capability,)

@@ -1,0 +1,161 @@
+"""From what the user named to the ONNX file that TensorRT is to build: each step kept, reused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convert.engine.source import Wish, find_source, says_int8
+from convert.steps import Steps
+from edge_sr.errors import ModelFileError
+from edge_sr.model.engine_cache import cache_dir, converted_path, locked
+from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar, sha256_of
+
+if TYPE_CHECKING:
+    from calibration.frames.frames import FrameSet
+
+COUNT = 256  # frames collected from a video
+NO_FRAMES = (
+    "int8 needs calibration frames: give --calibration FOLDER or VIDEO of your own scenes, or "
+    "--calibration own for the pictures that edge-sr brings"
+)
+OWN = "own"  # --calibration own: the set that edge-sr brings
+
+
+def prepare(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
+    """The converted file, its sidecar, and the calibration frames (None for edge-sr's own set).
+
+    Raises:
+        EdgeSRError: the source or the calibration cannot be used, or the loss is too large.
+    """
+    if wish.precision is not None and wish.precision not in PRECISIONS:
+        raise ModelFileError(
+            f"precision is {wish.precision!r}; expected {', '.join(PRECISIONS)} "
+            "(--precision fp16 is the usual one)"
+        )
+    if wish.calibration not in (None, OWN) and not Path(wish.calibration).exists():
+        raise ModelFileError(
+            f"{wish.calibration}: no such folder or video; --calibration takes a folder of frames, "
+            "a video, or the word own"
+        )
+    if wish.precision == "int8" and wish.calibration is None and wish.model.endswith(".keras"):
+        raise ModelFileError(f"{wish.model}: {NO_FRAMES}")
+    single, source, shipped = find_source(wish, steps)
+    if source.precision != "fp32":
+        return _as_it_is(wish, single, source)
+    precision = wish.precision or ("int8" if says_int8(wish.model) else "fp16")
+    if precision == "fp32":
+        return single, source, _folder(wish, source, steps)
+    if precision == "int8" and wish.calibration is None:
+        return _shipped_int8(single, source, shipped, steps)
+    frames = _frames(wish, source, steps)
+    folder = None if frames is None or frames.is_default else frames.folder
+    digest = ""
+    if precision == "int8" and frames is not None:
+        digest = f"{frames.sha256} {wish.max_loss_db:g} {wish.allow_loss}"
+    name = _stem(single)
+    path = converted_path(name, source.sha256, precision=precision, calibration_sha256=digest)
+    sidecar = steps.file(precision, path, _converter(wish, precision, single, folder), _told)
+    return path, sidecar, folder
+
+
+def _as_it_is(wish: Wish, path: Path, sidecar: Sidecar) -> tuple[Path, Sidecar, Path | None]:
+    """A file that was converted before is built as it is."""
+    if wish.precision not in (None, sidecar.precision):
+        raise ModelFileError(
+            f"{path}: is {sidecar.precision} already and cannot become {wish.precision}; give the "
+            "float32 file that it was made from"
+        )
+    conversion = sidecar.training.get("conversion", {})
+    if sidecar.precision == "int8" and conversion.get("around") == "fp32":
+        raise ModelFileError(
+            f"{path}: is int8 for ONNX Runtime on a CPU, which TensorRT does not take; give the "
+            "float32 file with --precision int8, or convert it: python -m convert.precision "
+            "--to int8 --around fp16"
+        )
+    return path, sidecar, Path(wish.calibration) if wish.calibration not in (None, OWN) else None
+
+
+def _shipped_int8(
+    single: Path, source: Sidecar, shipped: Path | None, steps: Steps
+) -> tuple[Path, Sidecar, Path | None]:
+    if shipped is None:
+        raise ModelFileError(f"{single.name}: {NO_FRAMES}")
+    sidecar = load_sidecar(shipped)
+    if sidecar.made_from_sha256 != source.sha256:
+        raise ModelFileError(
+            f"{shipped}: was made from {sidecar.made_from_sha256[:12]}; {single} is "
+            f"{source.sha256[:12]}: make it anew with python -m convert.zoo"
+        )
+    steps.line("int8", f"{sidecar.name} (shipped): {_told(sidecar)}")
+    return shipped, sidecar, None
+
+
+def _converter(
+    wish: Wish, precision: str, single: Path, folder: Path | None
+) -> Callable[[Path], object]:
+    def make(output: Path) -> None:
+        from convert.onnx.lower import to_fp16, to_int8
+
+        if precision == "fp16":
+            to_fp16(single, output, force=True)
+        else:
+            to_int8(
+                single,
+                output,
+                frames=folder,
+                around="fp16",
+                max_loss_db=wish.max_loss_db,
+                allow_loss=wish.allow_loss,
+                force=True,
+            )
+
+    return make
+
+
+def _folder(wish: Wish, source: Sidecar, steps: Steps) -> Path | None:
+    frames = _frames(wish, source, steps)
+    return None if frames is None or frames.is_default else frames.folder
+
+
+def _frames(wish: Wish, source: Sidecar, steps: Steps) -> FrameSet | None:
+    """The frames that were asked for; a video's are collected and kept."""
+    if wish.calibration is None:
+        return None
+    from calibration.frames.frames import DEFAULT, open_frames
+
+    path = DEFAULT if wish.calibration == OWN else Path(wish.calibration)
+    if path.is_file():
+        from calibration.collect import collect
+
+        folder = cache_dir() / "frames" / f"{path.stem}-{sha256_of(path)[:16]}-{source.color}"
+        known = folder.is_dir()
+        if not known:
+            with locked(folder, tell=steps.note):
+                if not folder.is_dir():
+                    collect([path], folder, count=COUNT, channels=source.channels)
+        frames = open_frames(folder)
+        steps.line("frames", f"{len(frames)} of {path.name}" + " (reused)" * known)
+        return frames
+    frames = open_frames(path)
+    steps.line("frames", f"{len(frames)} in {path}")
+    return frames
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".onnx").removesuffix(".fp32")
+
+
+def _told(sidecar: Sidecar) -> str:
+    """What a converted file lost."""
+    conversion = sidecar.training.get("conversion", {})
+    if sidecar.precision == "fp16":
+        kept = len(conversion.get("kept_fp32", {}))
+        left = f", {kept} nodes kept in fp32" if kept else ""
+        return f"{sidecar.quality['fp16_psnr_db']:.1f} dB from fp32{left}"
+    lost = sidecar.quality.get("int8_loss_db")
+    told = "loss not measured" if lost is None else f"loses {lost:.3f} dB of PSNR-Y"
+    out = len(conversion.get("kept_out_of_int8", {}))
+    frames = "your frames" if conversion.get("frames") == "the user's" else "edge-sr's own set"
+    return f"{told}, {out} layers kept in fp16, calibrated on {frames}"

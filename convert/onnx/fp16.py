@@ -1,0 +1,145 @@
+"""float32 network -> float16 network, with whatever half cannot hold found by running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from calibration.quantize.compare import pooled_psnr, upscale_all
+from calibration.quantize.ends import Image
+from calibration.quantize.network import Network
+from calibration.quantize.session import open_session, run_each
+from convert.onnx.half import KEPT_INPUTS, float_tensors, size_nodes, to_half
+from convert.onnx.rounding import rounded
+from edge_sr.errors import BackendError, ModelFileError
+
+BAR_DB = 55.0  # the half network's result against the float32 network's
+LARGEST = 65504.0  # of float16
+HEADROOM = 4.0  # activations of other pictures may be this much larger
+ROUNDING = 2.0**-10  # a factor may lose twice the rounding of a normal half
+FACTORS = {"Mul": (0, 1), "Div": (0, 1), "Conv": (1,), "ConvTranspose": (1,), "PRelu": (1,)}
+
+
+@dataclass(frozen=True)
+class HalfResult:
+    """A float16 network and what it lost."""
+
+    model: onnx.ModelProto
+    psnr_db: float  # against the float32 network's result, every tensor rounded as on a GPU
+    kept: dict[str, str] = field(default_factory=dict)  # node left in float32 -> why
+
+
+def make_half(network: Network, images: Sequence[Image], *, bar_db: float = BAR_DB) -> HalfResult:
+    """Convert, keeping nodes in float32 where a constant or an activation needs it.
+
+    Args:
+        images: uint8 (H, W, C) pictures to run; what overflows on them is found.
+
+    Raises:
+        ModelFileError: even with the worst nodes in float32 the result is below ``bar_db``.
+        BackendError: the float32 network itself gives NaN or infinity.
+    """
+    kept = _bad_constants(network.model) | _bad_activations(network, images)
+    expected = upscale_all(network.model, network.ends, images)
+
+    def measure(keep: Collection[str], count: int | None = None) -> float:
+        some = images[:count]
+        try:
+            found = upscale_all(rounded(network.model, keep=keep), network.ends, some)
+        except BackendError:  # NaN or infinity came out
+            return float("-inf")
+        return pooled_psnr(found, expected[:count])
+
+    psnr_db = measure(kept)
+    if psnr_db < bar_db:
+        kept, psnr_db = _keep_worst(network.model, kept, measure, bar_db)
+    if psnr_db < bar_db:
+        raise ModelFileError(
+            f"{network.path}: in fp16 its result is {psnr_db:.1f} dB from fp32's, even with "
+            f"{len(kept)} nodes kept in fp32; {bar_db:g} dB expected: use the fp32 file"
+        )
+    return HalfResult(to_half(network.model, keep=kept), psnr_db, kept)
+
+
+def _bad_constants(model: onnx.ModelProto) -> dict[str, str]:
+    """Nodes with a constant that overflows in half, or a factor that loses more than a rounding.
+
+    A small addend may lose all its digits: it adds little.
+    """
+    constants = {
+        item.name: numpy_helper.to_array(item)
+        for item in model.graph.initializer
+        if item.data_type == onnx.TensorProto.FLOAT
+    }
+    found = {}
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            value = constants.get(name)
+            if value is None or value.size == 0 or index in KEPT_INPUTS.get(node.op_type, ()):
+                continue
+            peak = float(np.max(np.abs(value)))
+            with np.errstate(over="ignore"):
+                lost = float(np.max(np.abs(value - value.astype(np.float16).astype(np.float32))))
+            if peak > LARGEST:
+                found[node.name] = f"constant {name} reaches {peak:.3g}; fp16 ends at {LARGEST:g}"
+            elif index in FACTORS.get(node.op_type, ()) and lost > ROUNDING * peak:
+                found[node.name] = f"constant {name} of {peak:.3g} loses {lost / peak:.1%} in fp16"
+    return found
+
+
+def _bad_activations(network: Network, images: Sequence[Image]) -> dict[str, str]:
+    """Nodes that make or read a tensor too large for half."""
+    sizes, floats = size_nodes(network.model), float_tensors(network.model)
+    names = sorted(
+        name
+        for node in network.model.graph.node
+        if node.name not in sizes
+        for name in floats.intersection(node.output)
+    )
+    session = open_session(network.model, taps=names)
+    peaks = dict.fromkeys(names, 0.0)
+    for _, found in run_each(session, (network.ends.feed(image) for image in images)):
+        for name, value in zip(names, found[1:], strict=True):
+            peak = float(np.max(np.abs(value), initial=0.0))
+            if not np.isfinite(peak):
+                raise BackendError(f"{network.path}: tensor {name} holds NaN or infinity in fp32")
+            peaks[name] = max(peaks[name], peak)
+    large = {name: peak for name, peak in peaks.items() if peak * HEADROOM > LARGEST}
+    return {
+        node.name: f"tensor {name} reaches {large[name]:.3g}; fp16 ends at {LARGEST:g}"
+        for node in network.model.graph.node
+        for name in (*node.input, *node.output)
+        if name in large
+    }
+
+
+def _keep_worst(
+    model: onnx.ModelProto,
+    kept: dict[str, str],
+    measure: Callable[..., float],
+    bar_db: float,
+) -> tuple[dict[str, str], float]:
+    """Keep further nodes in float32, those that lose most on their own first.
+
+    Nodes are ranked by one picture; how many of them must stay is found by halving.
+    """
+    floats = float_tensors(model)
+    names = [node.name for node in model.graph.node if floats.intersection(node.output)]
+    free = [name for name in names if name not in kept]
+    alone = {name: measure([other for other in names if other != name], 1) for name in free}
+    worst = sorted(free, key=lambda name: alone[name])
+
+    def with_worst(count: int) -> dict[str, str]:
+        return kept | {
+            name: f"alone in fp16 it leaves {alone[name]:.1f} dB" for name in worst[:count]
+        }
+
+    few, many = 0, len(worst)
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if measure(with_worst(middle)) >= bar_db else (middle, many)
+    return with_worst(many), measure(with_worst(many))

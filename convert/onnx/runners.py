@@ -1,0 +1,83 @@
+"""Running a model file of either kind on a picture: ONNX on the CPU, an engine on its GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from calibration.quantize.ends import Ends, Image, read_ends
+from calibration.quantize.session import open_session, run
+from edge_sr.backend import open_backend
+from edge_sr.closing import Closing
+from edge_sr.errors import ModelFileError
+from edge_sr.model.onnx_file import refuse_external_data
+from edge_sr.model.sidecar import Sidecar, load_sidecar
+
+
+class Runner(Closing):
+    """Gives uint8 (H, W, C) for uint8 (H, W, C)."""
+
+    ends: Ends
+
+    def run(self, image: Image) -> Image:
+        """Upscale one picture, uint8 (H, W, C); the result is yours to keep.
+
+        Raises:
+            FrameError: the model does not take it.
+            BackendError: it fails on it.
+        """
+        raise NotImplementedError
+
+
+class OnnxRunner(Runner):
+    """An ONNX file in ONNX Runtime, computed as it is written."""
+
+    def __init__(self, path: Path, value_range: str = "auto") -> None:
+        if not path.is_file():
+            raise ModelFileError(f"{path}: no such file; expected an .onnx or .engine file")
+        refuse_external_data(path)
+        try:
+            model = onnx.load(path, load_external_data=False)
+        except Exception as error:
+            raise ModelFileError(f"{path}: not an ONNX file") from error
+        self.ends = read_ends(path, model, value_range=value_range)
+        self.session = open_session(model)
+
+    def run(self, image: Image) -> Image:
+        return self.ends.fetch(run(self.session, self.ends.feed(image))[0])
+
+
+class EngineRunner(Runner):
+    """A TensorRT engine, through the runtime's own backend."""
+
+    def __init__(self, path: Path, sidecar: Sidecar) -> None:
+        size = (sidecar.height, sidecar.width) if sidecar.height and sidecar.width else None
+        self.ends = Ends("frame", "upscaled", True, sidecar.channels, 1.0, sidecar.ratio, size)
+        self.backend = open_backend(path, sidecar, backend="tensorrt")
+
+    def run(self, image: Image) -> Image:
+        result: Image = self.backend.infer(np.ascontiguousarray(image[None]))[0].copy()
+        return result
+
+    def close(self) -> None:
+        self.backend.close()
+
+
+def open_runner(path: Path, value_range: str = "auto") -> Runner:
+    """Open a model file by its name's ending.
+
+    Raises:
+        EdgeSRError: it is missing, damaged, or cannot run here.
+    """
+    if path.suffix == ".engine":
+        return EngineRunner(path, load_sidecar(path))
+    return OnnxRunner(path, value_range)
+
+
+def fit(image: Image, size: tuple[int, int]) -> Image:
+    """Cut or mirror uint8 (H, W, C) to (rows, columns), for an engine of one size."""
+    image = image[: size[0], : size[1]]
+    missing = [(0, size[0] - image.shape[0]), (0, size[1] - image.shape[1]), (0, 0)]
+    return np.ascontiguousarray(np.pad(image, missing, mode="symmetric"))

@@ -1,0 +1,110 @@
+"""ONNX Runtime on the CPU: the default that works anywhere."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from edge_sr.backend.check import check_frame
+from edge_sr.backend.protocol import Batch
+from edge_sr.errors import BackendError, MissingDependencyError
+from edge_sr.model.onnx_file import refuse_external_data
+from edge_sr.model.sidecar import Sidecar
+
+PROVIDER = "CPUExecutionProvider"
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def precision_entries(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[tuple[str, str]]:
+    """Session entries for int8 files: on x86 without VNNI 16-bit sums of uint8 x int8 overflow.
+
+    The entry takes other, slower kernels there; a CPU that cannot be asked gets them too.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return []
+    try:
+        flags = cpuinfo.read_text()
+    except OSError:
+        flags = ""
+    return [] if "vnni" in flags else [("session.x64quantprecision", "1")]
+
+
+class OnnxRuntimeBackend:
+    """A model file in an ONNX Runtime session on the CPU provider.
+
+    Args:
+        threads: that one inference uses; None for all cores.
+
+    Raises:
+        MissingDependencyError: onnxruntime is not installed.
+        ModelFileError: the file is damaged, or keeps weights in other files.
+        BackendError: ONNX Runtime refuses the file, or runs it on another provider.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, path: Path, sidecar: Sidecar, *, threads: int | None = None) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingDependencyError(
+                "ONNX Runtime is not installed: pip install 'edge-sr[cpu]'"
+            ) from error
+        refuse_external_data(path)
+        self.sidecar = sidecar
+        self.precision = sidecar.precision
+        self.threads = threads or usable_cores()
+        self.device = f"CPU, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only: they are raised too
+        for entry in precision_entries():
+            options.add_session_config_entry(*entry)
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
+        except Exception as error:  # ONNX Runtime's own classes share no public base
+            raise BackendError(f"{path}: ONNX Runtime cannot open it ({_line(error)})") from error
+        if session.get_providers() != [PROVIDER]:
+            raise BackendError(
+                f"{path}: ONNX Runtime runs it on {', '.join(session.get_providers())}; "
+                f"{PROVIDER} was asked for"
+            )
+        ends = [(item.name, item.type) for item in (*session.get_inputs(), *session.get_outputs())]
+        if ends != [("frame", "tensor(uint8)"), ("upscaled", "tensor(uint8)")]:
+            raise BackendError(
+                f"{path}: its ends are {ends}; expected uint8 'frame' and 'upscaled': make the "
+                "file with python -m convert.export_onnx"
+            )
+        self._session: onnxruntime.InferenceSession | None = session
+
+    def infer(self, frame: Batch) -> Batch:
+        """As `Backend.infer`."""
+        check_frame(frame, self.sidecar)
+        if self._session is None:
+            raise BackendError(f"{self.sidecar.name}: the backend is closed")
+        try:
+            result: Batch = self._session.run(None, {"frame": np.ascontiguousarray(frame)})[0]
+        except Exception as error:
+            raise BackendError(
+                f"{self.sidecar.name}: ONNX Runtime failed on a {frame.shape[2]}x{frame.shape[1]} "
+                f"frame ({_line(error)})"
+            ) from error
+        return result
+
+    def close(self) -> None:
+        """As `Backend.close`."""
+        self._session = None
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

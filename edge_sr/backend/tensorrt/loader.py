@@ -1,0 +1,88 @@
+"""The TensorRT package of a flavour: which one is installed, and its import."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from edge_sr.errors import BackendError, MissingDependencyError
+from edge_sr.model.engine_facts import FLAVOURS
+
+OLDEST = 10
+INSTALL = {
+    "tensorrt": "on a Jetson sudo apt-get install python3-libnvinfer and a venv with "
+    "--system-site-packages, elsewhere pip install 'edge-sr[tensorrt]'",
+    "tensorrt-rtx": "pip install 'edge-sr[rtx]'",
+}
+
+
+def load_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
+    """The TensorRT of a flavour; imports it.
+
+    Args:
+        flavour: "tensorrt" or "tensorrt-rtx".
+        lean: take the lean runtime where the full one is missing.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+        BackendError: it is installed and cannot be used.
+    """
+    try:
+        found = _import(flavour, lean)
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{FLAVOURS[flavour]} is not installed ({error}): {INSTALL[flavour]}"
+        ) from error
+    except (ImportError, OSError) as error:  # a library of its own or of CUDA is missing
+        raise BackendError(
+            f"{FLAVOURS[flavour]} cannot be loaded ({error}): {INSTALL[flavour]}"
+        ) from error
+    major = int(found.__version__.split(".")[0])
+    if flavour == "tensorrt" and major < OLDEST:
+        raise BackendError(
+            f"TensorRT is {found.__version__}; {OLDEST}.0 or later is needed: on a Jetson that is "
+            "JetPack 6.1 or later"
+        )
+    return found
+
+
+def installed_flavour() -> tuple[str, str]:
+    """(flavour, version) of the TensorRT that is here; the full one before RTX.
+
+    Raises:
+        MissingDependencyError: none is installed.
+        BackendError: it cannot be loaded, or is too old.
+    """
+    missing: MissingDependencyError | None = None
+    for flavour in FLAVOURS:
+        try:
+            return flavour, str(load_tensorrt(flavour).__version__)
+        except MissingDependencyError as error:
+            missing = error
+    raise MissingDependencyError(
+        f"no TensorRT is installed: {INSTALL['tensorrt-rtx']} on a desktop with an RTX GPU; "
+        f"{INSTALL['tensorrt']}"
+    ) from missing
+
+
+def _import(flavour: str, lean: bool) -> ModuleType:
+    if flavour == "tensorrt-rtx":
+        import tensorrt_rtx
+
+        return _whole(tensorrt_rtx)
+    try:
+        import tensorrt
+
+        return _whole(tensorrt)
+    except ModuleNotFoundError:
+        if not lean:
+            raise
+        import tensorrt_lean
+
+        return _whole(tensorrt_lean)
+
+
+def _whole(module: ModuleType) -> ModuleType:
+    """Type stubs alone make an empty package of the same name: that is not it."""
+    if not hasattr(module, "Runtime"):
+        raise ModuleNotFoundError(f"No module named {module.__name__!r}")
+    return module

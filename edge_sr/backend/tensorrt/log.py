@@ -1,0 +1,48 @@
+"""TensorRT's own words: kept, and shown when something fails."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from edge_sr.errors import BackendError
+
+LONGEST = 300  # characters of TensorRT's words in an error
+
+
+class Log:
+    """The last errors and warnings that TensorRT logged."""
+
+    def __init__(self) -> None:
+        self.errors: deque[str] = deque(maxlen=8)
+        self.warnings: deque[str] = deque(maxlen=8)
+
+    def take_errors(self) -> str:
+        """The errors so far, in one line, and forget them."""
+        lines = [" ".join(line.split()) for line in self.errors]
+        self.errors.clear()
+        return "; ".join(dict.fromkeys(lines))[:LONGEST]
+
+
+def make_logger(base: Any, log: Log) -> Any:
+    """A logger of TensorRT's class ``base`` (ILogger) that fills ``log`` and prints nothing."""
+    kinds = base.Severity
+
+    class Logger(base):  # type: ignore[misc]
+        def __init__(self) -> None:
+            base.__init__(self)
+
+        def log(self, severity: Any, msg: str) -> None:
+            if severity in (kinds.INTERNAL_ERROR, kinds.ERROR):
+                log.errors.append(msg)
+            elif severity == kinds.WARNING:
+                log.warnings.append(msg)
+
+    return Logger()
+
+
+def refusal(path: Path, what: str, log: Log, advice: str = "") -> BackendError:
+    """What TensorRT refused, in its own words."""
+    words = log.take_errors()
+    return BackendError(f"{path}: TensorRT {what}" + (f" ({words})" if words else "") + advice)

@@ -1,0 +1,100 @@
+"""The slots of a backend, used in turn: the oldest frame in flight is the next to be collected."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+
+from edge_sr.backend.tensorrt.engine import Engine
+from edge_sr.backend.tensorrt.slot import Slot
+from edge_sr.cuda.errors import CudaError
+from edge_sr.cuda.protocol import Device
+from edge_sr.errors import BackendError
+
+
+class Ring:
+    """Makes the slots for a size, and keeps which are in flight. The device is current."""
+
+    def __init__(self, device: Device, engine: Engine, *, count: int, graphs: bool) -> None:
+        """Begin without slots: `resize` makes them."""
+        self._device, self._engine = device, engine
+        self._count, self._graphs = count, graphs
+        self._slots: list[Slot] = []
+        self.busy: deque[Slot] = deque()
+        self.idle: deque[Slot] = deque()
+        self.shape: tuple[int, ...] = ()
+        self.notices: list[str] = []
+
+    def resize(self, shape: tuple[int, ...], upscaled: tuple[int, ...]) -> None:
+        """Make the slots for frames of this shape, and run each once.
+
+        Args:
+            upscaled: the shape that the sidecar promises for the result.
+
+        Raises:
+            FrameError: the engine does not take frames of this shape.
+            BackendError: frames are in flight, memory is short, or the engine does not do what the
+                sidecar promises. There are no slots then.
+        """
+        if self.busy:
+            raise BackendError("the frame size changed with frames in flight; collect them first")
+        self.close()
+        try:
+            for _ in range(self._count):
+                self._slots.append(self._make(shape, upscaled))
+            for slot in self._slots:
+                self._tell_graph(slot.warm_up(graph=self._graphs))
+        except BaseException:
+            with contextlib.suppress(CudaError):  # the first error is the one to tell
+                self.close()
+            raise
+        self.idle.extend(self._slots)
+        self.shape = shape
+        self._tell(self._engine.keep_compiled())
+
+    def _make(self, shape: tuple[int, ...], upscaled: tuple[int, ...]) -> Slot:
+        context = self._engine.context(shape)
+        if context.output_shape != upscaled:
+            found = context.output_shape
+            context.release()
+            raise BackendError(
+                f"the engine makes {found} of {shape}; its sidecar says {upscaled}: build it again"
+            )
+        return Slot(self._device, context, shape, upscaled)
+
+    def _tell_graph(self, reason: str) -> None:
+        self._tell(f"without CUDA graphs: {reason}" if reason else "")
+
+    def _tell(self, text: str) -> None:
+        if text and text not in self.notices:
+            self.notices.append(text)
+
+    def launch(self) -> None:
+        """Begin with the frame in the input of the first idle slot."""
+        self.idle[0].launch()
+        self.busy.append(self.idle.popleft())
+
+    def wait(self) -> tuple[Slot, float]:
+        """The slot of the oldest frame, done, and its GPU milliseconds; idle from now on."""
+        slot = self.busy[0]
+        took = slot.wait()
+        self.idle.append(self.busy.popleft())
+        return slot, took
+
+    def drain(self) -> None:
+        """After a failure: wait for whatever is queued, and call every slot idle."""
+        self.busy.clear()
+        self.idle.clear()
+        with contextlib.ExitStack() as stack:
+            for slot in self._slots:
+                stack.callback(slot.drain)
+        self.idle.extend(self._slots)
+
+    def close(self) -> None:
+        """Give the slots back; safe to call twice, and all go even when the driver complains."""
+        self.busy.clear()
+        self.idle.clear()
+        self.shape = ()
+        with contextlib.ExitStack() as stack:
+            while self._slots:
+                stack.callback(self._slots.pop().close)

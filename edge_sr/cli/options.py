@@ -1,0 +1,74 @@
+"""Values on the command line: text in, checked values out.
+
+Each raises argparse.ArgumentTypeError for any other text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+
+from edge_sr.backend.check import SIDES
+
+
+def size(text: str) -> tuple[int, int]:
+    """ "1280x720" -> (1280, 720): columns, rows."""
+    columns, separator, rows = text.lower().partition("x")
+    if not (separator and columns.isdecimal() and rows.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected WIDTHxHEIGHT, as 1280x720")
+    return int(columns), int(rows)
+
+
+def frame_size(text: str) -> tuple[int, int]:
+    """As `size`, of frames that a network takes: sides of 4 to 8192 pixels."""
+    columns, rows = size(text)
+    if columns not in SIDES or rows not in SIDES:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected sides of 4 to 8192 pixels")
+    return columns, rows
+
+
+def at_least_one(text: str) -> int:
+    """A whole number of 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number of 1 or more")
+    return int(text)
+
+
+def at_least_zero(text: str) -> int:
+    """A whole number of 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number of 0 or more")
+    return int(text)
+
+
+def milliseconds(text: str) -> float:
+    """A time above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected milliseconds, as 40")
+    return value
+
+
+def crf(text: str) -> int:
+    """0 (lossless) to 51."""
+    if not text.isdecimal() or int(text) > 51:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected 0 (lossless) to 51")
+    return int(text)
+
+
+def bind_address(text: str) -> tuple[str, int]:
+    """ "8080" -> ("127.0.0.1", 8080); "0.0.0.0:8080" and "[::]:8080" as they say."""
+    host, separator, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if separator else "127.0.0.1"
+    if host == "localhost":
+        host = "127.0.0.1"
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        host = ""
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected PORT or ADDRESS:PORT, as 8080")
+    return host, int(port)

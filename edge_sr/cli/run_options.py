@@ -1,0 +1,170 @@
+"""The options of ``edge-sr run``, by group."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from edge_sr.backend import BACKENDS
+from edge_sr.cli import options
+from edge_sr.media.codec.encoder import CODECS
+from edge_sr.media.sources.capture import FORMATS
+from edge_sr.model.precision import CHOICES
+from edge_sr.pipeline.target import parse_scale, parse_target
+from edge_sr.session.tiles import parse_tile
+
+
+def add_source(group: Any) -> None:
+    """What is read."""
+    source = group.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--input",
+        metavar="PATH",
+        help="video, image, folder of images, rtsp:// or http:// address, test://1280x720@30, "
+        "- for YUV4MPEG2 on stdin, env:NAME for an address in a variable",
+    )
+    source.add_argument(
+        "--camera", metavar="ID", help="number, device as /dev/video0, or csi://0 on a Jetson"
+    )
+    group.add_argument(
+        "--camera-size",
+        type=options.size,
+        default=(1280, 720),
+        metavar="WxH",
+        help="default: 1280x720",
+    )
+    group.add_argument("--camera-fps", type=options.at_least_one, default=30, metavar="N")
+    group.add_argument(
+        "--camera-format",
+        type=str.upper,
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="what is asked of the camera; it may decide otherwise (default: MJPG)",
+    )
+    group.add_argument("--max-frames", type=options.at_least_one, metavar="N", help="stop after N")
+
+
+def add_sinks(group: Any) -> None:
+    """Where the result goes."""
+    group.add_argument(
+        "--output",
+        metavar="PATH",
+        help="file to write; - for YUV4MPEG2 on stdout; 'null' upscales and writes nothing",
+    )
+    group.add_argument("--show", action="store_true", help="show the result in a window")
+    group.add_argument(
+        "--serve",
+        type=options.bind_address,
+        metavar="[HOST:]PORT",
+        help="show it in a browser; another HOST than 127.0.0.1 needs the token that is printed",
+    )
+    group.add_argument(
+        "--virtual-camera",
+        nargs="?",
+        const="",
+        metavar="DEVICE",
+        help="be a camera for other programs (v4l2loopback)",
+    )
+    group.add_argument(
+        "--crf",
+        type=options.crf,
+        default=18,
+        metavar="0-51",
+        help="quality of a file, lower is better (18)",
+    )
+    group.add_argument(
+        "--preset",
+        default="veryfast",
+        help="speed of the encoder, ultrafast to veryslow (veryfast)",
+    )
+    group.add_argument(
+        "--codec",
+        choices=CODECS,
+        default="h264",
+        help="h264 (default) or h265 by the device's encoder where there is one, else libx264 or "
+        "libx265; or one by its name",
+    )
+    group.add_argument("--force", action="store_true", help="replace an existing output")
+    group.add_argument(
+        "--resume", action="store_true", help="go on with a file that was not finished"
+    )
+
+
+def add_model(group: Any) -> None:
+    """What upscales, and how far."""
+    group.add_argument(
+        "--model",
+        default="edge-unet-s",
+        help="shipped model or family, or an .onnx file (default: edge-unet-s)",
+    )
+    group.add_argument(
+        "--scale", type=parse_scale, metavar="N", help="output side / input side (default: 2)"
+    )
+    group.add_argument(
+        "--target", type=parse_target, metavar="SIZE", help="1080p, 1440p, 4k or WIDTHxHEIGHT"
+    )
+    group.add_argument(
+        "--precision",
+        choices=CHOICES,
+        help="default: fp32, and fp16 with TensorRT; auto: the faster one here",
+    )
+    group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="auto",
+        help="tensorrt builds the engine it needs, once; auto uses one that is built",
+    )
+    group.add_argument(
+        "--threads", type=options.at_least_one, metavar="N", help="default: all cores"
+    )
+    group.add_argument(
+        "--slots",
+        type=options.at_least_one,
+        default=2,
+        metavar="N",
+        help="frames that the GPU works on at once, with TensorRT (default: 2)",
+    )
+    group.add_argument(
+        "--tile",
+        type=_tile,
+        metavar="auto|off|N",
+        help="cut frames into tiles of N pixels to save memory (default: above 4 megapixels)",
+    )
+
+
+def add_live(group: Any) -> None:
+    """What is for live sources and for people who watch."""
+    group.add_argument(
+        "--compare",
+        choices=("split", "side", "diff"),
+        help="what window and page show; before is bicubic",
+    )
+    group.add_argument("--no-overlay", action="store_true", help="no figures in the window")
+    group.add_argument(
+        "--drop-policy",
+        choices=("auto", "newest", "none"),
+        default="auto",
+        help="newest: late frames are dropped; none: none is; auto: what fits the source",
+    )
+    group.add_argument(
+        "--deadline-ms",
+        type=options.milliseconds,
+        metavar="MS",
+        help="take a smaller model, then bicubic, while a frame takes longer",
+    )
+    group.add_argument(
+        "--max-reconnect",
+        type=options.at_least_zero,
+        metavar="N",
+        help="attempts to open a lost camera or stream again (default: no limit)",
+    )
+    group.add_argument(
+        "--save-to", default=".", metavar="DIR", help="snapshots and recordings (default: here)"
+    )
+
+
+def _tile(text: str) -> int | None:
+    try:
+        return parse_tile(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,103 @@
+"""What screens and pages may ask of a run: its figures, a snapshot, a recording, another model."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+from edge_sr.errors import MediaError
+from edge_sr.live.compare import View
+from edge_sr.live.device import DeviceMeter
+from edge_sr.live.recorder import Recorder
+from edge_sr.live.snapshot import save_snapshot
+from edge_sr.media.frame import Frame, Source
+from edge_sr.pipeline.shot import Shot
+from edge_sr.pipeline.stats import Recent, Stats
+from edge_sr.session.model_switch import ModelSwitch
+
+Facts = dict[str, object]
+
+
+class Desk:
+    """The run as its screens see it. As a sink it keeps the newest frame, for snapshots.
+
+    Everything but `show` may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        size: tuple[int, int],
+        switch: ModelSwitch,
+        recorder: Recorder,
+        folder: Path,
+        view: View,
+    ) -> None:
+        self.stats = Stats()
+        self.switch, self.recorder, self.view = switch, recorder, view
+        self.device = DeviceMeter()
+        self._source, self._size, self._folder = source, size, folder
+        self._latest: Shot | None = None
+
+    def show(self, shot: Shot) -> None:
+        """Keep the newest frame."""
+        self._latest = shot
+
+    def write(self, frame: Frame) -> None:
+        """Never called: `show` is."""
+
+    def finish(self, *, complete: bool = True) -> str:  # noqa: ARG002 - it writes nothing
+        """Nothing to finish."""
+        return ""
+
+    def abort(self) -> str:
+        """Nothing to undo."""
+        return ""
+
+    def facts(self) -> Facts:
+        """The figures of this moment, as JSON can hold them; no address shows its credentials."""
+        info, stats = self._source.info, self.stats
+        recording = self.recorder.path
+        return {
+            "source": _shown(info.name),
+            "live": info.live,
+            "state": getattr(self._source, "state", "running") if stats.written else "starting",
+            "reconnects": getattr(self._source, "reconnects", 0),
+            "input": f"{info.width}x{info.height}",
+            "output": f"{self._size[0]}x{self._size[1]}",
+            **self.switch.facts(),
+            "models": self.switch.choices,
+            "read": stats.read,
+            "written": stats.written,
+            "dropped": stats.dropped,
+            "queue": stats.depth,
+            "fps": round(stats.current_fps, 2),
+            "uptime_s": round(stats.elapsed_s, 1),
+            **_percentiles("infer", stats.infer),
+            **_percentiles("age", stats.age),
+            "recording": recording.name if recording else None,
+        }
+
+    def snapshot(self) -> list[str]:
+        """Save before and after of the newest frame; returns the file names.
+
+        Raises:
+            MediaError: there is no frame yet, or the folder cannot be written.
+        """
+        if self._latest is None:
+            raise MediaError("no frame has come yet; try again in a moment")
+        return [path.name for path in save_snapshot(self._latest, self._folder)]
+
+
+def _shown(name: str) -> str:
+    """What a page may know of a source: of a file, the name without its folders."""
+    return name if "://" in name else PurePath(name).name
+
+
+def _percentiles(name: str, values: Recent) -> dict[str, float | None]:
+    """``name_p50_ms`` and ``name_p99_ms`` of the last frames."""
+    found = {share: values.percentile(share / 100) for share in (50, 99)}
+    return {
+        f"{name}_p{share}_ms": None if value is None else round(value * 1000, 2)
+        for share, value in found.items()
+    }

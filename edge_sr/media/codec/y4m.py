@@ -1,0 +1,179 @@
+"""Raw video in a pipe: YUV4MPEG2, 8-bit 4:2:0, as ``ffmpeg -f yuv4mpegpipe -`` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import BinaryIO
+
+import numpy as np
+
+from edge_sr.closing import Closing
+from edge_sr.errors import MediaError
+from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
+from edge_sr.reading import parse_ratio
+
+MAGIC = "YUV4MPEG2"
+LINE_LIMIT = 1024  # bytes of a header line
+LOCATIONS = {"420": 2, "420jpeg": 2, "420mpeg2": 1, "420paldv": 3, "mono": 0}
+NAMES = {1: "420mpeg2", 2: "420jpeg", 3: "420paldv"}
+RANGES = {"LIMITED": False, "FULL": True}
+HOW = "ffmpeg -i FILE -pix_fmt yuv420p -f yuv4mpegpipe -"
+
+
+class Y4mSource(Closing):
+    """Frames of a YUV4MPEG2 stream, in order; none is lost."""
+
+    def __init__(self, stream: BinaryIO, *, name: str = "standard input") -> None:
+        """Read the stream's header.
+
+        Raises:
+            MediaError: it is something else, or not 8-bit 4:2:0.
+        """
+        self._stream = stream
+        self._name = name
+        magic, *words = self._line().decode("ascii", "replace").split() or [""]
+        if magic != MAGIC:
+            raise MediaError(f"{name}: is not YUV4MPEG2; expected what this writes: {HOW}")
+        tags = {word[:1]: word[1:] for word in words}
+        extra = [word[1:] for word in words if word[:1] == "X"]
+        kind = tags.get("C", "420")
+        if kind not in LOCATIONS:
+            raise MediaError(f"{name}: is {kind}; expected 8-bit 4:2:0, as from: {HOW}")
+        try:
+            width, height = int(tags["W"]), int(tags["H"])
+            rate = parse_ratio(tags.get("F", "30:1"))
+        except (KeyError, ValueError):
+            raise MediaError(f"{name}: its header has no usable size or rate") from None
+        if not (2 <= width <= 16384 and 2 <= height <= 16384 and rate > 0):
+            raise MediaError(f"{name}: is {width}x{height} at {rate} fps; expected 2 to 16384")
+        self._mono = kind == "mono"
+        ranges = [RANGES.get(word.removeprefix("COLORRANGE=")) for word in extra]
+        self._color = Color(
+            full_range=next((found for found in ranges if found is not None), None),
+            chroma_location=LOCATIONS[kind],
+        )
+        self.info = StreamInfo(
+            name=name,
+            width=width,
+            height=height,
+            time_base=1 / rate,
+            frame_rate=rate,
+            frames=None,
+            live=False,
+            sample_aspect_ratio=_aspect(tags.get("A", "1:1")),
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames that own their memory.
+
+        Raises:
+            MediaError: the stream is cut off within a frame, or no frame begins where one should.
+        """
+        info = self.info
+        chroma = ((info.height + 1) // 2, (info.width + 1) // 2)
+        number = 0
+        while line := self._line():
+            if not line.startswith(b"FRAME"):
+                raise MediaError(
+                    f"{info.name}: after frame {number} comes no other; is it damaged?"
+                )
+            y = self._plane((info.height, info.width), number)
+            if self._mono:
+                u = v = np.full(chroma, 128, np.uint8)
+            else:
+                u, v = self._plane(chroma, number), self._plane(chroma, number)
+            yield Frame(y, u, v, number, info.time_base, self._color)
+            number += 1
+
+    def close(self) -> None:
+        """Nothing to give back: the stream belongs to who opened it."""
+
+    def _line(self) -> bytes:
+        try:
+            line = self._stream.readline(LINE_LIMIT)
+        except (OSError, ValueError) as error:
+            raise MediaError(f"{self._name}: cannot be read ({error})") from error
+        if line and not line.endswith(b"\n"):
+            raise MediaError(f"{self._name}: is not YUV4MPEG2; expected what this writes: {HOW}")
+        return line
+
+    def _plane(self, shape: tuple[int, int], number: int) -> Plane:
+        plane = np.empty(shape, np.uint8)
+        rest = memoryview(plane.reshape(-1).data)
+        while rest:
+            count = self._stream.readinto(rest)  # type: ignore[attr-defined]
+            if not count:
+                raise MediaError(f"{self._name}: is cut off within frame {number}")
+            rest = rest[count:]
+        return plane
+
+
+class Y4mSink:
+    """Writes frames to a pipe. When nobody reads it any more, it is `closed`, which is no error."""
+
+    def __init__(self, stream: BinaryIO, *, source: StreamInfo) -> None:
+        self._stream = stream
+        self._source = source
+        self.closed = False
+        self.frames = 0
+        self._size = (0, 0)
+
+    def write(self, frame: Frame) -> None:
+        """Write one frame.
+
+        Raises:
+            MediaError: it has another size than the first, or the pipe fails.
+        """
+        if self.closed:
+            return
+        height, width = frame.y.shape
+        parts: list[bytes] = []
+        if not self.frames:
+            self._size = (width, height)
+            parts.append(self._header(frame))
+        elif (width, height) != self._size:
+            first = f"{self._size[0]}x{self._size[1]}"
+            raise MediaError(f"standard output: frame is {width}x{height}; the first was {first}")
+        planes = (np.ascontiguousarray(plane) for plane in (frame.y, frame.u, frame.v))
+        parts += [b"FRAME\n", *(plane.tobytes() for plane in planes)]
+        try:
+            self._stream.write(b"".join(parts))
+            self._stream.flush()
+        except BrokenPipeError:
+            self.closed = True
+            return
+        except OSError as error:
+            raise MediaError(f"standard output: cannot be written ({error.strerror})") from error
+        self.frames += 1
+
+    def finish(self, *, complete: bool = True) -> str:
+        """Returns a line with the size and the count."""
+        state = "" if complete and not self.closed else ", stopped early"
+        return f"standard output: {self._size[0]}x{self._size[1]}{state}"
+
+    def abort(self) -> str:
+        """Nothing to undo."""
+        return ""
+
+    def _header(self, frame: Frame) -> bytes:
+        height, width = frame.y.shape
+        rate = self._source.frame_rate or Fraction(30)
+        aspect = self._source.sample_aspect_ratio
+        words = [
+            MAGIC,
+            f"W{width} H{height} F{rate.numerator}:{rate.denominator} Ip",
+            f"A{aspect.numerator}:{aspect.denominator}",
+            f"C{NAMES.get(frame.color.chroma_location, '420jpeg')}",
+        ]
+        if frame.color.full_range is not None:
+            words.append(f"XCOLORRANGE={'FULL' if frame.color.full_range else 'LIMITED'}")
+        return (" ".join(words) + "\n").encode()
+
+
+def _aspect(text: str) -> Fraction:
+    """ "1:1" -> 1; "0:0" means unknown and is taken for square."""
+    try:
+        return parse_ratio(text) or Fraction(1)
+    except ValueError:
+        return Fraction(1)

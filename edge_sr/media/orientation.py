@@ -1,0 +1,65 @@
+"""How a phone was held: the display matrix of a file, applied to the pixels."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge_sr.media.frame import Plane
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """Swap rows and columns first, then mirror; the default leaves a picture as it is."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @property
+    def upright(self) -> bool:
+        """Whether it leaves a picture as it is."""
+        return not (self.transpose or self.flip_x or self.flip_y)
+
+    def turn(self, plane: Plane) -> Plane:
+        """uint8 (H, W) -> (H, W), or (W, H) when transposed; contiguous, yours to keep."""
+        if self.transpose:
+            plane = plane.T
+        return np.ascontiguousarray(plane[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1])
+
+    def turn_yuv(self, y: Plane, u: Plane, v: Plane, siting: int) -> tuple[Plane, Plane, Plane]:
+        """Turn a 4:2:0 picture, uint8 planes; chroma is moved so that its siting stays the same.
+
+        Args:
+            siting: FFmpeg's AVChromaLocation, as in `Color`.
+        """
+        from edge_sr.media.chroma import shift_chroma
+        from edge_sr.media.resample import siting_offset
+
+        wanted = siting_offset(siting)
+        left, top = reversed(wanted) if self.transpose else wanted
+        found = (1 - left if self.flip_x else left, 1 - top if self.flip_y else top)
+        u, v = (shift_chroma(self.turn(plane), found, wanted) for plane in (u, v))
+        return self.turn(y), u, v
+
+
+def frame_orientation(frame: Any) -> Orientation:
+    """The orientation in a PyAV frame's display matrix, to the nearest quarter turn."""
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            return parse_matrix(bytes(data))
+    return Orientation()
+
+
+def parse_matrix(matrix: bytes) -> Orientation:
+    """An FFmpeg display matrix (nine native 32-bit integers, the first five of them matter).
+
+    It sends the pixel (x, y) to (a*x + c*y, b*x + d*y).
+    """
+    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(flip_x=a < 0, flip_y=d < 0)
+    return Orientation(transpose=True, flip_x=c < 0, flip_y=b < 0)

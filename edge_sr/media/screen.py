@@ -1,0 +1,77 @@
+"""Frames for screens: quick resizing, RGB for display, JPEG. Files never go through here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import MediaError
+from edge_sr.media.color import UNTAGGED
+from edge_sr.media.frame import Frame
+from edge_sr.media.libraries import load_av, load_cv2
+from edge_sr.media.planes import FULL, LIMITED, SD_HEIGHT, plane_view
+
+Bgr = NDArray[np.uint8]
+KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)  # those that swscale has coefficients for
+
+
+def to_picture(frame: Frame) -> Any:
+    """A PyAV yuv420p picture with the frame's pixels, even sides (cropped)."""
+    av = load_av()
+    height, width = (side & ~1 for side in frame.y.shape)
+    picture = av.VideoFrame(width, height, "yuv420p")
+    for plane, pixels in zip(picture.planes, (frame.y, frame.u, frame.v), strict=True):
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows[: plane.height, : plane.width] = pixels[: plane.height, : plane.width]
+    return picture
+
+
+def rescale(frame: Frame, width: int, height: int) -> Frame:
+    """A frame of another, even size by swscale's bicubic; chroma siting is not looked after."""
+    if frame.y.shape == (height, width):
+        return frame
+    code = FULL if frame.color.full_range else LIMITED
+    picture = to_picture(frame).reformat(
+        width,
+        height,
+        "yuv420p",
+        interpolation="BICUBIC",
+        src_color_range=code,
+        dst_color_range=code,
+    )
+    y, u, v = (plane_view(picture, index) for index in range(3))
+    return Frame(y, u, v, frame.pts, frame.time_base, frame.color, frame.taken_s)
+
+
+def to_bgr(frame: Frame, *, rows: int | None = None) -> Bgr:
+    """uint8 (H, W, 3) BGR, full range, even sides; within a few grey levels of `yuv_to_rgb`.
+
+    Args:
+        rows: of the video that the colour tags speak of, if not the frame's own.
+    """
+    matrix = frame.color.matrix
+    if matrix == UNTAGGED or matrix not in KNOWN_MATRICES:
+        matrix = 6 if (rows or frame.y.shape[0]) <= SD_HEIGHT else 1
+    picture = to_picture(frame).reformat(
+        format="bgr24",
+        src_colorspace=matrix,
+        dst_colorspace=matrix,
+        src_color_range=FULL if frame.color.full_range else LIMITED,
+        dst_color_range=FULL,
+    )
+    return np.asarray(picture.to_ndarray(), np.uint8)
+
+
+def to_jpeg(pixels: Bgr, quality: int = 80) -> bytes:
+    """uint8 (H, W, 3) BGR as JPEG.
+
+    Raises:
+        MediaError: the encoder refuses.
+    """
+    cv2 = load_cv2()
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise MediaError(f"a picture of {pixels.shape[1]}x{pixels.shape[0]} could not become JPEG")
+    return bytes(data)

@@ -1,0 +1,58 @@
+"""Files that appear whole or not at all: checked before work starts, renamed when it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from edge_sr.errors import MediaError
+
+
+def check_output(path: Path, *, force: bool, source: Path | None = None) -> None:
+    """Refuse an output that cannot or should not be written, before any work is done.
+
+    Args:
+        force: whether an existing file may be replaced.
+        source: the file that is read, which is never replaced.
+
+    Raises:
+        MediaError: says what is in the way, and what to do.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise MediaError(f"{path}: is a folder; expected the name of a file to write")
+    if not folder.is_dir():
+        raise MediaError(f"{path}: there is no folder {folder}; create it first")
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
+        raise MediaError(f"{path}: is the input itself; choose another output")
+    if path.exists() and not force:
+        raise MediaError(f"{path}: exists; use --force to replace it")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MediaError(f"{path}: the folder {folder} may not be written; check its permissions")
+
+
+def part_path(path: Path) -> Path:
+    """The unfinished file: hidden, in the same folder. ``o.mp4`` -> ``.o.mp4.part``."""
+    return path.with_name(f".{path.name}.part")
+
+
+def commit(path: Path, final: Path | None = None) -> None:
+    """Give the part file of `path` its name, or that of `final`, once its bytes are on the disk.
+
+    Raises:
+        MediaError: it cannot be renamed; the part file is removed.
+    """
+    try:
+        with part_path(path).open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part_path(path), final or path)
+    except OSError as error:
+        discard(path)
+        raise MediaError(f"{path}: cannot be put in place ({error.strerror})") from error
+
+
+def discard(path: Path) -> None:
+    """Remove the part file of `path` if there is one."""
+    with contextlib.suppress(OSError):
+        part_path(path).unlink()

@@ -1,0 +1,216 @@
+"""Video files as a sink of frames."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.errors import MediaError
+from edge_sr.media.codec.chunks import CHUNK
+from edge_sr.media.codec.encoder import EncoderPlan, check_settings, pick_encoder
+from edge_sr.media.codec.muxer import Muxer
+from edge_sr.media.codec.unfinished import Unfinished, clear, partial_path
+from edge_sr.media.color import settle
+from edge_sr.media.frame import Color, Frame, StreamInfo
+from edge_sr.media.libraries import load_av
+from edge_sr.media.sinks.output import check_output, commit, discard, part_path
+
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+
+class VideoWriter:
+    """Encodes frames into an mp4, mov or mkv file, with the audio and subtitles of another.
+
+    Frames keep their time: exactly in mp4 and mov, to the nearest millisecond in mkv, which has no
+    finer clock. Colour tags and pixel shape are written as they came. Frames with an odd number of
+    columns or rows lose the last one, which 4:2:0 H.264 and HEVC cannot hold; `notices` says so.
+    Everything is written to a hidden ``.part`` file that gets its name in `finish`; what is in it
+    can be played even when the process is killed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        source: StreamInfo,
+        copy_from: Path | None = None,
+        force: bool = False,
+        codec: str = "h264",
+        crf: int = 18,
+        preset: str = "veryfast",
+    ) -> None:
+        """Check that the output can be written; the file is opened at the first frame.
+
+        Args:
+            source: where the frames come from: frame rate and pixel shape are taken from it.
+            copy_from: the file whose audio and subtitles are copied.
+            force: replace an existing file.
+            codec: "h264" or "h265" for the device's encoder where there is one, and libx264 or
+                libx265 elsewhere; or one of these by its name.
+            crf: quality, 0 (lossless) to 51; 18 is visually transparent.
+            preset: the encoder's speed, "ultrafast" to "veryslow".
+
+        Raises:
+            MediaError: the output cannot be written there, or its name ends in something unknown.
+            UsageError: an unknown codec or preset, or a crf out of range.
+        """
+        self.path = Path(path)
+        self.notices: list[str] = []
+        self.frames = 0
+        if self.path.suffix.lower() not in FORMATS:
+            known = ", ".join(FORMATS)
+            found = self.path.suffix or "no ending"
+            raise MediaError(f"{self.path}: found {found}; video is written to {known}")
+        check_settings(codec, crf=crf, preset=preset)
+        check_output(self.path, force=force, source=copy_from)
+        self._av = load_av()
+        self._source = source
+        self._copy_from = copy_from
+        self._codec, self._crf, self._preset = codec, crf, preset
+        self.encoder = ""  # FFmpeg's name, once it was chosen
+        self._unfinished: Unfinished | None = None
+        self._muxer: Muxer | None = None
+        self._size = (0, 0)
+        self._time_base = source.time_base
+        self._first_pts = self._last_pts = 0
+        self._over = False
+
+    def prepare(self, size: tuple[int, int]) -> str:
+        """Choose the encoder for frames of (columns, rows); returns its name.
+
+        Raises:
+            MediaError: none works here.
+        """
+        if not self.encoder:
+            plan = self._make_plan(size, Color(), self._source.time_base)
+            self.encoder = pick_encoder(self._av, self._codec, plan)
+        return self.encoder
+
+    def go_on(self, unfinished: Unfinished) -> None:
+        """Begin with the video of an earlier job; only the frames after it are written."""
+        self._unfinished = unfinished
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame and copy the audio that belongs before it.
+
+        Raises:
+            MediaError: it cannot be encoded or written, has another size than the first, or does
+                not come after the frame before.
+        """
+        if self._over:
+            raise MediaError(f"{self.path}: was finished; frames can no longer be added")
+        if self._muxer is None:
+            self._muxer = self._open(frame)
+        height, width = frame.y.shape
+        if (width, height) != self._size:
+            first = f"{self._size[0]}x{self._size[1]}"
+            raise MediaError(f"{self.path}: frame is {width}x{height}; the first was {first}")
+        pts = round(frame.pts * frame.time_base / self._time_base)
+        if self.frames and pts <= self._last_pts:
+            raise MediaError(f"{self.path}: frame {self.frames} has time {pts}, not after the last")
+        with self._wrapped("cannot be written"):
+            self._muxer.write(frame, pts)
+        self._first_pts = self._first_pts if self.frames else pts
+        self._last_pts = pts
+        self.frames += 1
+
+    def finish(self, *, complete: bool = True) -> str:
+        """Write what the encoder still holds and the rest of the audio, and name the file.
+
+        Args:
+            complete: False names it ``NAME.partial.EXT``: a part is never taken for the whole.
+
+        Raises:
+            MediaError: that fails; nothing is left at the final name.
+        """
+        if self._over:
+            return ""
+        if self._muxer is None:
+            self._over = True
+            raise MediaError(f"{self.path}: not written; no frame came")
+        last = self._last_pts * self._time_base
+        end = last + 1 / (self._source.frame_rate or Fraction(25))
+        try:
+            with self._wrapped("cannot be finished"):
+                self.notices += self._muxer.finish(last, end)
+        except MediaError:
+            self.abort()
+            raise
+        self._close()
+        final = self.path
+        if not complete:
+            final = partial_path(self.path)
+        commit(self.path, final)
+        if complete:
+            clear(self.path)
+        width, height = self._muxer.plan.size
+        seconds = float(end - self._first_pts * self._time_base)
+        return f"{final}: {width}x{height}, {seconds:.2f} s"
+
+    def abort(self) -> str:
+        """Remove what was written so far."""
+        if self._over:
+            return ""
+        self._close()
+        discard(self.path)
+        if self._unfinished:
+            self._unfinished.restore()
+        else:
+            clear(self.path)
+        return f"{self.path}: not written" if self.frames else ""
+
+    def _make_plan(self, size: tuple[int, int], color: Color, time_base: Fraction) -> EncoderPlan:
+        return EncoderPlan(
+            encoder=self.encoder,
+            size=(size[0] & ~1, size[1] & ~1),
+            time_base=time_base,
+            rate=self._source.frame_rate,
+            aspect=self._source.sample_aspect_ratio,
+            color=color,
+            crf=self._crf,
+            preset=self._preset,
+        )
+
+    def _open(self, frame: Frame) -> Muxer:
+        height, width = frame.y.shape
+        self._size = (width, height)
+        self.prepare(self._size)
+        color = settle(frame.color, self._source.height, height)
+        plan = self._make_plan(self._size, color, frame.time_base)
+        if plan.size != self._size:
+            columns, rows = plan.size
+            self.notices.append(
+                f"{self.path}: {width}x{height} is written as {columns}x{rows}; "
+                "4:2:0 video has an even number of columns and rows"
+            )
+        self._time_base = frame.time_base
+        with self._wrapped("cannot be opened"):
+            muxer = Muxer(
+                self._av,
+                part_path(self.path),
+                FORMATS[self.path.suffix.lower()],
+                plan,
+                chunk=None if self._source.live else CHUNK,
+                copy_from=self._copy_from,
+                unfinished=self._unfinished,
+            )
+        if muxer.times:
+            self.frames = len(muxer.times)
+            self._first_pts, self._last_pts = min(muxer.times), max(muxer.times)
+        return muxer
+
+    def _close(self) -> None:
+        self._over = True
+        if self._muxer:
+            self._muxer.close()
+
+    @contextlib.contextmanager
+    def _wrapped(self, what: str) -> Any:
+        try:
+            yield
+        except (self._av.FFmpegError, OSError, ValueError) as error:
+            text = getattr(error, "strerror", None) or error
+            raise MediaError(f"{self.path}: {what} ({text})") from error

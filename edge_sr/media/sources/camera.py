@@ -1,0 +1,189 @@
+"""Cameras as a source of frames."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.closing import Closing
+from edge_sr.errors import MediaError
+from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
+from edge_sr.media.libraries import load_cv2
+from edge_sr.media.sources.capture import (
+    Capture,
+    Device,
+    device_name,
+    format_name,
+    open_capture,
+    parse_device,
+)
+
+Bgr = NDArray[np.uint8]
+TIME_BASE = Fraction(1, 1_000_000)
+# what OpenCV's conversion makes: BT.601, limited range, chroma taken at the top left pixel
+COLOR = Color(matrix=6, primaries=1, transfer=1, full_range=False, chroma_location=3)
+PAUSE_S = 0.01  # between attempts when the camera gives nothing
+STALL_S = 2.0  # without a picture after the first: the camera has stalled
+CLOSE_S = 1.0  # how long a camera that hangs is waited for when it is closed
+
+
+class Camera(Closing):
+    """A camera through OpenCV; frames carry the time at which they were taken from it.
+
+    A thread reads the camera, so that one that hangs can be noticed; only its newest frame waits.
+    Sizes are cut to even numbers. The driver may give another size than it was asked for: `info`
+    says what came.
+    """
+
+    def __init__(
+        self,
+        device: int | str | os.PathLike[str] = 0,
+        *,
+        width: int = 1280,
+        height: int = 720,
+        fps: float = 30,
+        stall_s: float = 5.0,
+        opener: Callable[[Device, int, int, float], Capture] = open_capture,
+    ) -> None:
+        """Open the camera and wait for its first frame.
+
+        Args:
+            device: a number, or a path such as /dev/video0.
+            width, height, fps: asked of the driver.
+            stall_s: no first frame for so long is an error; later ones may take two frame times,
+                at least 2 s, and never longer than this.
+            opener: opens the device; tests bring their own.
+
+        Raises:
+            MediaError: it cannot be opened, or gives no frame.
+            MissingDependencyError: OpenCV is not installed.
+        """
+        self._device = parse_device(device)
+        self._stall_s = stall_s
+        self._frames: queue.Queue[tuple[int, Bgr]] = queue.Queue(1)
+        self._stop = threading.Event()
+        self._failure = ""
+        self._capture = opener(self._device, width, height, fps)
+        self._thread = threading.Thread(target=self._read, name="edge-sr camera", daemon=True)
+        self._thread.start()
+        try:
+            self._first = self._wait("gives no picture")
+        except BaseException:
+            self.close()
+            raise
+        assert self._first is not None  # noqa: S101 - only `close` ends the wait without a frame
+        rows, columns = self._first[1].shape[:2]
+        self._start, self._last = self._first[0], -1
+        self.info = StreamInfo(
+            name=device_name(self._device),
+            width=columns & ~1,
+            height=rows & ~1,
+            time_base=TIME_BASE,
+            frame_rate=self._rate(),
+            frames=None,
+            live=True,
+        )
+        self.given = self._given(f"{width}x{height} at {fps:g} fps")
+        patience = max(2 / float(self.info.frame_rate or 30), STALL_S)
+        self._stall_s = min(stall_s, patience)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames until `close`.
+
+        Raises:
+            MediaError: no frame came for `stall_s` seconds, or one has another size.
+        """
+        while not self._stop.is_set():
+            taken = self._first or self._wait("stopped giving pictures")
+            self._first = None
+            if taken is not None:
+                yield self._to_frame(*taken)
+
+    def close(self) -> None:
+        """Give the camera back; one that hangs is left to the system after a second."""
+        self._stop.set()
+        self._thread.join(CLOSE_S)
+        if not self._thread.is_alive():
+            self._capture.release()
+
+    def _read(self) -> None:
+        """Runs in the thread: keep the newest frame in the queue."""
+        while not self._stop.is_set():
+            try:
+                ok, image = self._capture.read()
+            except Exception as error:  # noqa: BLE001 - handed to the one that waits
+                self._failure = f" ({error})"
+                return
+            if not ok or image is None or image.size == 0:
+                self._stop.wait(PAUSE_S)
+                continue
+            item = (time.perf_counter_ns(), image)
+            try:
+                self._frames.put_nowait(item)
+            except queue.Full:
+                self._replace(item)
+
+    def _replace(self, item: tuple[int, Bgr]) -> None:
+        with contextlib.suppress(queue.Empty):  # it may have been taken just now
+            self._frames.get_nowait()
+        self._frames.put_nowait(item)  # only this thread puts
+
+    def _wait(self, what: str) -> tuple[int, Bgr] | None:
+        """The next picture and when it was taken, within `stall_s` seconds; None when closed."""
+        deadline = time.perf_counter() + self._stall_s
+        while True:
+            dead = not self._thread.is_alive()
+            with contextlib.suppress(queue.Empty):
+                return self._frames.get(timeout=0.05)
+            if self._stop.is_set():
+                return None
+            if dead or time.perf_counter() > deadline:
+                break
+        name = device_name(self._device)
+        waited = self._failure or f" for {self._stall_s:g} s"
+        raise MediaError(f"{name}: {what}{waited}; check its cable, and whether it is in use")
+
+    def _rate(self) -> Fraction | None:
+        cv2 = load_cv2()
+        found = self._capture.get(cv2.CAP_PROP_FPS)
+        return Fraction(found).limit_denominator(1001) if 0.1 <= found <= 1000 else None
+
+    def _given(self, asked: str) -> str:
+        """What the driver gives, in words, and what it was asked for where that is another."""
+        rate = self.info.frame_rate
+        found = f"{self.info.width}x{self.info.height}"
+        found += f" at {float(rate):g} fps" if rate else ""
+        name = format_name(self._capture.get(load_cv2().CAP_PROP_FOURCC))
+        other = "" if found == asked else f" (asked for {asked})"
+        return f"{self.info.name}: gives {found}{f', {name}' if name else ''}{other}"
+
+    def _to_frame(self, taken_ns: int, image: Bgr) -> Frame:
+        rows, columns = (side & ~1 for side in image.shape[:2])
+        if (columns, rows) != (self.info.width, self.info.height):
+            first = f"{self.info.width}x{self.info.height}"
+            raise MediaError(f"{self.info.name}: frame is {columns}x{rows}; the first was {first}")
+        y, u, v = _to_yuv(image[:rows, :columns])
+        self._last = max(self._last + 1, (taken_ns - self._start) // 1000)
+        return Frame(y, u, v, self._last, TIME_BASE, COLOR, taken_s=taken_ns / 1e9)
+
+
+def _to_yuv(image: Bgr) -> tuple[Plane, Plane, Plane]:
+    """uint8 (H, W, 3) BGR or (H, W) grey, H and W even, to three planes that own their memory."""
+    cv2 = load_cv2()
+    rows, columns = image.shape[:2]
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    packed = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2YUV_I420).reshape(-1)
+    luma, quarter = rows * columns, rows * columns // 4
+    half = (rows // 2, columns // 2)
+    u = packed[luma : luma + quarter].reshape(half)
+    v = packed[luma + quarter : luma + 2 * quarter].reshape(half)
+    return packed[:luma].reshape(rows, columns), u, v

@@ -1,0 +1,200 @@
+"""Video files as a source of frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.closing import Closing
+from edge_sr.errors import MediaError
+from edge_sr.media.codec.boxes import missing_bytes
+from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.libraries import load_av
+from edge_sr.media.orientation import frame_orientation
+from edge_sr.media.planes import to_planes
+from edge_sr.media.timing import Timestamps
+
+
+class VideoFile(Closing):
+    """The first video stream of a file, decoded on all cores.
+
+    Each frame has the time the file gives it (variable frame rates stay so; see `Timestamps` for
+    times that are missing or go back). Any pixel format comes out as 8-bit 4:2:0 with its range and
+    matrix kept. The pixels are turned as the display matrix says. Interlaced material is passed
+    through as whole frames: nothing is deinterlaced. Can be iterated once.
+
+    Raises:
+        MediaError: the file cannot be read, or has no video that can be decoded.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.damaged = 0  # packets that could not be decoded, and frames decoded with errors
+        self._av = load_av()
+        _check_readable(self.path)
+        self._bytes = self.path.stat().st_size
+        try:
+            self._container = self._av.open(str(self.path), metadata_errors="replace")
+        except (self._av.FFmpegError, OSError, ValueError) as error:
+            why = _why(error)
+            raise MediaError(f"{self.path}: not a video file that can be read ({why})") from error
+        try:
+            self._stream = self._video_stream()
+            self._stream.thread_type = "AUTO"
+            self._reformatter = self._av.video.reformatter.VideoReformatter()
+            self._decoded = self._decode()
+            self._first = next(self._decoded, None)
+            if self._first is None:
+                raise MediaError(f"{self.path}: not one frame of its video can be decoded")
+        except BaseException:
+            self._container.close()
+            raise
+        self._orientation = frame_orientation(self._first)
+        self.info = self._describe(self._first)
+        self._times = Timestamps(self.info.time_base, self.info.frame_rate)
+
+    @property
+    def repaired(self) -> int:
+        """Frames whose time was missing or went back."""
+        return self._times.repaired
+
+    @property
+    def notices(self) -> list[str]:
+        """What the person who asked for this file should know, a line each."""
+        found = []
+        if self.damaged:
+            found.append(f"{self.path}: {self.damaged} damaged packets or frames")
+        if self.repaired:
+            found.append(f"{self.path}: {self.repaired} frames had no time, or one that goes back")
+        return found
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames in display order; planes may be read-only views of the decoder's memory.
+
+        Raises:
+            MediaError: the file cannot be read on.
+        """
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield self._to_frame(first)
+        for frame in self._decoded:
+            yield self._to_frame(frame)
+        self._check_whole()
+
+    def close(self) -> None:
+        """Give the file back; frames already handed out stay valid."""
+        try:
+            self._decoded.close()
+        except ValueError:  # another thread still decodes: the system takes the file back
+            return
+        self._container.close()
+
+    def _check_whole(self) -> None:
+        """A file that shrank while it was read has lost frames; one that was removed has not."""
+        try:
+            now = self.path.stat().st_size
+        except OSError:
+            return
+        if now < self._bytes:
+            raise MediaError(
+                f"{self.path}: was cut from {self._bytes:,} to {now:,} bytes while it was read; "
+                "is it still being copied or recorded?"
+            )
+
+    def _video_stream(self) -> Any:
+        for stream in self._container.streams.video:
+            if stream.codec_context is not None and not is_cover(stream):
+                return stream
+        kinds = ", ".join(sorted({stream.type for stream in self._container.streams}))
+        raise MediaError(f"{self.path}: has no video stream (found: {kinds or 'no stream at all'})")
+
+    def _decode(self) -> Generator[Any, None, None]:
+        """PyAV frames; a damaged packet is counted and left out."""
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    frames = packet.decode()
+                except self._av.error.InvalidDataError:
+                    self.damaged += 1
+                    continue
+                for frame in frames:
+                    self.damaged += bool(frame.is_corrupt)
+                    yield frame
+        except self._av.FFmpegError as error:
+            raise MediaError(f"{self.path}: cannot be read on ({_why(error)})") from error
+
+    def _describe(self, frame: Any) -> StreamInfo:
+        stream = self._stream
+        size = (frame.width, frame.height)
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        if self._orientation.transpose:
+            size, aspect = size[::-1], 1 / aspect
+        rate = stream.average_rate or stream.guessed_rate
+        return StreamInfo(
+            name=str(self.path),
+            width=size[0],
+            height=size[1],
+            time_base=Fraction(stream.time_base),
+            frame_rate=Fraction(rate) if rate else None,
+            frames=self._count(rate),
+            live=False,
+            sample_aspect_ratio=aspect,
+        )
+
+    def _count(self, rate: Fraction | None) -> int | None:
+        if self._stream.frames:
+            return int(self._stream.frames)
+        if rate and self._stream.duration:
+            return int(self._stream.duration * self._stream.time_base * rate + Fraction(1, 2))
+        if rate and self._container.duration:
+            return round(Fraction(self._container.duration, 1_000_000) * rate)
+        return None
+
+    def _to_frame(self, decoded: Any) -> Frame:
+        size = (self.info.width, self.info.height)
+        width, height = size[::-1] if self._orientation.transpose else size
+        try:
+            y, u, v, color = to_planes(
+                decoded,
+                self._stream.codec_context,
+                self._reformatter,
+                width=width,
+                height=height,
+            )
+        except (self._av.FFmpegError, ValueError) as error:
+            what = f"{decoded.format.name} cannot become 8-bit 4:2:0"
+            raise MediaError(f"{self.path}: {what} ({_why(error)})") from error
+        if not self._orientation.upright:
+            y, u, v = self._orientation.turn_yuv(y, u, v, color.chroma_location)
+        pts = self._times.next(decoded.pts, decoded.duration)
+        return Frame(y, u, v, pts, self.info.time_base, color)
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether a video stream is a still picture that belongs to music."""
+    return bool(load_av().stream.Disposition.attached_pic in stream.disposition)
+
+
+def _check_readable(path: Path) -> None:
+    if path.is_dir():
+        raise MediaError(f"{path}: is a folder; expected a video file")
+    if not path.exists():
+        raise MediaError(f"{path}: no such file")
+    if path.is_file() and path.stat().st_size == 0:
+        raise MediaError(f"{path}: is empty")
+    if not os.access(path, os.R_OK):
+        raise MediaError(f"{path}: may not be read; check its permissions")
+    if path.is_file() and (missing := missing_bytes(path)):
+        raise MediaError(
+            f"{path}: cut off, {missing:,} bytes are missing at its end; copy it again, or keep "
+            "what there is with: ffmpeg -i FILE -c copy MENDED.mp4"
+        )
+
+
+def _why(error: BaseException) -> str:
+    """What a foreign error says, in one line and without the file's name."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).partition("\n")[0]

@@ -1,0 +1,125 @@
+"""A source that is opened again when it breaks: 1 s x5, 5 s x5, 10 s x10, then every 60 s."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from edge_sr.closing import Closing
+from edge_sr.errors import MediaError
+from edge_sr.media.frame import Frame, Source
+
+SCHEDULE = ((5, 1.0), (5, 5.0), (10, 10.0))  # attempts, seconds before each
+FOREVER_S = 60.0
+TIME_BASE = Fraction(1, 1_000_000)
+
+
+def delays() -> Iterator[float]:
+    """Seconds before the first, the second, ... attempt; without end."""
+    for attempts, seconds in SCHEDULE:
+        yield from itertools.repeat(seconds, attempts)
+    yield from itertools.repeat(FOREVER_S)
+
+
+class Reconnecting(Closing):
+    """A live source that survives a pulled cable: size, name and rising times stay the same.
+
+    ``state`` is "running" or "reconnecting", ``reconnects`` counts how often it came back.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[], Source],
+        *,
+        max_reconnect: int | None = None,
+        say: Callable[[str], None] = lambda _text: None,
+        waits: Callable[[], Iterator[float]] = delays,
+    ) -> None:
+        """Open the source for the first time; that is not tried again.
+
+        Args:
+            opener: opens it, also later.
+            max_reconnect: attempts in a row before giving up; None for no limit, 0 for none.
+            say: told, in one line, what broke and when the next attempt is.
+            waits: the seconds before each attempt.
+
+        Raises:
+            MediaError: it cannot be opened.
+        """
+        self._opener, self._say, self._waits = opener, say, waits
+        self._max = max_reconnect
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._source = opener()
+        self.info = replace(self._source.info, time_base=TIME_BASE)
+        self.state = "running"
+        self.reconnects = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames until `close`; a source that is not live may also end.
+
+        Raises:
+            MediaError: it broke and could not be opened again in `max_reconnect` attempts.
+        """
+        start, last = time.perf_counter(), -1
+        waits, attempts = self._waits(), 0
+        while not self._stop.is_set():
+            why = f"{self.info.name}: ended"
+            try:
+                for frame in self._source:
+                    if self._stop.is_set():
+                        return
+                    if self.state != "running" or attempts:
+                        self.state, waits, attempts = "running", self._waits(), 0
+                    taken = frame.taken_s or time.perf_counter()
+                    last = max(last + 1, int((taken - start) * 1_000_000))
+                    yield replace(self._fit(frame), pts=last, time_base=TIME_BASE, taken_s=taken)
+                if not self.info.live:
+                    return
+            except MediaError as error:
+                why = str(error)
+            while not self._stop.is_set():
+                self.state = "reconnecting"
+                if self._max is not None and attempts >= self._max:
+                    tried = f"; gave up after {attempts} attempts" if attempts else ""
+                    raise MediaError(f"{why}{tried}")
+                attempts += 1
+                delay = next(waits)
+                self._say(f"{why}; trying again in {delay:g} s")
+                try:
+                    if self._reopen(delay):
+                        break
+                except MediaError as error:
+                    why = str(error)
+
+    def close(self) -> None:
+        """Close the source, and stop waiting for it."""
+        self._stop.set()
+        with self._lock:
+            self._source.close()
+
+    def _reopen(self, delay: float) -> bool:
+        """Close the broken source, wait, open it again; False when closed meanwhile."""
+        self._source.close()
+        if self._stop.wait(delay):
+            return False
+        fresh = self._opener()
+        with self._lock:  # `close` may come while a connection is being made
+            self._source = fresh
+            if self._stop.is_set():
+                fresh.close()
+                return False
+        self.reconnects += 1
+        return True
+
+    def _fit(self, frame: Frame) -> Frame:
+        height, width = frame.y.shape
+        if (width, height) == (self.info.width, self.info.height):
+            return frame
+        from edge_sr.media.chroma import resize_frame
+
+        return resize_frame(frame, self.info.width, self.info.height)

@@ -1,0 +1,175 @@
+"""Engines that were built before: found by all that decides whether they still fit.
+
+``$XDG_CACHE_HOME/edge-sr/engines`` (``~/.cache/edge-sr/engines``) holds ``NAME-KEY.engine`` with
+its sidecar. An engine is native code: nothing is opened whose sidecar or hash does not fit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_sr import __version__
+from edge_sr.errors import ModelFileError
+from edge_sr.model.engine_facts import PORTABLE, EngineFacts, Machine
+from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.sidecar import Sidecar, load_sidecar
+
+LOCK_TIMEOUT_S = 1800.0  # that a second builder waits for the first
+POLL_S = 0.2
+
+
+def cache_dir() -> Path:
+    """edge-sr's cache; not made here."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
+    return base / "edge-sr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineKey:
+    """All that makes one engine differ from another."""
+
+    onnx_sha256: str  # of the file before its size is fixed, hex
+    size: str  # "1280x720", or "min,opt,max" of an engine that takes several
+    target: str  # "2560x1440" where the result is resized to it; "" for the model's own scale
+    flavour: str
+    version: str  # TensorRT's, in full
+    gpu: str  # "" where the engine is portable
+    compute_capability: str  # of the GPU, or all that it was asked to be built for
+    cuda_major: str  # of the driver; "" without one
+    options: Mapping[str, Any]  # of the builder, where they are not the defaults
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def key_of(
+    *,
+    onnx_sha256: str,
+    size: str,
+    machine: Machine,
+    target: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> EngineKey:
+    """The key of an engine that ``machine`` builds from this file.
+
+    Args:
+        options: of the builder, those that differ from its defaults.
+    """
+    options = options or {}
+    rtx = machine.flavour == "tensorrt-rtx"
+    bound = not rtx and options.get("hardware", "none") == "none"
+    aimed = ",".join(options.get("compute_capabilities", PORTABLE))
+    return EngineKey(
+        onnx_sha256=onnx_sha256,
+        size=size,
+        target=target,
+        flavour=machine.flavour,
+        version=machine.version,
+        gpu=machine.gpu if bound else "",
+        compute_capability=aimed if rtx else machine.compute_capability,
+        cuda_major="" if rtx else machine.cuda.partition(".")[0],
+        options=options,
+    )
+
+
+def converted_path(
+    name: str, source_sha256: str, *, precision: str, calibration_sha256: str = ""
+) -> Path:
+    """Where the ``precision`` form of a float32 ONNX file is, or will be, kept.
+
+    Args:
+        name: of the float32 model.
+        calibration_sha256: of the frames that int8 was calibrated on; "" for the shipped
+            calibration of a shipped model.
+    """
+    facts = [__version__, source_sha256, precision, calibration_sha256]
+    folder = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return cache_dir() / "onnx" / folder / f"{name}.{precision}.onnx"
+
+
+def engine_path(name: str, key: EngineKey, *, folder: Path | None = None) -> Path:
+    """Where the engine of a model called ``name`` is, or will be."""
+    return (folder or cache_dir() / "engines") / f"{name}-{key.digest}.engine"
+
+
+def find_engine(
+    name: str,
+    key: EngineKey,
+    *,
+    folder: Path | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[Path, Sidecar, EngineFacts] | None:
+    """The cached engine of this key, whole and unchanged; None if it must be built.
+
+    Args:
+        tell: gets one line where a cached engine is there but must not be used.
+    """
+    path = engine_path(name, key, folder=folder)
+    if not path.exists() and not path.with_name(path.name + ".json").exists():
+        return None
+    try:
+        sidecar = load_sidecar(path)
+        facts = facts_of(sidecar)
+        if facts.cache_key != key.digest:
+            raise ModelFileError(f"{path}: its sidecar is of another engine")
+    except ModelFileError as error:
+        if tell:
+            tell(f"the cached engine is not used and will be built again: {error}")
+        return None
+    return path, sidecar, facts
+
+
+@contextlib.contextmanager
+def locked(
+    path: Path,
+    *,
+    timeout_s: float = LOCK_TIMEOUT_S,
+    tell: Callable[[str], None] | None = None,
+) -> Iterator[None]:
+    """Hold ``path``.lock: one process at a time makes ``path``.
+
+    The lock goes with its process, however that ends. ``tell`` gets one line if another holds it.
+
+    Raises:
+        ModelFileError: it cannot be made, or is still held after ``timeout_s``.
+    """
+    import fcntl
+
+    lock = path.with_name(path.name + ".lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a")
+    except OSError as error:
+        raise ModelFileError(
+            f"{lock.parent}: cannot be written ({error.strerror}); set XDG_CACHE_HOME to a folder "
+            "that can"
+        ) from error
+    with file:
+        started = time.monotonic()
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if tell:
+                    tell(f"another process is building {path.name}; waiting for it")
+                    tell = None
+                if time.monotonic() - started > timeout_s:
+                    raise ModelFileError(
+                        f"{lock}: another process still holds it after {timeout_s:g} s; "
+                        "end that build, or wait for it"
+                    ) from error
+                time.sleep(POLL_S)
+        yield

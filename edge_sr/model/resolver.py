@@ -1,0 +1,125 @@
+"""Which backend runs a model file here, and with which file: the ONNX file, or an engine of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_sr.cuda.machine import find_gpu, this_machine
+from edge_sr.errors import BackendError, EdgeSRError, UsageError
+from edge_sr.model.engine_facts import Machine
+from edge_sr.model.sidecar import Sidecar, load_sidecar
+
+ENGINE = ".engine"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What `open_backend` is to open, and why, in one line, where that was a choice."""
+
+    path: Path
+    sidecar: Sidecar
+    backend: str  # "onnxruntime", "tensorrt" or "nearest"
+    why: str = ""
+
+
+def note(text: str) -> None:
+    """Words for the user, on stderr."""
+    print(text, file=sys.stderr)
+
+
+def settle(
+    path: Path,
+    sidecar: Sidecar,
+    *,
+    backend: str,
+    size: tuple[int, int],
+    precision: str,
+    tell: Callable[[str], None] = note,
+) -> Settled:
+    """Decide, and build the engine that TensorRT was asked for where none is cached.
+
+    "auto" takes TensorRT for an engine file, and for a model whose engine is cached for this GPU;
+    it builds none. Everything else runs in ONNX Runtime on the CPU.
+
+    Args:
+        size: (columns, rows) of the frames to come.
+        precision: of the engine: "fp32", "fp16" or "int8".
+        tell: gets a line before something takes long.
+
+    Raises:
+        UsageError: an engine file, and a backend that cannot run it.
+        MissingDependencyError, BackendError: TensorRT was asked for and is not to be had.
+    """
+    if path.suffix == ENGINE:
+        if backend not in ("auto", "tensorrt"):
+            raise UsageError(
+                f"{path} is a TensorRT engine, which --backend {backend} cannot run: leave "
+                "--backend out, or name the .onnx file"
+            )
+        return Settled(path, sidecar, "tensorrt")
+    if backend == "tensorrt":
+        from edge_sr.model.build_request import cached_engine
+
+        rows_first = size[1], size[0]
+        engine = cached_engine(
+            path,
+            sidecar,
+            size=rows_first,
+            precision=precision,
+            machine=gpu_machine(),
+            tell=tell,
+        )
+        return Settled(engine, load_sidecar(engine), "tensorrt")
+    if backend == "auto":
+        return _choose(path, sidecar, size, precision, tell)
+    return Settled(path, sidecar, backend)
+
+
+def _choose(
+    path: Path,
+    sidecar: Sidecar,
+    size: tuple[int, int],
+    precision: str,
+    tell: Callable[[str], None],
+) -> Settled:
+    from edge_sr.model.build_request import look_up
+
+    chosen = "auto: ONNX Runtime on the CPU"
+    gpu, why_not = find_gpu()
+    if gpu is None:
+        return Settled(path, sidecar, "onnxruntime", f"{chosen}: {why_not}")
+    try:
+        machine = gpu_machine()
+    except EdgeSRError as error:
+        return Settled(path, sidecar, "onnxruntime", f"{chosen}, not {gpu.name}: {error}")
+    rows_first = size[1], size[0]
+    engine = look_up(
+        path, sidecar, size=rows_first, precision=precision, machine=machine, tell=tell
+    )
+    if engine is None:
+        why = (
+            f"{chosen}, for no {precision} engine of {sidecar.name} at {size[0]}x{size[1]} is "
+            f"cached for {machine.gpu}: --backend tensorrt builds it, once"
+        )
+        return Settled(path, sidecar, "onnxruntime", why)
+    why = f"auto: TensorRT, for {machine.gpu} has a cached {precision} engine"
+    return Settled(engine, load_sidecar(engine), "tensorrt", why)
+
+
+def gpu_machine() -> Machine:
+    """This machine, with its GPU and the TensorRT that is installed.
+
+    Raises:
+        BackendError: no driver or no GPU, or TensorRT is too old.
+        MissingDependencyError: no TensorRT is installed.
+    """
+    gpu, why_not = find_gpu()
+    if gpu is None:
+        raise BackendError(f"{why_not}: TensorRT needs an NVIDIA GPU; use --backend onnxruntime")
+    from edge_sr.backend.tensorrt.loader import installed_flavour
+
+    flavour, version = installed_flavour()
+    return this_machine(flavour, version)

@@ -1,0 +1,156 @@
+"""The facts about a model file, kept beside it as JSON: ``x.onnx`` -> ``x.onnx.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.errors import ModelFileError
+from edge_sr.reading import parse_json, parse_ratio
+from edge_sr.writing import write_whole
+
+SCHEMA = 1
+COLORS = {"luma": 1, "rgb": 3}  # channels of a frame
+LARGEST_SCALE = 16
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sidecar:
+    """What the runtime must know before it opens a model, and where the model came from."""
+
+    name: str
+    architecture: str  # "edge_unet", "vdsr", ... or "unknown"
+    scale: str  # output side / input side as a fraction: "2", "3/2"
+    color: str  # "luma" or "rgb": what the channels of a frame are
+    width: int | None  # input columns in pixels if the file takes one size only, else None
+    height: int | None  # input rows, likewise
+    output_width: int | None  # output columns of a one-size file; else columns * scale
+    output_height: int | None  # output rows, likewise
+    precision: str  # "fp32", "fp16" or "int8"
+    parameters: int  # trained numbers in the deployed network, biases included
+    macs_720p: int  # multiply-accumulates for a 1280x720 frame (or the one size taken)
+    sha256: str  # of the model file, hex
+    made_from: str  # file name of what it was made from
+    made_from_sha256: str  # hex
+    calibration_sha256: str | None = None  # digest of the calibration frames, for int8
+    quality: dict[str, float] = field(default_factory=dict)  # measured figures, named with units
+    training: dict[str, Any] = field(default_factory=dict)  # recipe, digest, steps, data
+    tools: dict[str, str] = field(default_factory=dict)  # versions of what made it
+    engine: dict[str, Any] = field(default_factory=dict)  # of a TensorRT engine: where it runs
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        checks = {
+            "schema": (self.schema == SCHEMA, f"{SCHEMA}; update edge-sr"),
+            "color": (self.color in COLORS, "luma or rgb"),
+            "precision": (self.precision in PRECISIONS, ", ".join(PRECISIONS)),
+            "width": (_is_size(self.width), "4..16384 or null"),
+            "height": (_is_size(self.height), "4..16384 or null"),
+            "output_width": (_is_size(self.output_width), "4..16384 or null"),
+            "output_height": (_is_size(self.output_height), "4..16384 or null"),
+            "scale": (_is_scale(self.scale), 'a fraction of 1 to 16, as "3/2"'),
+        }
+        for key, (good, expected) in checks.items():
+            if not good:
+                raise ModelFileError(f"{key} is {getattr(self, key)!r}; expected {expected}")
+
+    @property
+    def ratio(self) -> Fraction:
+        """Output side / input side."""
+        return parse_ratio(self.scale)
+
+    @property
+    def channels(self) -> int:
+        """1 for luma, 3 for RGB."""
+        return COLORS[self.color]
+
+    def output_size(self, width: int, height: int) -> tuple[int, int]:
+        """(columns, rows) of the upscaled frame; fractions of a pixel are cut off."""
+        if self.output_width and self.output_height:
+            return self.output_width, self.output_height
+        return int(width * self.ratio), int(height * self.ratio)
+
+
+def _is_size(value: object) -> bool:
+    return value is None or (type(value) is int and 4 <= value <= 16384)
+
+
+def _is_scale(value: object) -> bool:
+    try:
+        return isinstance(value, str) and 1 <= parse_ratio(value) <= LARGEST_SCALE
+    except ValueError:
+        return False
+
+
+def sidecar_path(model: Path) -> Path:
+    """Where the facts about ``model`` are."""
+    return model.with_name(model.name + ".json")
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file's bytes, hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_sidecar(model: Path, sidecar: Sidecar) -> None:
+    """Write the facts beside the model, whole or not at all."""
+    text = json.dumps(asdict(sidecar), indent=2) + "\n"
+    write_whole(sidecar_path(model), text, error=ModelFileError)
+
+
+def load_sidecar(model: Path) -> Sidecar:
+    """Read the sidecar of ``model`` and check that the two belong together.
+
+    Raises:
+        ModelFileError: a file is missing or unreadable, a field is unknown, absent or out of
+            range, or the file's hash is not the one the sidecar names.
+    """
+    path = sidecar_path(model)
+    for needed in (model, path):
+        if not needed.is_file():
+            raise ModelFileError(f"{needed}: no such file; a model and its .json travel together")
+    try:
+        found = parse_json(path.read_text(encoding="utf-8"))
+        actual = sha256_of(model)
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{path}: cannot be read ({error})") from error
+    sidecar = _parse(path, found)
+    if actual != sidecar.sha256:
+        raise ModelFileError(
+            f"{model}: sha256 is {actual[:12]}, its sidecar says {sidecar.sha256[:12]}; "
+            "convert the model again, or copy it again together with its .json"
+        )
+    return sidecar
+
+
+def _parse(path: Path, found: object) -> Sidecar:
+    if not isinstance(found, dict):
+        raise ModelFileError(f"{path}: holds a {type(found).__name__}; expected a JSON object")
+    known = {item.name: item for item in fields(Sidecar)}
+    facts: dict[str, Any] = {"engine": {}, **found}  # sidecars from before engines have none
+    wrong = sorted(set(facts) ^ set(known))
+    if wrong:
+        raise ModelFileError(f"{path}: missing or unknown fields: {', '.join(wrong)}")
+    kinds: dict[str, tuple[type, ...]] = {
+        "str": (str,),
+        "int": (int,),
+        "int | None": (int, type(None)),
+        "str | None": (str, type(None)),
+    }
+    for key, value in facts.items():
+        expected = kinds.get(str(known[key].type), (dict,))
+        if not isinstance(value, expected) or isinstance(value, bool):
+            raise ModelFileError(f"{path}: {key} is {value!r}; expected {known[key].type}")
+    try:
+        return Sidecar(**facts)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error

@@ -1,0 +1,175 @@
+"""What the page's server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from edge_sr.errors import EdgeSRError
+from edge_sr.live.compare import MODES
+from edge_sr.live.control import Desk
+from edge_sr.page.guard import Guard
+from edge_sr.page.metrics import CONTENT_TYPE, prometheus
+from edge_sr.page.streams import Hub
+from edge_sr.pipeline.shot import Shot
+from edge_sr.reading import parse_json
+
+STATIC = Path(__file__).parent / "static"
+MAX_CLIENTS = 16
+MAX_BODY = 4096  # bytes of a request
+WIDTHS = (480, 640, 960, 1280, 1920, 2560, 3840)  # of pictures: few, so that browsers share them
+BOUNDARY = "edge-sr-frame"
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(hub: Hub, desk: Desk, *, token: str | None) -> Starlette:
+    """The application; `hub` brings the frames, `desk` the figures and the switches."""
+    pages = _Pages(hub, desk)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        hub.attach()
+        yield
+
+    app = Starlette(
+        routes=[
+            Route("/", pages.index),
+            Route("/stream.mjpg", pages.stream),
+            Route("/frame.jpg", pages.frame),
+            Route("/healthz", pages.health),
+            Route("/metrics", pages.metrics),
+            Route("/api/stats", pages.stats),
+            Route("/api/model", _command(pages.model), methods=["POST"]),
+            Route("/api/snapshot", _command(pages.snapshot), methods=["POST"]),
+            Route("/api/record", _command(pages.record), methods=["POST"]),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        lifespan=lifespan,
+    )
+    app.add_middleware(Guard, token=token)
+    return app
+
+
+class _Pages:
+    def __init__(self, hub: Hub, desk: Desk) -> None:
+        self._hub, self._desk = hub, desk
+
+    async def index(self, _request: Request) -> Response:
+        return FileResponse(STATIC / "index.html", media_type="text/html")
+
+    async def health(self, _request: Request) -> Response:
+        """200 while frames come, 503 while they do not."""
+        state = str(self._desk.facts()["state"])
+        return PlainTextResponse(f"{state}\n", 200 if state == "running" else 503)
+
+    async def metrics(self, _request: Request) -> Response:
+        desk = self._desk
+        device = await run_in_threadpool(desk.device.read)
+        text = prometheus(desk.facts(), desk.stats, device, self._hub.clients)
+        return Response(text, media_type=CONTENT_TYPE)
+
+    async def stats(self, _request: Request) -> Response:
+        device = await run_in_threadpool(self._desk.device.read)
+        facts = {**self._desk.facts(), "clients": self._hub.clients, "device_load": device}
+        return JSONResponse(facts | {"view": self._desk.view.mode})
+
+    async def frame(self, request: Request) -> Response:
+        """One JPEG of the newest frame."""
+        found = await self._hub.next(-1) if self._desk.stats.written else None
+        if found is None:
+            return PlainTextResponse("no frame has come yet\n", 503)
+        return Response(await self._picture(request, *found), media_type="image/jpeg")
+
+    async def stream(self, request: Request) -> Response:
+        """Motion JPEG for an <img>, VLC, or the page's own script."""
+        if self._hub.clients >= MAX_CLIENTS:
+            return PlainTextResponse(f"{MAX_CLIENTS} browsers watch already\n", 503)
+        if request.query_params.get("view", "after") not in MODES:
+            return PlainTextResponse(f"view: expected {', '.join(MODES)}\n", 400)
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        return StreamingResponse(self._parts(request), media_type=kind)
+
+    async def _parts(self, request: Request) -> AsyncIterator[bytes]:
+        """Parts, each of the frame that is newest when the connection has room for it."""
+        pause_s = 1 / min(max(_number(request, "fps", 30.0), 0.1), 60)
+        seen = -1
+        self._hub.clients += 1
+        try:
+            while (found := await self._hub.next(seen)) is not None:
+                seen = found[0]
+                due = asyncio.get_running_loop().time() + pause_s * 0.9
+                data = await self._picture(request, *found)
+                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nX-Frame: {seen}\r\n"
+                yield f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data + b"\r\n"
+                await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        finally:
+            self._hub.clients -= 1
+
+    async def _picture(self, request: Request, number: int, shot: Shot) -> bytes:
+        mode = request.query_params.get("view", "after")
+        wanted = _number(request, "width", 0)
+        width = next((known for known in WIDTHS if known >= wanted), None) if wanted else None
+        divider = _number(request, "divider", 0.5)
+        return await run_in_threadpool(self._hub.picture, number, shot, mode, divider, width)
+
+    def model(self, wanted: dict[str, object]) -> dict[str, object]:
+        name = str(wanted.get("model", ""))
+        self._desk.switch.request(name)
+        return {"model": name}
+
+    def snapshot(self, _wanted: dict[str, object]) -> dict[str, object]:
+        return {"files": self._desk.snapshot()}
+
+    def record(self, wanted: dict[str, object]) -> dict[str, object]:
+        recorder = self._desk.recorder
+        if wanted.get("on"):
+            return {"recording": recorder.start().name}
+        return {"recording": None, "saved": recorder.stop()}
+
+
+def _command(work: Callable[[dict[str, object]], dict[str, object]]) -> Handler:
+    """A handler that takes a JSON object, works in a thread, and tells our errors as 400."""
+
+    async def handler(request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return JSONResponse({"error": "expected Content-Type: application/json"}, 415)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                return JSONResponse({"error": "the request is too long"}, 413)
+        try:
+            wanted = parse_json(body or b"{}")
+        except ValueError:
+            wanted = None
+        if not isinstance(wanted, dict):
+            return JSONResponse({"error": "expected a JSON object"}, 400)
+        try:
+            return JSONResponse(await run_in_threadpool(work, wanted))
+        except EdgeSRError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return handler
+
+
+def _number(request: Request, name: str, default: float) -> float:
+    try:
+        value = float(request.query_params.get(name, default))
+    except ValueError:
+        return default
+    return value if abs(value) < 1e6 else default

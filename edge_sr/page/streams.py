@@ -1,0 +1,80 @@
+"""The newest frame for every browser: each gets frames as fast as its own connection takes them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+
+from edge_sr.live.compare import compose
+from edge_sr.media.screen import to_bgr, to_jpeg
+from edge_sr.pipeline.shot import Shot
+
+KEPT = 8  # encoded pictures that several browsers may share
+
+
+class Hub:
+    """Between the pipeline, which publishes and never waits, and the server's event loop."""
+
+    def __init__(self) -> None:
+        self.clients = 0
+        self.over = False
+        self._lock = threading.Lock()  # of the pictures: one is encoded at a time
+        self._pictures: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._number = 0
+        self._shot: Shot | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news: asyncio.Event | None = None
+
+    def attach(self) -> None:
+        """Call once from the event loop that the browsers are served by."""
+        self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
+
+    def publish(self, shot: Shot) -> None:
+        """A new frame, from any thread; costs next to nothing."""
+        self._shot, self._number = shot, self._number + 1
+        self._call_wake()
+
+    def end(self) -> None:
+        """No more frames: every stream ends."""
+        self.over = True
+        self._call_wake()
+
+    async def next(self, seen: int) -> tuple[int, Shot] | None:
+        """The newest frame and its number, once that is not `seen`; None at the end."""
+        while not self.over:
+            news = self._news
+            if self._shot is not None and self._number != seen:
+                return self._number, self._shot
+            if news is None:
+                return None
+            await news.wait()
+        return None
+
+    def picture(
+        self, number: int, shot: Shot, mode: str, divider: float, width: int | None
+    ) -> bytes:
+        """A frame as JPEG; browsers that ask for the same share it. Takes a while: use a thread."""
+        key = (number, mode, round(divider, 3) if mode == "split" else 0, width)
+        with self._lock:
+            if key not in self._pictures:
+                frame = compose(shot, mode, divider=divider, width=width)
+                pixels = to_bgr(frame, rows=shot.after.y.shape[0])
+                self._pictures[key] = to_jpeg(pixels)
+                while len(self._pictures) > KEPT:
+                    self._pictures.popitem(last=False)
+            return self._pictures[key]
+
+    def _call_wake(self) -> None:
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        try:
+            loop.call_soon_threadsafe(self._wake)
+        except RuntimeError:
+            return  # the loop was closed just now: nobody is left to wake
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        if news is not None:
+            news.set()

@@ -1,0 +1,105 @@
+"""Going on with a file job that was killed: ``--resume``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_sr import __version__
+from edge_sr.closing import Closing
+from edge_sr.errors import UsageError
+from edge_sr.media.codec.unfinished import clear, take_over, write_ticket
+from edge_sr.media.frame import Frame, Source, StreamInfo
+from edge_sr.media.libraries import load_av
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.upscaler import Upscaler
+
+if TYPE_CHECKING:
+    from edge_sr.pipeline.run import Job
+
+
+class Skipping(Closing):
+    """A source without its first frames. They are decoded, so that the others stay the same."""
+
+    def __init__(self, source: Source, count: int) -> None:
+        self._source, self._count = source, count
+
+    @property
+    def info(self) -> StreamInfo:
+        """As the whole source's."""
+        return self._source.info
+
+    @property
+    def notices(self) -> list[str]:
+        """What the source has to say."""
+        return list(getattr(self._source, "notices", []))
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames after the first `count`."""
+        return islice(iter(self._source), self._count, None)
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
+def check_resume(job: Job, source: Source) -> None:
+    """Refuse ``--resume`` where frames cannot be asked for again, or are not kept.
+
+    Raises:
+        UsageError: says why.
+    """
+    if not job.resume:
+        return
+    if source.info.live or job.input in (None, "-"):
+        raise UsageError("--resume goes on with a file; a camera, stream or pipe has moved on")
+    if job.drop_policy == "newest":
+        raise UsageError("--resume loses no frame; --drop-policy newest does: leave one out")
+    if job.output in (None, "-", "null"):
+        raise UsageError("--resume goes on with --output FILE; nothing else keeps frames")
+
+
+def begin(job: Job, writer: VideoWriter, upscaler: Upscaler, size: tuple[int, int]) -> int:
+    """Note what the file will depend on, and take over what an earlier job has of it.
+
+    Returns:
+        How many frames need not be made again.
+
+    Raises:
+        MediaError: the earlier job had other settings.
+    """
+    facts = _facts(job, writer.prepare(size), upscaler, size)
+    unfinished = take_over(writer.path, facts) if job.resume else None
+    if unfinished is None:
+        clear(writer.path)
+    else:
+        writer.go_on(unfinished)
+    write_ticket(writer.path, facts)
+    return unfinished.frames if unfinished else 0
+
+
+def _facts(job: Job, encoder: str, upscaler: Upscaler, size: tuple[int, int]) -> dict[str, str]:
+    """Everything that two runs must share to give the same frames."""
+    path = Path(job.input or "")
+    state = path.stat() if path.is_file() else None
+    backend = upscaler.backend
+    return {
+        "edge-sr": __version__,
+        "FFmpeg": str(load_av().ffmpeg_version_info),
+        "input": str(path.absolute()) if state else str(job.input),
+        "input size": str(state.st_size if state else 0),
+        "input date": str(state.st_mtime_ns if state else 0),
+        "model": upscaler.sidecar.sha256,
+        "backend": f"{backend.name}, {backend.device}, {backend.precision}",
+        "--threads": str(job.threads),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0),
+        "--tile": str(job.tile),
+        "output size": f"{size[0]}x{size[1]}",
+        "encoder": encoder,
+        "--crf": str(job.crf),
+        "--preset": job.preset,
+        "--max-frames": str(job.max_frames),
+    }

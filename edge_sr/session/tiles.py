@@ -1,0 +1,124 @@
+"""Large frames in tiles: the same picture, in memory that does not grow with it.
+
+Each tile is given to the network with a rim of its neighbours' pixels, as wide as the network
+sees, and only its inside is kept. How far a network sees is found out by asking it: one pixel of
+a small frame of noise is changed, and the furthest output pixel that follows tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import FrameError
+
+Image = NDArray[np.uint8]
+
+AUTO_PIXELS = 2560 * 1600  # a frame above this is cut where tiles are "auto"
+AUTO_SIDE = 1024  # input pixels
+STEP = 16  # tiles begin at multiples of it: any stride and x1.5 divide it
+PROBE = 192  # rows and columns of the frame that the network is asked with
+CHANGES = 4  # of the middle pixel, to black and to white on different noise
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile along one axis, in input pixels."""
+
+    start: int  # of what is kept
+    stop: int
+    low: int  # of what the network is given
+    high: int
+
+
+def parse_tile(text: str) -> int | None:
+    """ "auto" -> None, "off" -> 0, "512" -> 512.
+
+    Raises:
+        ValueError: something else, or a side that is not a multiple of 16 of at least 64.
+    """
+    if text in ("auto", "off"):
+        return None if text == "auto" else 0
+    if not text.isdigit() or int(text) < 64 or int(text) % STEP:
+        raise ValueError(f"{text!r}; expected auto, off, or a multiple of {STEP} from 64 up")
+    return int(text)
+
+
+def tile_side(tile: int | None, height: int, width: int) -> int:
+    """Side of the tiles for a frame; 0 to run it whole.
+
+    Args:
+        tile: a side in input pixels, 0 for never, None to cut frames above 4 megapixels.
+    """
+    if tile is None:
+        return AUTO_SIDE if height * width > AUTO_PIXELS else 0
+    return tile if tile and (height > tile or width > tile) else 0
+
+
+def run_tiled(
+    run: Callable[[Image], Image], image: Image, ratio: Fraction, *, side: int, reach: int
+) -> Image:
+    """Upscale uint8 (H, W, C) tile by tile; differs from the whole by rounding only.
+
+    Args:
+        run: uint8 (h, w, C) -> uint8 (h*ratio, w*ratio, C).
+        side: of what is kept of a tile, in input pixels, a multiple of 16.
+        reach: how far the network sees, in input pixels.
+    """
+    height, width = image.shape[:2]
+    result = np.empty((int(height * ratio), int(width * ratio), image.shape[2]), np.uint8)
+    for down in _spans(height, side, reach):
+        for across in _spans(width, side, reach):
+            tile = np.ascontiguousarray(image[down.low : down.high, across.low : across.high])
+            big = run(tile)
+            top, left = (
+                int((down.start - down.low) * ratio),
+                int((across.start - across.low) * ratio),
+            )
+            rows = slice(int(down.start * ratio), int(down.stop * ratio))
+            columns = slice(int(across.start * ratio), int(across.stop * ratio))
+            result[rows, columns] = big[
+                top : top + rows.stop - rows.start, left : left + columns.stop - columns.start
+            ]
+    return result
+
+
+def find_reach(run: Callable[[Image], Image], channels: int, ratio: Fraction) -> int:
+    """How many input pixels away an output pixel still depends on one.
+
+    Args:
+        run: the network, uint8 (H, W, C) -> uint8 (H*ratio, W*ratio, C).
+
+    Raises:
+        FrameError: the network sees further than a tile's rim can be.
+    """
+    middle = PROBE // 2
+    furthest = 0
+    for seed in range(CHANGES):
+        rng = np.random.default_rng(seed)
+        frame = rng.integers(0, 256, (PROBE, PROBE, channels), np.uint8)
+        changed = frame.copy()
+        changed[middle, middle] = 0 if frame[middle, middle].mean() > 127 else 255
+        rows, columns, _ = np.nonzero(run(frame) != run(changed))
+        if rows.size:
+            away = np.abs(np.stack([rows, columns]) - float(middle * ratio))
+            furthest = max(furthest, int(np.ceil(away.max() / float(ratio))))
+    if furthest > middle - STEP:
+        raise FrameError(
+            "this network sees the whole frame and cannot work in tiles: use --tile off"
+        )
+    return furthest
+
+
+def _spans(length: int, side: int, reach: int) -> Iterator[Span]:
+    """Equal tiles of about ``side``, each with its rim; all begin at multiples of 16."""
+    rim = -(-reach // STEP) * STEP
+    count = max(1, round(length / side))
+    step = -(-length // count // STEP) * STEP
+    for start in range(0, length, step):
+        stop = min(start + step, length)
+        yield Span(start, stop, max(0, start - rim), min(length, stop + rim))

@@ -1,0 +1,109 @@
+"""The measured tables of a README, written between two marks so that nobody types a figure.
+
+``python -m bench report rows.jsonl --readme README.md`` replaces what stands between
+``<!-- bench -->`` and ``<!-- /bench -->`` and writes the plots to ``docs/`` beside the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.report.columns import Column, make_columns
+from bench.report.plot import scatter
+from bench.report.section import replace_section
+from bench.report.sentences import busy
+from bench.report.summary import Entry, Group, set_names
+from edge_sr.errors import MediaError
+
+NAME = "bench"
+FOLDER = "docs"
+SIZE = (7.6, 4.6)  # of the plot, inches
+TITLES = {  # of a column of the report -> in the README; sets' PSNR-Y follow
+    "model": "model",
+    "precision": "precision",
+    "parameters": "parameters",
+    "p50 ms": "ms a frame",
+    "GPU ms": "GPU ms",
+    "30 frames s": "30 frames, s",
+}
+
+
+def write_readme(path: Path, groups: Sequence[Group]) -> list[Path]:
+    """Replace the tables of ``path``; returns the files written, it among them.
+
+    Raises:
+        UsageError: it does not have the two marks.
+        MediaError: it cannot be read or written.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    plots = {index: scatter(group, size=SIZE) for index, group in enumerate(groups, start=1)}
+    links = {index: f"{FOLDER}/{plot_file(index)}" for index, plot in plots.items() if plot}
+    replace_section(path, NAME, render(groups, links))
+    written = []
+    try:
+        (path.parent / FOLDER).mkdir(exist_ok=True)
+        for index, link in links.items():
+            plot = plots[index]
+            if plot is not None:
+                plot.savefig(path.parent / link, metadata={"Date": None})
+                written.append(path.parent / link)
+    except OSError as error:
+        raise MediaError(f"{path.parent / FOLDER}: cannot be written ({error})") from error
+    return [*written, path]
+
+
+def plot_file(index: int) -> str:
+    """Name of the plot of a group, counted from 1."""
+    return "bench.svg" if index == 1 else f"bench-{index}.svg"
+
+
+def render(groups: Sequence[Group], links: dict[int, str]) -> str:
+    """What stands between the marks; ``links`` are plots by number of the group."""
+    parts = []
+    for index, group in enumerate(groups, start=1):
+        parts += [f"**{group.title}**", "", *_table(group), ""]
+        if index in links:
+            parts += [f"![time against PSNR-Y, {group.title}]({links[index]})", ""]
+    parts += [_note(groups), ""]
+    return "\n".join(parts)
+
+
+def _table(group: Group) -> list[str]:
+    by_title = {column.title: column for column in make_columns(group)}
+    sets = set_names(e.row for e in group.entries)
+    chosen = [(title, by_title[own]) for own, title in TITLES.items() if own in by_title]
+    chosen += [(f"{name} PSNR-Y", by_title[f"{name} PSNR-Y"]) for name in sets]
+    lines = ["| " + " | ".join(title for title, _ in chosen) + " |"]
+    lines.append("|" + "|".join("---" if n == 0 else "---:" for n in range(len(chosen))) + "|")
+    for entry in group.entries:
+        cells = [_cell(entry, title, column) for title, column in chosen]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _cell(entry: Entry, title: str, column: Column) -> str:
+    text = column.text(entry)
+    if title != "model":
+        return text
+    text = re.sub(r"([|<>\\*_`\[\]])", r"\\\1", text)
+    return {"model": f"**{text}**", "rival": f"{text}, a rival"}.get(entry.row["kind"], text)
+
+
+def _note(groups: Sequence[Group]) -> str:
+    entries = [entry for group in groups for entry in group.entries]
+    rows = [entry.row for entry in entries]
+    days = sorted({row["latency"]["state_before"]["utc"][:10] for row in rows if row["latency"]})
+    where = "; ".join(dict.fromkeys(group.device_name for group in groups))
+    ran_on = dict.fromkeys(row["latency"].get("ran_on") for row in rows if row["latency"])
+    protocols = dict.fromkeys(s["protocol"] for row in rows for s in row["quality"].values())
+    when = " and ".join(dict.fromkeys([*days[:1], *days[-1:]]))
+    told = ", ".join(filter(None, ran_on))
+    sentences = [
+        f"Measured {f'on {when} ' if when else ''}on {where}{f' ({told})' if told else ''} by "
+        "`python -m bench run`, models in turns.",
+        *(f"PSNR-Y in dB: {protocol}." for protocol in protocols),
+        busy(entries) or "",
+    ]
+    return " ".join(filter(None, sentences))

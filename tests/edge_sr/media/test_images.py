@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from edge_sr.errors import FrameError, MediaError
+from edge_sr.media.stills.files import (
+    ImageFile,
+    check_image_output,
+    is_image,
+    list_images,
+    read_image,
+    resize_image,
+    write_image,
+)
+
+RNG = np.random.default_rng(0)
+CHANNELS = {"grey": (6, 9), "grey and alpha": (6, 9, 2), "rgb": (6, 9, 3), "rgba": (6, 9, 4)}
+
+
+def noise(kind: str) -> np.ndarray:
+    return RNG.integers(0, 256, CHANNELS[kind], dtype=np.uint8)
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+def test_lossless_files_keep_pixels_and_kind(tmp_path: Path, kind: str, ending: str) -> None:
+    pixels = noise(kind)
+    write_image(tmp_path / f"a.{ending}", pixels)
+    assert np.array_equal(read_image(tmp_path / f"a.{ending}").pixels, pixels)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp", "bmp"])
+@pytest.mark.parametrize("kind", ["grey", "rgb"])
+def test_the_other_formats_keep_the_picture(tmp_path: Path, kind: str, ending: str) -> None:
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)[None].repeat(48, 0)
+    pixels = ramp if kind == "grey" else np.dstack([ramp, ramp[:, ::-1], 255 - ramp // 2])
+    write_image(tmp_path / f"a.{ending}", pixels)
+    found = read_image(tmp_path / f"a.{ending}").pixels
+    if found.ndim == 3 and kind == "grey":  # WebP knows no grey
+        found = found[..., 1]
+    assert found.shape == pixels.shape
+    assert np.abs(found.astype(int) - pixels).mean() < 2
+
+
+def test_palette_images_become_rgb_or_rgba(tmp_path: Path) -> None:
+    solid = Image.fromarray(np.uint8([[[255, 0, 0], [0, 0, 255]]])).quantize(2)
+    solid.save(tmp_path / "p.png")
+    assert read_image(tmp_path / "p.png").pixels.tolist() == [[[255, 0, 0], [0, 0, 255]]]
+    solid.save(tmp_path / "t.png", transparency=solid.getpixel((0, 0)))
+    found = read_image(tmp_path / "t.png").pixels
+    assert found.shape == (1, 2, 4)
+    assert found[0, :, 3].tolist() == [0, 255]
+
+
+def test_a_transparent_colour_becomes_alpha(tmp_path: Path) -> None:
+    pixels = np.uint8([[[1, 2, 3], [200, 100, 50]]])
+    Image.fromarray(pixels).save(tmp_path / "c.png", transparency=(1, 2, 3))
+    assert read_image(tmp_path / "c.png").pixels[0, :, 3].tolist() == [0, 255]
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "g.png", transparency=1)
+    assert read_image(tmp_path / "g.png").pixels.tolist() == [[[1, 0], [200, 255]]]
+
+
+def test_bilevel_images_become_grey(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[False, True]])).save(tmp_path / "b.png")
+    assert read_image(tmp_path / "b.png").pixels.tolist() == [[0, 255]]
+
+
+def test_exif_orientation_turns_the_pixels(tmp_path: Path) -> None:
+    pixels = noise("rgb")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn a quarter clockwise to show
+    Image.fromarray(pixels).save(tmp_path / "o.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "o.png").pixels, np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tiff"])
+def test_colour_profile_and_resolution_are_passed_on(tmp_path: Path, ending: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    like = ImageFile(noise("rgb"), profile, (300.0, 300.0))
+    write_image(tmp_path / f"o.{ending}", noise("rgb"), like=like)
+    found = read_image(tmp_path / f"o.{ending}")
+    assert found.icc_profile == profile
+    if ending != "webp":
+        assert found.dpi == pytest.approx((300, 300), abs=0.1)
+
+
+def sixteen_bit_png(path: Path) -> None:
+    import cv2
+
+    cv2.imwrite(str(path), np.full((4, 4, 3), 40000, np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "message"),
+    [
+        (
+            "g16.png",
+            lambda p: Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(p),
+            "16 bits",
+        ),
+        ("rgb16.png", sixteen_bit_png, "16 bits per channel; edge-sr works on 8: convert it"),
+        ("f.tif", lambda p: Image.fromarray(np.ones((4, 4), np.float32)).save(p), "32 bits"),
+        ("cmyk.jpg", lambda p: Image.new("CMYK", (4, 4)).save(p), "is CMYK; edge-sr works on RGB"),
+        (
+            "two.tif",
+            lambda p: Image.new("L", (4, 4)).save(
+                p, save_all=True, append_images=[Image.new("L", (4, 4))]
+            ),
+            "holds 2 pictures; expected one",
+        ),
+        ("text.png", lambda p: p.write_text("no image"), "not an image that can be read"),
+        ("empty.jpg", lambda p: p.write_bytes(b""), "not an image that can be read"),
+        ("none.png", lambda p: None, "no such file"),
+        ("dir.png", lambda p: p.mkdir(), "is a folder"),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path: Path, name: str, make: Any, message: str) -> None:
+    make(tmp_path / name)
+    with pytest.raises(MediaError, match=message) as caught:
+        read_image(tmp_path / name)
+    assert str(caught.value).startswith(str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "tiff"])
+def test_damaged_images_raise_only_our_error(tmp_path: Path, ending: str) -> None:
+    write_image(tmp_path / f"a.{ending}", np.tile(noise("rgb"), (8, 8, 1)))
+    whole = (tmp_path / f"a.{ending}").read_bytes()
+    bad = tmp_path / f"bad.{ending}"
+    refused = 0
+    for trial in range(40):
+        data = bytearray(whole[: int(RNG.integers(1, len(whole)))] if trial % 2 else whole)
+        for at in RNG.integers(0, len(data), 8):
+            data[at] = int(RNG.integers(256))
+        bad.write_bytes(bytes(data))
+        try:
+            read_image(bad)
+        except MediaError as error:
+            refused += 1
+            assert str(bad) in str(error)  # noqa: PT017
+    assert refused > 10
+
+
+def test_transparency_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    for ending in ("jpg", "bmp"):
+        with pytest.raises(MediaError, match=r"cannot hold transparency; write a \.png"):
+            write_image(tmp_path / f"a.{ending}", noise("rgba"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_files_stay_without_force(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    write_image(path, np.zeros((2, 2), np.uint8))
+    with pytest.raises(MediaError, match="exists; use --force"):
+        write_image(path, noise("grey"))
+    assert read_image(path).pixels.max() == 0
+    write_image(path, np.full((2, 2), 9, np.uint8), force=True)
+    assert read_image(path).pixels.max() == 9
+
+
+def test_names_that_are_no_images_are_refused(tmp_path: Path) -> None:
+    assert is_image("A.JPEG")
+    assert not is_image("a.mp4")
+    with pytest.raises(MediaError, match=r"found \.gif; images are written to \.png"):
+        check_image_output(tmp_path / "a.gif", force=False)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(MediaError, match=r"cannot be written \(File too large\)"):
+            write_image(tmp_path / "a.png", np.tile(noise("rgb"), (9, 9, 1)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+def test_wrong_arrays_are_refused(tmp_path: Path) -> None:
+    for wrong in (np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4)), np.zeros(4, np.uint8)):
+        with pytest.raises(FrameError, match=r"expected uint8 \(H, W\)"):
+            write_image(tmp_path / "a.png", wrong)
+
+
+def test_a_folder_is_listed_in_natural_order(tmp_path: Path) -> None:
+    for name in ("10.png", "2.png", "b.jpg", "A.webp", ".hidden.png", "note.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub").mkdir()
+    assert [path.name for path in list_images(tmp_path)] == ["2.png", "10.png", "A.webp", "b.jpg"]
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="holds no image"):
+        list_images(tmp_path)
+    with pytest.raises(MediaError, match="cannot be listed"):
+        list_images(tmp_path / "none")
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_resizing_keeps_the_kind(kind: str) -> None:
+    assert resize_image(noise(kind), 5, 4).shape[:2] == (4, 5)
+    assert resize_image(noise(kind), 5, 4).shape[2:] == CHANNELS[kind][2:]
+
+
+def test_colour_under_transparency_does_not_bleed() -> None:
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[:, :4] = (255, 0, 0, 255)
+    pixels[:, 4:] = (0, 255, 0, 0)  # green, but not to be seen
+    big = resize_image(pixels, 16, 16)
+    assert big[..., 1][big[..., 3] > 8].max() < 10
