@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.commands.options import add_target_options
 from bench.measure.device import device_state
 from bench.models.adapters import choose_rivals
 from bench.models.contenders import Contender, find_contenders, open_contender
@@ -28,7 +27,7 @@ from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.media.color import rgb_to_yuv
 from edge_sr.media.frame import Color, Frame
 from edge_sr.quality import psnr
-from lab.target_list import read_targets
+from lab.target_list import add_target_options, read_targets
 
 COLOR = Color(matrix=6, full_range=False, chroma_location=1)  # BT.601, as PSNR-Y; MPEG-2's siting
 EXAMPLES = """\

@@ -1,12 +1,14 @@
 """The measured tables of a README, written between two marks so that nobody types a figure.
 
-``python -m bench report rows.jsonl --readme README.md`` replaces what stands between
+``python -m lab.readme rows.jsonl --write README.md`` replaces the text between
 ``<!-- bench -->`` and ``<!-- /bench -->`` and writes the plots to ``docs/`` beside the file.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from bench.report.columns import Column, make_columns
 from bench.report.plot import scatter
 from bench.report.section import replace_section
 from bench.report.sentences import busy
-from bench.report.summary import Entry, Group, set_names
+from bench.report.summary import SORTS, Entry, Group, make_groups, set_names
+from bench.rows import add_losses, merge, read_rows
+from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import MediaError
 
 NAME = "bench"
@@ -28,6 +32,10 @@ TITLES = {  # of a column of the report -> in the README; sets' PSNR-Y follow
     "GPU ms": "GPU ms",
     "30 frames s": "30 frames, s",
 }
+EXAMPLES = """\
+example:
+  python -m lab.readme runs/bench.jsonl --write README.md
+"""
 
 
 def write_readme(path: Path, groups: Sequence[Group]) -> list[Path]:
@@ -107,3 +115,33 @@ def _note(groups: Sequence[Group]) -> str:
         busy(entries) or "",
     ]
     return " ".join(filter(None, sentences))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m lab.readme",
+        "Write the measured tables and plots of bench rows into a README.",
+        examples=EXAMPLES,
+    )
+    parser.add_argument("rows", nargs="+", type=Path, help="files of python -m bench run; merged")
+    parser.add_argument("--write", type=Path, default=Path("README.md"), metavar="FILE.md")
+    parser.add_argument("--sort", choices=SORTS, default="p50", help="the table by (default: p50)")
+    return parser
+
+
+@exit_codes("readme")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when the tables and plots were written."""
+    args = build_parser().parse_args(argv)
+    rows = merge(row for path in args.rows for row in read_rows(path))
+    if not rows:
+        raise MediaError(f"{args.rows[0]}: holds no row; measure with python -m bench run")
+    add_losses(rows)
+    for path in write_readme(args.write, make_groups(rows, picture_set=None, sort=args.sort)):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bench.toml_file import read_toml
+from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.cli.options import at_least_one
 from edge_sr.errors import ModelFileError
 
 FILE = Path(__file__).with_name("targets.toml")
@@ -69,3 +72,12 @@ def verdict(values: Sequence[float], bars: Sequence[float], stretch: Sequence[fl
         return "stretch"
     gaps = [value - bar for value, bar in zip(values, bars, strict=True)]
     return "bar" if min(gaps) >= 0 else f"{min(gaps):.2f} dB"
+
+
+def add_target_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the commands that measure the shipped networks beside their rivals."""
+    parser.add_argument("--images", type=Path, nargs="+", required=True, help="Set5 Set14 BSD100")
+    parser.add_argument("--rivals", type=Path, required=True, metavar="FILE.toml")
+    parser.add_argument("--targets", type=Path, default=FILE, metavar="FILE.toml")
+    parser.add_argument("--threads", type=at_least_one, default=min(2, usable_cores()))
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="into its marks, not stdout")

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from bench.commands.options import add_target_options
 from bench.measure.device import device_facts, device_name, device_state
 from bench.models.adapters import choose_rivals
 from bench.models.contenders import Contender, find_contenders
@@ -23,7 +22,7 @@ from edge_sr import zoo
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one, frame_size
 from edge_sr.errors import UsageError
-from lab.target_list import read_targets
+from lab.target_list import add_target_options, read_targets
 from lab.target_measures import ROUNDS, measure_fps, measure_paces, measure_quality
 from lab.target_text import Report, render
 

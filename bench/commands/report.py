@@ -17,7 +17,6 @@ from bench.rows import Row, add_losses, merge, read_rows
 from edge_sr.cli.common import add_command
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.writing import whole_folder
-from lab.readme import write_readme
 
 FOLDER = Path("runs/bench-report")
 EXAMPLES = """\
@@ -26,7 +25,6 @@ examples:
   python -m bench report rows.jsonl --output report/
   python -m bench report laptop.jsonl jetson.jsonl --sort psnr --output report/
   python -m bench report rows.jsonl --baseline old.jsonl --output report/
-  python -m bench report rows.jsonl --readme README.md --force
 """
 
 
@@ -47,12 +45,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--set", metavar="NAME", help="picture set whose PSNR is plotted")
     command.add_argument(
         "--baseline", type=Path, metavar="FILE", help="earlier rows: say what changed beyond noise"
-    )
-    command.add_argument(
-        "--readme",
-        type=Path,
-        metavar="FILE",
-        help="also put the tables between <!-- bench --> and <!-- /bench --> in it",
     )
     command.add_argument("--force", action="store_true", help="replace an existing report")
     command.set_defaults(command=run)
@@ -82,9 +74,6 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         print(f"bench: {missing} patch pictures are not beside their rows", file=sys.stderr)
     write_report(args.output, groups, crops, baseline, force=args.force)
-    if args.readme is not None:
-        for path in write_readme(args.readme, groups):
-            print(path)
     print(args.output / "report.html")
     print(args.output / "report.md")
     return 1 if missing else 0

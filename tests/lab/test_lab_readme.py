@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="pip install matplotlib")
 
-from bench.__main__ import main
 from bench.rows import Row, write_rows
+from lab.readme import main
 
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 MakeRow = Callable[..., Row]
@@ -19,8 +19,7 @@ AROUND = f"# Mine\n\nwords\n{BEGIN}\nold figures\n{END}\n\nmore words\n"
 
 def report(folder: Path, *rows: Row) -> int:
     write_rows(folder / "rows.jsonl", rows)
-    words = ["report", str(folder / "rows.jsonl"), "--output", str(folder / "report"), "--force"]
-    return main([*words, "--readme", str(folder / "README.md")])
+    return main([str(folder / "rows.jsonl"), "--write", str(folder / "README.md")])
 
 
 def test_only_what_stands_between_the_marks_changes(row: MakeRow, tmp_path: Path) -> None:

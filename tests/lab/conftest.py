@@ -1,0 +1,7 @@
+"""Fixtures of the lab's tests."""
+
+from __future__ import annotations
+
+from tests.fakes.bench_data import folder, picture, rival_file, row
+
+__all__ = ["folder", "picture", "rival_file", "row"]
