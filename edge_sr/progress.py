@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from edge_sr.media.frame import StreamInfo
 from edge_sr.pipeline.stats import Stats
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 NAME_LIMIT = 24  # columns for the name of what is read
 LIVE_FORMAT = "{desc}: {n_fmt} frames in {elapsed}{postfix}"
 
@@ -32,7 +33,7 @@ def frame_progress(
     options = {"total": total, "unit": "frame", "desc": name, "dynamic_ncols": True}
     if kept:
         say(f"{kept} frames are there from before; going on after them")
-    with _tqdm()(**options, **look, initial=kept, disable=None) as bar:
+    with _tqdm()(**options, **look, initial=kept, disable=_hidden()) as bar:
 
         def on_frame(stats: Stats) -> None:
             dropped = f"{stats.dropped} dropped" if stats.dropped else ""
@@ -50,12 +51,17 @@ def frame_progress(
 
 def item_progress(items: Iterable[T], *, total: int, unit: str) -> Iterator[T]:
     """A bar over a known number of items."""
-    yield from _tqdm()(items, total=total, unit=unit, dynamic_ncols=True, disable=None)
+    yield from _tqdm()(items, total=total, unit=unit, dynamic_ncols=True, disable=_hidden())
 
 
 def say(text: str) -> None:
-    """A line on stderr that leaves a bar below it whole."""
-    _tqdm().write(text, file=sys.stderr)
+    """A line for the person at the keyboard; new code calls the logger itself."""
+    logger.info("%s", text)
+
+
+def _hidden() -> bool | None:
+    """Whether no bar is drawn: with --quiet; None lets tqdm look for a terminal."""
+    return None if logger.isEnabledFor(logging.INFO) else True
 
 
 def _tqdm() -> Any:

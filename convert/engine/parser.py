@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         "python -m convert.build_engine",
         "Build a TensorRT engine, with all that has to come before it.",
         examples=EXAMPLES,
+        verbose="--details",
     )
     parser.add_argument(
         "--model", metavar="SOURCE", help="a .keras file, a shipped model's name, or an .onnx file"

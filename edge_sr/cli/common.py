@@ -1,26 +1,50 @@
-"""What all commands share: help with examples, errors in one line, and exit codes."""
+"""What all commands share: help with examples, messages, errors in one line, and exit codes.
+
+Messages for the person at the keyboard go through the standard ``logging`` module, in every room::
+
+    logger = logging.getLogger(__name__)     # "edge_sr...", "convert...", "training...", ...
+    logger.info("%s: %d frames", name, count)  # a line for the person
+    logger.warning("left out: %s", error)      # a line that --quiet shows, too
+    logger.debug("took %.1f s", seconds)       # a line for --verbose alone
+
+A library function logs and never prints. `exit_codes` shows the lines on stderr, as they are, while
+a command runs; a progress bar below them stays whole. Results go to stdout, with ``print``, and
+only a command's own function prints them. Every parser of `make_parser` and `add_command` has
+``-q/--quiet`` and ``-v/--verbose``.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ParamSpec
 
 from edge_sr.errors import EdgeSRError, UsageError
 
 P = ParamSpec("P")
+ROOMS = ("edge_sr", "convert", "calibration", "training", "bench", "lab")
 
 
-def make_parser(prog: str, description: str, *, examples: str) -> argparse.ArgumentParser:
-    """The parser of a program; its help ends with the examples, line by line."""
-    return argparse.ArgumentParser(
+def make_parser(
+    prog: str, description: str, *, examples: str, verbose: str = "--verbose"
+) -> argparse.ArgumentParser:
+    """The parser of a program; its help ends with the examples, line by line.
+
+    Args:
+        verbose: the long name of ``-v``; another where ``--verbose`` means something else.
+    """
+    parser = argparse.ArgumentParser(
         prog=prog,
         description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_levels(parser, verbose)
+    return parser
 
 
 def add_command(
@@ -40,26 +64,103 @@ def add_command(
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_levels(parser)
     return parser
 
 
 def exit_codes(name: str) -> Callable[[Callable[P, int]], Callable[P, int]]:
-    """Make errors exit codes, told in one line on stderr that begins with ``name``.
+    """Show messages while a command runs, and turn its errors into exit codes.
 
-    What the function returns stays; 1: an EdgeSRError; 2: a UsageError; 130: Ctrl-C.
+    What the function returns stays; 1: an EdgeSRError; 2: a UsageError; 130: Ctrl-C. An error is
+    one line on stderr that begins with ``name``; --verbose shows where it was raised.
     """
 
     def around(work: Callable[P, int]) -> Callable[P, int]:
         @functools.wraps(work)
-        def told(*args: P.args, **kwargs: P.kwargs) -> int:
-            try:
-                return work(*args, **kwargs)
-            except EdgeSRError as error:
-                print(f"{name}: {error}", file=sys.stderr)
-                return 2 if isinstance(error, UsageError) else 1
-            except KeyboardInterrupt:
-                return 130
+        def command(*args: P.args, **kwargs: P.kwargs) -> int:
+            with show_messages(name):
+                try:
+                    return work(*args, **kwargs)
+                except EdgeSRError as error:
+                    logging.getLogger("edge_sr").error("%s", error)
+                    logging.getLogger("edge_sr").debug("raised here:", exc_info=True)
+                    return 2 if isinstance(error, UsageError) else 1
+                except KeyboardInterrupt:
+                    return 130
 
-        return told
+        return command
 
     return around
+
+
+@contextlib.contextmanager
+def show_messages(name: str) -> Iterator[None]:
+    """Show what the loggers of all rooms say on stderr: info and above, until -q or -v.
+
+    Inside another `show_messages` nothing changes. Loggers are left as they were found.
+
+    Args:
+        name: of the program; it stands before errors.
+    """
+    loggers = [logging.getLogger(room) for room in ROOMS]
+    if any(isinstance(handler, _Lines) for handler in loggers[0].handlers):
+        yield
+        return
+    handler, levels = _Lines(name), [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+class _Lines(logging.Handler):
+    """Plain lines on stderr."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__()
+        self.program = program
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message; above a tqdm bar where one is drawn."""
+        try:
+            text = self.format(record)
+            if record.levelno >= logging.ERROR:
+                text = f"{self.program}: {text}"
+            tqdm = sys.modules.get("tqdm")  # not loaded: there is no bar
+            if tqdm is None:
+                print(text, file=sys.stderr, flush=True)
+            else:
+                tqdm.tqdm.write(text, file=sys.stderr)
+        except OSError:  # stderr is closed: nobody reads it
+            return
+        except Exception:  # noqa: BLE001 - as logging's own handlers: a message never ends a run
+            self.handleError(record)
+
+
+class _SetLevel(argparse.Action):
+    """Choose which messages are shown, from the moment the option is read."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(self, *_: object) -> None:
+        """Set the level of every room, while messages are shown."""
+        loggers = [logging.getLogger(room) for room in ROOMS]
+        if any(isinstance(handler, _Lines) for handler in loggers[0].handlers):
+            for logger in loggers:
+                logger.setLevel(self.const)
+
+
+def _add_levels(parser: argparse.ArgumentParser, verbose: str = "--verbose") -> None:
+    for flags, level, text in (
+        (("-q", "--quiet"), logging.WARNING, "show warnings and errors only, no progress"),
+        (("-v", verbose), logging.DEBUG, "show details, and where an error was raised"),
+    ):
+        parser.add_argument(
+            *flags, action=_SetLevel, const=level, default=argparse.SUPPRESS, help=text
+        )
