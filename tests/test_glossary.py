@@ -46,18 +46,17 @@ IDENTIFIERS = {
 }
 # and in prose alone
 PROSE = {
-    "ends of a network": r"\b(uint8|float|the network's|both|its) ends\b|\bat (its|their|the) ends\b",
+    "ends of a network": r"\b(uint8|float|the network's|both|its) ends\b"
+    r"|\bat (its|their|the) ends\b",
 }
 
 # what is being rewritten: top-level folder or file -> the entries it may still hold
 EVERYTHING = {*WORDS, *IDENTIFIERS, *PROSE}
-LEFT = {
-    name: EVERYTHING
-    for name in (
-        *("edge_sr", "convert", "calibration", "training", "bench", "lab", "tests", "docs"),
-        *("README.md", "CHANGELOG.md", "Makefile", ".ci", "pyproject.toml", "constraints.txt"),
-    )
-}
+LEFT = dict.fromkeys(
+    """edge_sr convert calibration training bench lab tests docs README.md CHANGELOG.md Makefile .ci
+    pyproject.toml constraints.txt""".split(),
+    EVERYTHING,
+)
 
 
 def paths() -> Iterator[Path]:
