@@ -13,7 +13,8 @@ from edge_sr import zoo
 from edge_sr.backend import Backend, open_backend
 from edge_sr.closing import Closing
 from edge_sr.errors import FrameError
-from edge_sr.media.frame import Frame, Plane, Source
+from edge_sr.media.frame import Frame, Plane
+from edge_sr.media.protocols import Source
 from edge_sr.model.sidecar import Sidecar
 from edge_sr.session.tiles import find_reach, run_tiled, tile_side
 
@@ -150,7 +151,7 @@ class Upscaler(Closing):
         else:
             y, u, v = rgb_to_yuv(image, frame.color, height=height)
         color = settle(frame.color, height, y.shape[0])
-        return Frame(y, u, v, frame.pts, frame.time_base, color)
+        return Frame((y, u, v), frame.pts, frame.time_base, color)
 
     def overlap(self) -> FrameOverlap:
         """Frames through this model, several in flight where the backend can."""

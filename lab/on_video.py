@@ -42,7 +42,7 @@ Way = Callable[[Upscaler, Pair], Image]
 def frame_of(pair: Pair) -> Frame:
     """The picture's low side as a film has it: luma as it is measured, chroma at half the size."""
     _, u, v = rgb_to_yuv(pair.low, COLOR)
-    return Frame(pair.low_y, u, v, pts=0, time_base=Fraction(1), color=COLOR)
+    return Frame((pair.low_y, u, v), pts=0, time_base=Fraction(1), color=COLOR)
 
 
 def whole_frame(upscaler: Upscaler, pair: Pair) -> Image:

@@ -60,7 +60,7 @@ def film(path: Path, color: Color, frames: int = 3) -> Path:
     info = StreamInfo("bars", WIDTH, HEIGHT, TIME, Fraction(25), frames, live=False)
     writer = VideoWriter(path, source=info, crf=0)
     for pts in range(frames):
-        writer.write(Frame(*planes, pts, TIME, color))
+        writer.write(Frame(planes, pts, TIME, color))
     writer.finish()
     return path
 

@@ -72,7 +72,7 @@ def sample_frames(clip: Path, count: int) -> list[Frame]:
         for index, frame in enumerate(source):
             if index % step == step // 2 and len(picked) < count:
                 y, u, v = frame.y.copy(), frame.u.copy(), frame.v.copy()
-                picked.append(Frame(y, u, v, frame.pts, frame.time_base, frame.color))
+                picked.append(Frame((y, u, v), frame.pts, frame.time_base, frame.color))
     return picked
 
 

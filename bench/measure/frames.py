@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from edge_sr.closing import Closing
 from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.protocols import SourceBase
 
 
-class FrameList(Closing):
+class FrameList(SourceBase):
     """Frames of one size, each given the next time stamp. Can be iterated again."""
 
     def __init__(self, frames: Sequence[Frame]) -> None:

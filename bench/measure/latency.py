@@ -120,4 +120,4 @@ def _summary(lane: Lane, plan: Plan) -> Latency:
 def _frame(picture: NDArray[np.uint8]) -> Frame:
     color = Color(matrix=6, full_range=True)
     y, u, v = rgb_to_yuv(picture, color)
-    return Frame(y, u, v, 0, Fraction(1, 30), color)
+    return Frame((y, u, v), 0, Fraction(1, 30), color)

@@ -103,7 +103,7 @@ def shrink_clip(clip: Clip, ratio: Fraction) -> Clip:
             imresize(frame.u, *half),
             imresize(frame.v, *half),
         )
-        low.append(Frame(*planes, frame.pts, frame.time_base, frame.color))
+        low.append(Frame(planes, frame.pts, frame.time_base, frame.color))
     return Clip(name=clip.name, sha256=clip.sha256, high=tuple(high), low=tuple(low))
 
 
@@ -137,10 +137,10 @@ def measure_clip(upscaler: Upscaler, clip: Clip) -> ClipScore:
 
 def _copy(frame: Frame) -> Frame:
     y, u, v = frame.y.copy(), frame.u.copy(), frame.v.copy()
-    return Frame(y, u, v, frame.pts, frame.time_base, frame.color)
+    return Frame((y, u, v), frame.pts, frame.time_base, frame.color)
 
 
 def _cut(frame: Frame, step: int) -> Frame:
     rows, columns = (side - side % step for side in frame.y.shape)
     u, v = (plane[: rows // 2, : columns // 2] for plane in (frame.u, frame.v))
-    return Frame(frame.y[:rows, :columns], u, v, frame.pts, frame.time_base, frame.color)
+    return Frame((frame.y[:rows, :columns], u, v), frame.pts, frame.time_base, frame.color)

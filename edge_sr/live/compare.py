@@ -49,7 +49,7 @@ def compose(shot: Shot, mode: str, *, divider: float = 0.5, width: int | None = 
     after = rescale(shot.after, wide, high)
     if mode == "diff":
         grey = np.full(after.u.shape, 128, np.uint8)
-        return replace(after, y=_difference(before.y, after.y), u=grey, v=grey)
+        return replace(after, planes=(_difference(before.y, after.y), grey, grey))
     if mode == "split":
         return _split(before, after, divider)
     axis = 1 if mode == "side" else 0
@@ -57,7 +57,7 @@ def compose(shot: Shot, mode: str, *, divider: float = 0.5, width: int | None = 
         np.concatenate(pair, axis)
         for pair in ((before.y, after.y), (before.u, after.u), (before.v, after.v))
     ]
-    return replace(after, y=planes[0], u=planes[1], v=planes[2])
+    return replace(after, planes=(planes[0], planes[1], planes[2]))
 
 
 def _difference(before: Plane, after: Plane) -> Plane:
@@ -73,4 +73,4 @@ def _split(before: Frame, after: Frame, divider: float) -> Frame:
     y[:, :at] = before.y[:, :at]
     u[:, : at // 2], v[:, : at // 2] = before.u[:, : at // 2], before.v[:, : at // 2]
     y[:, max(at - 1, 0) : at + 1] = LINE
-    return replace(after, y=y, u=u, v=v)
+    return replace(after, planes=(y, u, v))

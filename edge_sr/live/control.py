@@ -9,7 +9,8 @@ from edge_sr.live.compare import View
 from edge_sr.live.device import DeviceMeter
 from edge_sr.live.recorder import Recorder
 from edge_sr.live.snapshot import save_snapshot
-from edge_sr.media.frame import Frame, Source
+from edge_sr.media.frame import Frame
+from edge_sr.media.protocols import SinkBase, Source
 from edge_sr.pipeline.shot import Shot
 from edge_sr.pipeline.stats import Recent, Stats
 from edge_sr.session.model_switch import ModelSwitch
@@ -17,7 +18,7 @@ from edge_sr.session.model_switch import ModelSwitch
 Facts = dict[str, object]
 
 
-class Desk:
+class Desk(SinkBase):
     """The run as its screens see it. As a sink it keeps the newest frame, for snapshots.
 
     Everything but `show` may be called from any thread.
@@ -46,14 +47,6 @@ class Desk:
     def write(self, frame: Frame) -> None:
         """Never called: `show` is."""
 
-    def finish(self, *, complete: bool = True) -> str:  # noqa: ARG002 - it writes nothing
-        """Nothing to finish."""
-        return ""
-
-    def abort(self) -> str:
-        """Nothing to undo."""
-        return ""
-
     def facts(self) -> Facts:
         """The figures of this moment, as JSON can hold them; no address shows its credentials."""
         info, stats = self._source.info, self.stats
@@ -61,8 +54,8 @@ class Desk:
         return {
             "source": _shown(info.name),
             "live": info.live,
-            "state": getattr(self._source, "state", "running") if stats.written else "starting",
-            "reconnects": getattr(self._source, "reconnects", 0),
+            "state": self._source.state if stats.written else "starting",
+            "reconnects": self._source.reconnects,
             "input": f"{info.width}x{info.height}",
             "output": f"{self._size[0]}x{self._size[1]}",
             **self.switch.facts(),

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from edge_sr.live.snapshot import free_stem
 from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.protocols import SinkBase
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.writer import VideoWriter
 
 WAITING = 8  # frames that may wait for the encoder before one is dropped
 
 
-class Recorder:
+class Recorder(SinkBase):
     """Writes ``edge-sr-TIME.mp4`` while it is on; `start` and `stop` from any thread."""
 
     def __init__(self, folder: Path, *, source: StreamInfo) -> None:

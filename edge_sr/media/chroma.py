@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -46,7 +47,8 @@ def resize_frame(frame: Frame, width: int, height: int) -> Frame:
     """
     u, v = resize_chroma(frame, width, height)
     color = settle(frame.color, frame.y.shape[0], height)
-    return Frame(_resize_luma(frame.y, width, height), u, v, frame.pts, frame.time_base, color)
+    planes = (_resize_luma(frame.y, width, height), u, v)
+    return replace(frame, planes=planes, color=color)
 
 
 def shift_chroma(plane: Plane, found: tuple[float, float], wanted: tuple[float, float]) -> Plane:

@@ -1,17 +1,33 @@
-"""The pipeline's frame, and what a source and a sink of frames must offer."""
+"""The pipeline's frame: planar YUV with its own subsampling and bit depth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from types import TracebackType
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.uint8]
+from edge_sr.types import Size
+
+Plane = NDArray[np.uint8]  # of 8-bit formats; uint16 with more bits
+Planes = tuple[Plane, Plane, Plane]
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """How the samples of a planar YUV picture are stored."""
+
+    chroma_x: int = 2  # luma columns for one chroma sample: 2 for 4:2:0 and 4:2:2, 1 for 4:4:4
+    chroma_y: int = 2  # luma rows for one chroma sample: 2 for 4:2:0, 1 for 4:2:2 and 4:4:4
+    bits: int = 8  # of a sample, 8 to 16; more than 8 are stored in uint16, in its low bits
+
+    def chroma_size(self, size: Size) -> Size:
+        """The size of a chroma plane of a picture; odd sides are rounded up."""
+        return Size(-(-size.width // self.chroma_x), -(-size.height // self.chroma_y))
+
+
+YUV420 = PixelFormat()  # 8 bits: the fast path
 
 
 @dataclass(frozen=True)
@@ -27,19 +43,40 @@ class Color:
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture, planar YUV 4:2:0, 8 bits.
+    """One picture, planar YUV.
 
-    ``y`` is uint8 (H, W); ``u`` and ``v`` are uint8 (ceil(H/2), ceil(W/2)). The planes may be
+    The planes are ``y`` (H, W) and ``u``, ``v`` (of `PixelFormat.chroma_size`); in the default
+    format, 8-bit 4:2:0, they are uint8 and the chroma planes (ceil(H/2), ceil(W/2)). They may be
     views of a decoder's memory: read them, never write into them.
     """
 
-    y: Plane
-    u: Plane
-    v: Plane
+    planes: Planes
     pts: int  # presentation time in units of time_base
     time_base: Fraction  # seconds per unit
     color: Color = Color()
+    format: PixelFormat = YUV420
     taken_s: float | None = None  # when it was captured, on the clock of time.perf_counter
+    discontinuity: bool = False  # True: nothing remembered of earlier frames applies to this one
+
+    @property
+    def y(self) -> Plane:
+        """Luma."""
+        return self.planes[0]
+
+    @property
+    def u(self) -> Plane:
+        """Chroma, blue difference."""
+        return self.planes[1]
+
+    @property
+    def v(self) -> Plane:
+        """Chroma, red difference."""
+        return self.planes[2]
+
+    @property
+    def size(self) -> Size:
+        """Of the luma plane."""
+        return Size.of_shape(self.planes[0].shape)
 
 
 @dataclass(frozen=True)
@@ -55,50 +92,7 @@ class StreamInfo:
     live: bool  # True: frames come at their own pace and cannot be asked for again
     sample_aspect_ratio: Fraction = Fraction(1)
 
-
-class Source(Protocol):
-    """Where frames come from. Iterating ends at the end of the stream and raises MediaError."""
-
     @property
-    def info(self) -> StreamInfo:
-        """What is known before the first frame."""
-        ...
-
-    def __iter__(self) -> Iterator[Frame]: ...
-
-    def close(self) -> None:
-        """Give everything back; safe to call twice."""
-        ...
-
-    def __enter__(self) -> Source: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class Sink(Protocol):
-    """Where frames go. Opens itself at the first frame, when the output size is known."""
-
-    def write(self, frame: Frame) -> None:
-        """Take one frame; it is not kept after the call returns. Raises MediaError."""
-        ...
-
-    def finish(self, *, complete: bool = True) -> str:
-        """Close the output so that it can be used. Returns a line that says what it is.
-
-        Args:
-            complete: False if frames are missing at the end: what there is then gets another name
-                than the one that was asked for.
-        """
-        ...
-
-    def abort(self) -> str:
-        """Stop short: leave nothing at the final name. Returns a line that says what remains.
-
-        Safe to call after finish (it then does nothing and returns "").
-        """
-        ...
+    def size(self) -> Size:
+        """Width and height."""
+        return Size(self.width, self.height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def rescale(frame: Frame, width: int, height: int) -> Frame:
         dst_color_range=code,
     )
     y, u, v = (plane_view(picture, index) for index in range(3))
-    return Frame(y, u, v, frame.pts, frame.time_base, frame.color, frame.taken_s)
+    return replace(frame, planes=(y, u, v))
 
 
 def to_bgr(frame: Frame, *, rows: int | None = None) -> Bgr:

@@ -18,6 +18,7 @@ class Timestamps:
 
     def __init__(self, time_base: Fraction, frame_rate: Fraction | None) -> None:
         self.repaired = 0
+        self.jumped = False  # whether the newest timestamp follows a cut in the stream
         self._time_base = time_base
         self._step = max(1, round(1 / ((frame_rate or Fraction(25)) * time_base)))
         self._last: int | None = None
@@ -26,6 +27,7 @@ class Timestamps:
     def next(self, pts: int | None, duration: int | None = None) -> int:
         """The timestamp to use for a frame that claims ``pts``, in units of the time base."""
         step = duration or self._step
+        self.jumped = False
         if pts is None:
             self.repaired += 1
             used = 0 if self._last is None else self._last + step
@@ -42,4 +44,5 @@ class Timestamps:
         if (self._last - used) * self._time_base <= JUMP_S:
             return self._last + 1
         self._shift = self._last + step - pts
+        self.jumped = True
         return self._last + step

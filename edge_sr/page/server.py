@@ -12,6 +12,7 @@ import time
 from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.live.control import Desk
 from edge_sr.media.frame import Frame
+from edge_sr.media.protocols import SinkBase
 from edge_sr.page.streams import Hub
 from edge_sr.pipeline.shot import Shot
 
@@ -21,7 +22,7 @@ MAX_CONNECTIONS = 64  # at once; more are answered with 503
 TOKEN = "EDGE_SR_TOKEN"  # noqa: S105 - the name of the variable that holds one
 
 
-class PageServer:
+class PageServer(SinkBase):
     """Serves the browser page while the run goes on; a slow browser slows nothing but itself."""
 
     def __init__(self, desk: Desk, *, host: str, port: int) -> None:

@@ -13,7 +13,7 @@ from edge_sr.live.compare import View
 from edge_sr.live.control import Desk
 from edge_sr.live.notify import Notifier
 from edge_sr.live.recorder import Recorder
-from edge_sr.media.frame import Sink, Source
+from edge_sr.media.protocols import Sink, Source
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.open import Paced, is_live_address, open_source
 from edge_sr.pipeline.outputs import output_sinks, screen_sinks

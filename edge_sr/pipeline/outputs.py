@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_sr.errors import UsageError
 from edge_sr.live.control import Desk
-from edge_sr.media.frame import Sink, Source
+from edge_sr.media.protocols import Sink, Source
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.open import is_live_address

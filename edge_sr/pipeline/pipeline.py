@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 
-from edge_sr.media.frame import Frame, Sink, Source
+from edge_sr.media.frame import Frame
+from edge_sr.media.protocols import Sink, Source
 from edge_sr.pipeline.queues import End, Link
 from edge_sr.pipeline.shot import Shot, ShotSink
 from edge_sr.pipeline.stats import Stats as Stats

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_sr import __version__
-from edge_sr.closing import Closing
 from edge_sr.errors import UsageError
 from edge_sr.media.codec.unfinished import clear, take_over, write_ticket
-from edge_sr.media.frame import Frame, Source, StreamInfo
+from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
+from edge_sr.media.protocols import Source, SourceBase
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.upscaler import Upscaler
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edge_sr.pipeline.run import Job
 
 
-class Skipping(Closing):
+class Skipping(SourceBase):
     """A source without its first frames. They are decoded, so that the others stay the same."""
 
     def __init__(self, source: Source, count: int) -> None:
@@ -33,9 +33,9 @@ class Skipping(Closing):
         return self._source.info
 
     @property
-    def notices(self) -> list[str]:
+    def notices(self) -> Sequence[str]:
         """What the source has to say."""
-        return list(getattr(self._source, "notices", []))
+        return self._source.notices
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames after the first `count`."""

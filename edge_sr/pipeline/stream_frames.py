@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from edge_sr.media.frame import Frame, Source
+from edge_sr.media.frame import Frame
+from edge_sr.media.protocols import Source
 from edge_sr.media.sources.open import open_source
 from edge_sr.pipeline.pipeline import shots
 from edge_sr.pipeline.stats import Stats

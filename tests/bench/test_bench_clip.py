@@ -36,7 +36,7 @@ def frames(count: int, size: int, *, flicker: int = 0) -> tuple[Frame, ...]:
     plane = np.full((size, size), 100, np.uint8)
     half = np.full((size // 2, size // 2), 128, np.uint8)
     return tuple(
-        Frame(plane + flicker * (n % 2), half, half, n, Fraction(1, 25)) for n in range(count)
+        Frame((plane + flicker * (n % 2), half, half), n, Fraction(1, 25)) for n in range(count)
     )
 
 

@@ -35,7 +35,7 @@ def make_clip(path: Path, *, frames: int = 6, width: int = 96, height: int = 64)
     for index in range(frames):
         plane = (128 + 80 * np.sin((x + 3 * index) / 6) * np.cos(y / 5)).astype(np.uint8)
         color = Color(matrix=1, primaries=1, transfer=1, full_range=False)
-        writer.write(Frame(plane, grey, grey, index, 1 / RATE, color))
+        writer.write(Frame((plane, grey, grey), index, 1 / RATE, color))
     writer.finish()
     return path
 

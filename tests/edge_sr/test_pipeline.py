@@ -30,7 +30,7 @@ class ListSource:
         for pts in range(self.count):
             time.sleep(self.pause_s)
             self.given += 1
-            yield Frame(plane, plane[:4, :4], plane[:4, :4], pts, Fraction(1, 25))
+            yield Frame((plane, plane[:4, :4], plane[:4, :4]), pts, Fraction(1, 25))
         if self.error:
             raise self.error
 

@@ -69,7 +69,7 @@ def test_what_is_no_image_is_refused(upscaler: Upscaler, image: np.ndarray) -> N
 def test_a_frame_keeps_its_time_and_tags(upscaler: Upscaler, size: tuple[int, int]) -> None:
     half = (-(-size[0] // 2), -(-size[1] // 2))
     color = Color(matrix=1, primaries=1, transfer=1, full_range=True)
-    frame = Frame(noise(*size), noise(*half), noise(*half), 1234, Fraction(1, 90000), color)
+    frame = Frame((noise(*size), noise(*half), noise(*half)), 1234, Fraction(1, 90000), color)
     result = upscaler.upscale_frame(frame)
     assert result.y.shape == (2 * size[0], 2 * size[1])
     assert result.u.shape == result.v.shape == size
@@ -77,7 +77,7 @@ def test_a_frame_keeps_its_time_and_tags(upscaler: Upscaler, size: tuple[int, in
 
 
 def test_a_frame_s_two_halves_make_the_whole(upscaler: Upscaler) -> None:
-    frame = Frame(noise(64, 96), noise(32, 48), noise(32, 48), 5, Fraction(1, 25))
+    frame = Frame((noise(64, 96), noise(32, 48), noise(32, 48)), 5, Fraction(1, 25))
     seen = upscaler.network_input(frame)
     assert seen.shape == (64, 96, 1)
     image = upscaler.backend.infer(seen[None])[0]
@@ -91,7 +91,7 @@ def test_a_frame_s_two_halves_make_the_whole(upscaler: Upscaler) -> None:
 
 def test_a_backend_of_one_frame_at_a_time_has_one_in_flight(upscaler: Upscaler) -> None:
     overlap = upscaler.overlap()
-    frame = Frame(noise(32, 48), noise(16, 24), noise(16, 24), 3, Fraction(1, 25))
+    frame = Frame((noise(32, 48), noise(16, 24), noise(16, 24)), 3, Fraction(1, 25))
     assert overlap.depth == 1
     overlap.submit(frame)
     collected = overlap.collect()
@@ -102,7 +102,7 @@ def test_a_backend_of_one_frame_at_a_time_has_one_in_flight(upscaler: Upscaler) 
 
 def test_untagged_sd_says_what_it_is_once_it_is_hd(upscaler: Upscaler) -> None:
     half = np.full((180, 240), 128, np.uint8)
-    frame = Frame(noise(360, 480), half, half, 0, Fraction(1, 25))
+    frame = Frame((noise(360, 480), half, half), 0, Fraction(1, 25))
     assert upscaler.upscale_frame(frame).color.matrix in (5, 6)  # BT.601, not the 709 of HD
 
 
@@ -111,7 +111,7 @@ def test_an_rgb_model_sees_the_frames_own_colours(upscaler: Upscaler) -> None:
     rgb = Upscaler(NearestBackend(sidecar), sidecar)
     color = Color(matrix=1, primaries=1, transfer=1, full_range=False)
     grey = np.full((16, 24), 90, np.uint8)
-    frame = Frame(np.full((32, 48), 150, np.uint8), grey, grey + 60, 7, Fraction(1, 25), color)
+    frame = Frame((np.full((32, 48), 150, np.uint8), grey, grey + 60), 7, Fraction(1, 25), color)
     result = rgb.upscale_frame(frame)
     before, after = yuv_to_rgb(frame)[5, 5], yuv_to_rgb(result)[9, 9]
     assert result.y.shape == (64, 96)

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from edge_sr.closing import Closing
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
+from edge_sr.media.protocols import SinkBase, SourceBase
 from edge_sr.reading import parse_ratio
 
 MAGIC = "YUV4MPEG2"
@@ -21,7 +21,7 @@ RANGES = {"LIMITED": False, "FULL": True}
 HOW = "ffmpeg -i FILE -pix_fmt yuv420p -f yuv4mpegpipe -"
 
 
-class Y4mSource(Closing):
+class Y4mSource(SourceBase):
     """Frames of a YUV4MPEG2 stream, in order; none is lost."""
 
     def __init__(self, stream: BinaryIO, *, name: str = "standard input") -> None:
@@ -83,7 +83,7 @@ class Y4mSource(Closing):
                 u = v = np.full(chroma, 128, np.uint8)
             else:
                 u, v = self._plane(chroma, number), self._plane(chroma, number)
-            yield Frame(y, u, v, number, info.time_base, self._color)
+            yield Frame((y, u, v), number, info.time_base, self._color)
             number += 1
 
     def close(self) -> None:
@@ -109,15 +109,20 @@ class Y4mSource(Closing):
         return plane
 
 
-class Y4mSink:
+class Y4mSink(SinkBase):
     """Writes frames to a pipe. When nobody reads it any more, it is `closed`, which is no error."""
 
     def __init__(self, stream: BinaryIO, *, source: StreamInfo) -> None:
         self._stream = stream
         self._source = source
-        self.closed = False
+        self._closed = False
         self.frames = 0
         self._size = (0, 0)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the reader of the pipe has gone."""
+        return self._closed
 
     def write(self, frame: Frame) -> None:
         """Write one frame.
@@ -125,7 +130,7 @@ class Y4mSink:
         Raises:
             MediaError: it has another size than the first, or the pipe fails.
         """
-        if self.closed:
+        if self._closed:
             return
         height, width = frame.y.shape
         parts: list[bytes] = []
@@ -141,7 +146,7 @@ class Y4mSink:
             self._stream.write(b"".join(parts))
             self._stream.flush()
         except BrokenPipeError:
-            self.closed = True
+            self._closed = True
             return
         except OSError as error:
             raise MediaError(f"standard output: cannot be written ({error.strerror})") from error
@@ -149,12 +154,8 @@ class Y4mSink:
 
     def finish(self, *, complete: bool = True) -> str:
         """Returns a line with the size and the count."""
-        state = "" if complete and not self.closed else ", stopped early"
+        state = "" if complete and not self._closed else ", stopped early"
         return f"standard output: {self._size[0]}x{self._size[1]}{state}"
-
-    def abort(self) -> str:
-        """Nothing to undo."""
-        return ""
 
     def _header(self, frame: Frame) -> bytes:
         height, width = frame.y.shape

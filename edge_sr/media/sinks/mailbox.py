@@ -6,12 +6,13 @@ import threading
 from collections import deque
 
 from edge_sr.errors import MediaError
-from edge_sr.media.frame import Frame, Sink
+from edge_sr.media.frame import Frame
+from edge_sr.media.protocols import Sink, SinkBase
 
 FINISH_S = 10.0  # how long finishing waits for the last frame to be written
 
 
-class Mailbox:
+class Mailbox(SinkBase):
     """Takes frames at once and hands them to a sink as fast as that one goes; the newest win.
 
     What the sink raises is raised by the next `write`, or by `finish`.
@@ -36,12 +37,17 @@ class Mailbox:
     @property
     def closed(self) -> bool:
         """Whether the sink says that nobody wants its frames any more."""
-        return bool(getattr(self._sink, "closed", False))
+        return self._sink.closed
+
+    @property
+    def message(self) -> str:
+        """The sink's."""
+        return self._sink.message
 
     @property
     def notices(self) -> list[str]:
         """What the sink has to say, and how many frames it missed."""
-        found = list(getattr(self._sink, "notices", []))
+        found = list(self._sink.notices)
         if self.dropped:
             found.append(f"{type(self._sink).__name__}: too slow for {self.dropped} frames")
         return found

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from edge_sr.media.frame import Frame
+from edge_sr.media.protocols import SinkBase
 
 
-class NullSink:
+class NullSink(SinkBase):
     """Counts frames."""
 
     def __init__(self) -> None:
@@ -21,7 +22,3 @@ class NullSink:
         """What came through; nothing was written, whole or not."""
         state = "" if complete else ", stopped early"
         return f"null: {self._size[0]}x{self._size[1]}, not written{state}"
-
-    def abort(self) -> str:
-        """Nothing to undo."""
-        return ""

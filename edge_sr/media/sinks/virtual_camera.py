@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.protocols import SinkBase
 
 LOOPBACK = (
     "sudo apt-get install -y v4l2loopback-dkms && "
@@ -17,7 +18,7 @@ LOOPBACK = (
 DEFAULT_FPS = 30.0
 
 
-class VirtualCameraSink:
+class VirtualCameraSink(SinkBase):
     """Sends frames to a virtual camera; video calls see it as any other."""
 
     def __init__(self, device: str | None = None, *, source: StreamInfo) -> None:
@@ -62,7 +63,7 @@ class VirtualCameraSink:
 
     def finish(self, *, complete: bool = True) -> str:  # noqa: ARG002 - it keeps nothing
         """Close the camera. Returns a line with the count."""
-        name = getattr(self._camera, "device", "none")
+        name = "none" if self._camera is None else self._camera.device
         self.abort()
         return f"virtual camera {name}: {self.frames} frames sent"
 

@@ -15,11 +15,12 @@ from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.media.color import yuv_to_rgb
 from edge_sr.media.frame import Frame
 from edge_sr.media.libraries import load_cv2
+from edge_sr.media.protocols import SinkBase
 
 QUIT_KEYS = (27, ord("q"))  # Esc
 
 
-class WindowSink:
+class WindowSink(SinkBase):
     """Shows frames as they come; q, Esc or the window's own button close it (see `closed`).
 
     All calls must come from one thread; on macOS from the main one.
@@ -34,9 +35,14 @@ class WindowSink:
         self._cv2 = load_cv2()
         check_screen(self._cv2, sys.platform, os.environ)
         self.title = title
-        self.closed = False  # True once the person at the screen has closed it
+        self._closed = False
         self.frames = 0
         self._open = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user has closed the window."""
+        return self._closed
 
     def write(self, frame: Frame) -> None:
         """Show one frame, unless the window was closed.
@@ -44,7 +50,7 @@ class WindowSink:
         Raises:
             MediaError: the window system refuses.
         """
-        if self.closed:
+        if self._closed:
             return
         self.present(np.ascontiguousarray(yuv_to_rgb(frame)[..., ::-1]))
 
@@ -66,13 +72,13 @@ class WindowSink:
         except self._cv2.error as error:
             raise MediaError(f"window: cannot be shown ({error.err}); leave out --show") from error
         self.frames += 1
-        self.closed = key in QUIT_KEYS or not visible
+        self._closed = key in QUIT_KEYS or not visible
         return int(key)
 
     def idle(self) -> None:
         """Let the window live while no frame comes."""
-        if self._open and not self.closed:
-            self.closed = self._cv2.waitKey(1) & 0xFF in QUIT_KEYS
+        if self._open and not self._closed:
+            self._closed = self._cv2.waitKey(1) & 0xFF in QUIT_KEYS
 
     def finish(self, *, complete: bool = True) -> str:  # noqa: ARG002 - a window shows, keeps nothing
         """Close the window. Returns a line with the count."""

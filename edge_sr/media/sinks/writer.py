@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from edge_sr.media.codec.unfinished import Unfinished, clear, partial_path
 from edge_sr.media.color import settle
 from edge_sr.media.frame import Color, Frame, StreamInfo
 from edge_sr.media.libraries import load_av
+from edge_sr.media.protocols import SinkBase
 from edge_sr.media.sinks.output import check_output, commit, discard, part_path
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
-class VideoWriter:
+class VideoWriter(SinkBase):
     """Encodes frames into an mp4, mov or mkv file, with the audio and subtitles of another.
 
     Frames keep their time: exactly in mp4 and mov, to the nearest millisecond in mkv, which has no
@@ -58,7 +60,7 @@ class VideoWriter:
             UsageError: an unknown codec or preset, or a crf out of range.
         """
         self.path = Path(path)
-        self.notices: list[str] = []
+        self._notices: list[str] = []
         self.frames = 0
         if self.path.suffix.lower() not in FORMATS:
             known = ", ".join(FORMATS)
@@ -77,6 +79,11 @@ class VideoWriter:
         self._time_base = source.time_base
         self._first_pts = self._last_pts = 0
         self._over = False
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What could not be written as it came, one line each."""
+        return self._notices
 
     def prepare(self, size: tuple[int, int]) -> str:
         """Choose the encoder for frames of (columns, rows); returns its name.
@@ -135,7 +142,7 @@ class VideoWriter:
         end = last + 1 / (self._source.frame_rate or Fraction(25))
         try:
             with self._wrapped("cannot be finished"):
-                self.notices += self._muxer.finish(last, end)
+                self._notices += self._muxer.finish(last, end)
         except MediaError:
             self.abort()
             raise
@@ -182,7 +189,7 @@ class VideoWriter:
         plan = self._make_plan(self._size, color, frame.time_base)
         if plan.size != self._size:
             columns, rows = plan.size
-            self.notices.append(
+            self._notices.append(
                 f"{self.path}: {width}x{height} is written as {columns}x{rows}; "
                 "4:2:0 video has an even number of columns and rows"
             )

@@ -13,10 +13,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.closing import Closing
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
 from edge_sr.media.libraries import load_cv2
+from edge_sr.media.protocols import SourceBase
 from edge_sr.media.sources.capture import (
     Capture,
     Device,
@@ -35,7 +35,7 @@ STALL_S = 2.0  # without a picture after the first: the camera has stalled
 CLOSE_S = 1.0  # how long a camera that hangs is waited for when it is closed
 
 
-class Camera(Closing):
+class Camera(SourceBase):
     """A camera through OpenCV; frames carry the time at which they were taken from it.
 
     A thread reads the camera, so that one that hangs can be noticed; only its newest frame waits.
@@ -172,7 +172,7 @@ class Camera(Closing):
             raise MediaError(f"{self.info.name}: frame is {columns}x{rows}; the first was {first}")
         y, u, v = _to_yuv(image[:rows, :columns])
         self._last = max(self._last + 1, (taken_ns - self._start) // 1000)
-        return Frame(y, u, v, self._last, TIME_BASE, COLOR, taken_s=taken_ns / 1e9)
+        return Frame((y, u, v), self._last, TIME_BASE, COLOR, taken_s=taken_ns / 1e9)
 
 
 def _to_yuv(image: Bgr) -> tuple[Plane, Plane, Plane]:

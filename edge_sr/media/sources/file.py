@@ -8,17 +8,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.closing import Closing
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.boxes import missing_bytes
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.orientation import frame_orientation
 from edge_sr.media.planes import to_planes
+from edge_sr.media.protocols import SourceBase
 from edge_sr.media.timing import Timestamps
 
 
-class VideoFile(Closing):
+class VideoFile(SourceBase):
     """The first video stream of a file, decoded on all cores.
 
     Each frame has the time the file gives it (variable frame rates stay so; see `Timestamps` for
@@ -170,7 +170,7 @@ class VideoFile(Closing):
         if not self._orientation.upright:
             y, u, v = self._orientation.turn_yuv(y, u, v, color.chroma_location)
         pts = self._times.next(decoded.pts, decoded.duration)
-        return Frame(y, u, v, pts, self.info.time_base, color)
+        return Frame((y, u, v), pts, self.info.time_base, color, discontinuity=self._times.jumped)
 
 
 def is_cover(stream: Any) -> bool:

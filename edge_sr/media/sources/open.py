@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from edge_sr.closing import Closing
 from edge_sr.media.address import is_network, resolve_address
-from edge_sr.media.frame import Frame, Source
+from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.protocols import Source, SourceBase
 from edge_sr.media.sources.capture import FORMATS, Capture, Device, open_capture
 
 
@@ -86,12 +86,16 @@ def _open_live(
     return camera
 
 
-class Paced(Closing):
+class Paced(SourceBase):
     """A file handed out at its own pace, as if it were live: for ``--drop-policy newest``."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.info = source.info
+
+    @property
+    def info(self) -> StreamInfo:
+        """As the file's."""
+        return self._source.info
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames, none before its time."""
@@ -103,9 +107,9 @@ class Paced(Closing):
             yield frame
 
     @property
-    def notices(self) -> list[str]:
-        """What the file has to say."""
-        return list(getattr(self._source, "notices", []))
+    def notices(self) -> Sequence[str]:
+        """As the file's."""
+        return self._source.notices
 
     def close(self) -> None:
         """Close the file."""

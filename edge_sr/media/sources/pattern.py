@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from edge_sr.closing import Closing
 from edge_sr.errors import UsageError
 from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
 from edge_sr.media.planes import SD_HEIGHT
+from edge_sr.media.protocols import SourceBase
 
 PERIOD = 256  # columns after which the picture repeats
 STEP = 4  # columns it moves per frame
@@ -21,7 +21,7 @@ EXAMPLE = "test://1280x720@30?frames=100&live=1"
 URL = re.compile(r"test://(?:(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?|\d+/\d+))?(?:\?(.*))?", re.ASCII)
 
 
-class Pattern(Closing):
+class Pattern(SourceBase):
     """Stripes, ramps, a checkerboard and colour, moving left; the same on every machine.
 
     Frames are views into one picture, so making them costs next to nothing. Can be iterated again.
@@ -97,7 +97,7 @@ class Pattern(Closing):
             half = (info.width + 1) // 2
             y = self._y[:, left : left + info.width]
             u, v = (plane[:, left // 2 : left // 2 + half] for plane in (self._u, self._v))
-            yield Frame(y, u, v, number, info.time_base, self._color)
+            yield Frame((y, u, v), number, info.time_base, self._color)
             number += 1
 
     def close(self) -> None:

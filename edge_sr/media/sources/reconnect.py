@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from edge_sr.closing import Closing
 from edge_sr.errors import MediaError
-from edge_sr.media.frame import Frame, Source
+from edge_sr.media.frame import Frame
+from edge_sr.media.protocols import Source, SourceBase
 
 SCHEDULE = ((5, 1.0), (5, 5.0), (10, 10.0))  # attempts, seconds before each
 FOREVER_S = 60.0
@@ -25,10 +25,10 @@ def delays() -> Iterator[float]:
     yield from itertools.repeat(FOREVER_S)
 
 
-class Reconnecting(Closing):
+class Reconnecting(SourceBase):
     """A live source that survives a pulled cable: size, name and rising times stay the same.
 
-    ``state`` is "running" or "reconnecting", ``reconnects`` counts how often it came back.
+    The first frame after a break has `Frame.discontinuity` set.
     """
 
     def __init__(
@@ -56,8 +56,23 @@ class Reconnecting(Closing):
         self._lock = threading.Lock()
         self._source = opener()
         self.info = replace(self._source.info, time_base=TIME_BASE)
-        self.state = "running"
-        self.reconnects = 0
+        self._state = "running"
+        self._reconnects = 0
+
+    @property
+    def state(self) -> str:
+        """ "running" or "reconnecting"."""
+        return self._state
+
+    @property
+    def reconnects(self) -> int:
+        """How often it came back."""
+        return self._reconnects
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """Those of the connection that is open now."""
+        return self._source.notices
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames until `close`; a source that is not live may also end.
@@ -67,23 +82,32 @@ class Reconnecting(Closing):
         """
         start, last = time.perf_counter(), -1
         waits, attempts = self._waits(), 0
+        broken = False  # whether the next frame is the first one after a break
         while not self._stop.is_set():
             why = f"{self.info.name}: ended"
             try:
                 for frame in self._source:
                     if self._stop.is_set():
                         return
-                    if self.state != "running" or attempts:
-                        self.state, waits, attempts = "running", self._waits(), 0
+                    if self._state != "running" or attempts:
+                        self._state, waits, attempts = "running", self._waits(), 0
                     taken = frame.taken_s or time.perf_counter()
                     last = max(last + 1, int((taken - start) * 1_000_000))
-                    yield replace(self._fit(frame), pts=last, time_base=TIME_BASE, taken_s=taken)
+                    yield replace(
+                        self._fit(frame),
+                        pts=last,
+                        time_base=TIME_BASE,
+                        taken_s=taken,
+                        discontinuity=broken or frame.discontinuity,
+                    )
+                    broken = False
                 if not self.info.live:
                     return
             except MediaError as error:
                 why = str(error)
+            broken = True
             while not self._stop.is_set():
-                self.state = "reconnecting"
+                self._state = "reconnecting"
                 if self._max is not None and attempts >= self._max:
                     tried = f"; gave up after {attempts} attempts" if attempts else ""
                     raise MediaError(f"{why}{tried}")
@@ -113,7 +137,7 @@ class Reconnecting(Closing):
             if self._stop.is_set():
                 fresh.close()
                 return False
-        self.reconnects += 1
+        self._reconnects += 1
         return True
 
     def _fit(self, frame: Frame) -> Frame:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from edge_sr.closing import Closing
 from edge_sr.errors import MediaError
 from edge_sr.media.address import hide_credentials
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.planes import to_planes
+from edge_sr.media.protocols import SourceBase
 
 OPEN_S = 10.0  # to connect and to learn what the stream is
 FIRST_S = 15.0  # to the first picture: a key frame may be long in coming
@@ -25,7 +25,7 @@ RTSP = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,crypto"
 HTTP = "http,https,httpproxy,tcp,tls,crypto"  # a playlist must not reach for local files
 
 
-class NetworkStream(Closing):
+class NetworkStream(SourceBase):
     """The newest pictures of a stream; ends with MediaError when it stalls, breaks or ends.
 
     Frames have the time of their arrival. Another size than the first is resized to it. Neither
@@ -162,7 +162,7 @@ class NetworkStream(Closing):
             width=self.info.width,
             height=self.info.height,
         )
-        return Frame(y, u, v, int(since * 1_000_000), TIME_BASE, color, taken_s=taken)
+        return Frame((y, u, v), int(since * 1_000_000), TIME_BASE, color, taken_s=taken)
 
 
 def _why(error: BaseException) -> str:

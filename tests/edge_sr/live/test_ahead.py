@@ -18,7 +18,7 @@ from edge_sr.session.ahead import Ahead, OneByOne, run_ahead
 
 def numbered(pts: int) -> Frame:
     plane = np.zeros((8, 8), np.uint8)
-    return Frame(plane, plane[:4, :4], plane[:4, :4], pts, Fraction(1, 25))
+    return Frame((plane, plane[:4, :4], plane[:4, :4]), pts, Fraction(1, 25))
 
 
 class Slots:

@@ -29,7 +29,7 @@ def a_shot() -> Shot:
     def flat(width: int, height: int, level: int) -> Frame:
         y = np.full((height, width), level, np.uint8)
         chroma = np.full((height // 2, width // 2), 128, np.uint8)
-        return Frame(y, chroma, chroma, 0, frame(0).time_base, TAGGED)
+        return Frame((y, chroma, chroma), 0, frame(0).time_base, TAGGED)
 
     return Shot(flat(64, 48, 60), flat(128, 96, 180), 0.0, 0.01)
 

@@ -63,6 +63,7 @@ def test_it_comes_back_with_rising_times_and_one_size() -> None:
     assert times == sorted(set(times))
     assert found[0].time_base == Fraction(1, 1_000_000)
     assert all(cable.closed for cable in cables)
+    assert [item.discontinuity for item in found] == [False] * 3 + [True, False, False] * 2
     assert said[0] == "camera 0: No such device; trying again in 0 s"
 
 

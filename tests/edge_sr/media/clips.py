@@ -41,7 +41,7 @@ def frame(
     u = np.full((rows, columns), 100, np.uint8)
     v = np.tile(np.linspace(90, 160, columns).astype(np.uint8), (rows, 1))
     at = number if pts is None else pts
-    return Frame(picture(number, width, height), u, v, at, time_base, color)
+    return Frame((picture(number, width, height), u, v), at, time_base, color)
 
 
 def info(width: int = SIZE[0], height: int = SIZE[1], **changes: Any) -> StreamInfo:

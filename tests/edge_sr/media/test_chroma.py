@@ -33,7 +33,7 @@ def ramp(size: tuple[int, int], location: int) -> Frame:
     u = np.rint(40 + 163.7 * columns[None] + 0 * rows[:, None]).astype(np.uint8)
     v = np.rint(200 - 151.3 * rows[:, None] + 0 * columns[None]).astype(np.uint8)
     luma = np.zeros((height, width), np.uint8)
-    return Frame(luma, u, v, 7, Fraction(1, 25), Color(chroma_location=location))
+    return Frame((luma, u, v), 7, Fraction(1, 25), Color(chroma_location=location))
 
 
 @pytest.mark.parametrize(("size", "target"), SIZES)
@@ -54,7 +54,7 @@ def test_a_ramp_stays_the_same_ramp(
 def test_siting_makes_a_difference() -> None:
     flat = frame(0)
     left = resize_chroma(flat, 128, 96)[1].astype(int)
-    centred = Frame(flat.y, flat.u, flat.v, 0, flat.time_base, Color(chroma_location=2))
+    centred = Frame(flat.planes, 0, flat.time_base, Color(chroma_location=2))
     assert (left - resize_chroma(centred, 128, 96)[1]).mean() > 0.1
 
 
@@ -64,7 +64,7 @@ def test_a_constant_stays_exact_up_to_the_edges() -> None:
             width, height = size
             half = ((height + 1) // 2, (width + 1) // 2)
             u, v = np.full(half, 17, np.uint8), np.full(half, 240, np.uint8)
-            flat = Frame(np.zeros((height, width), np.uint8), u, v, 0, Fraction(1), Color())
+            flat = Frame((np.zeros((height, width), np.uint8), u, v), 0, Fraction(1), Color())
             u, v = resize_chroma(flat, *target)
             assert (u.min(), u.max(), v.min(), v.max()) == (17, 17, 240, 240), (location, target)
 
@@ -80,7 +80,7 @@ def test_the_same_size_is_a_copy() -> None:
 def test_overshoot_is_clipped_not_wrapped() -> None:
     u = np.zeros((24, 32), np.uint8)
     u[:, 16:] = 255
-    image = Frame(np.zeros((48, 64), np.uint8), u, 255 - u, 0, Fraction(1))
+    image = Frame((np.zeros((48, 64), np.uint8), u, 255 - u), 0, Fraction(1))
     for target in ((128, 96), (100, 75)):
         big, _ = resize_chroma(image, *target)
         assert big[:, : big.shape[1] // 2 - 3].max() < 30
@@ -100,7 +100,7 @@ def test_luma_stays_where_it_is_when_a_frame_is_resized(target: tuple[int, int])
     width, height = 64, 48
     y = np.rint(20 + 200 * (np.arange(width) + 0.5) / width)[None].repeat(height, 0)
     flat = np.full((24, 32), 128, np.uint8)
-    big = resize_frame(Frame(y.astype(np.uint8), flat, flat, 0, Fraction(1)), *target)
+    big = resize_frame(Frame((y.astype(np.uint8), flat, flat), 0, Fraction(1)), *target)
     expected = 20 + 200 * (np.arange(target[0]) + 0.5) / target[0]
     assert np.abs(big.y[5:-5, 5:-5] - expected[5:-5]).max() <= 1.5
 
@@ -109,7 +109,7 @@ def test_shrinking_a_frame_does_not_alias() -> None:
     stripes = np.zeros((48, 64), np.uint8)
     stripes[:, ::2] = 255
     flat = np.full((24, 32), 128, np.uint8)
-    small = resize_frame(Frame(stripes, flat, flat, 0, Fraction(1)), 20, 16)
+    small = resize_frame(Frame((stripes, flat, flat), 0, Fraction(1)), 20, 16)
     assert small.y[:, 4:-4].min() > 90
     assert small.y[:, 4:-4].max() < 165
 

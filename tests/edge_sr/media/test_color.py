@@ -64,7 +64,7 @@ def to_frame(yuv: np.ndarray, color: Color) -> Frame:
     """Chroma of every second row and column, which is where location 3 has it."""
     planes = np.clip(np.rint(yuv), 0, 255).astype(np.uint8)
     u, v = (np.ascontiguousarray(planes[::2, ::2, index]) for index in (1, 2))
-    return Frame(np.ascontiguousarray(planes[..., 0]), u, v, 0, Fraction(1, 25), color)
+    return Frame((np.ascontiguousarray(planes[..., 0]), u, v), 0, Fraction(1, 25), color)
 
 
 @CASES
@@ -120,7 +120,7 @@ def test_colours_encode_as_the_standard_says(matrix: int, full: bool, location: 
 def test_chroma_comes_back_to_where_it_was(location: int, axes: tuple[int, ...]) -> None:
     rgb = np.ascontiguousarray(smooth().transpose(axes))  # eight levels a row, or a column
     color = Color(1, full_range=True, chroma_location=location)
-    back = yuv_to_rgb(Frame(*rgb_to_yuv(rgb, color), 0, Fraction(1), color))
+    back = yuv_to_rgb(Frame(rgb_to_yuv(rgb, color), 0, Fraction(1), color))
     error = np.abs(back.astype(int) - rgb)[4:-4, 4:-4]
     assert error.mean() <= 0.6
     assert error.max() <= 3
@@ -129,7 +129,7 @@ def test_chroma_comes_back_to_where_it_was(location: int, axes: tuple[int, ...])
 @CASES
 def test_there_and_back_changes_no_colour(matrix: int, full: bool) -> None:
     color = Color(matrix, full_range=full)
-    frame = Frame(*rgb_to_yuv(bars(), color), 0, Fraction(1), color)
+    frame = Frame(rgb_to_yuv(bars(), color), 0, Fraction(1), color)
     error = inside_bars(np.abs(yuv_to_rgb(frame).astype(int) - bars()))
     assert error.mean() <= 1
     assert error.max() <= 2
@@ -139,7 +139,7 @@ def test_odd_sizes_go_there_and_back() -> None:
     rgb = np.full((17, 33, 3), (200, 60, 20), np.uint8)
     y, u, v = rgb_to_yuv(rgb, Color())
     assert (y.shape, u.shape, v.shape) == ((17, 33), (9, 17), (9, 17))
-    back = yuv_to_rgb(Frame(y, u, v, 0, Fraction(1)))
+    back = yuv_to_rgb(Frame((y, u, v), 0, Fraction(1)))
     assert np.abs(back.astype(int) - rgb).max() <= 2
 
 
@@ -166,7 +166,7 @@ def test_an_untagged_range_is_limited() -> None:
 
 
 def test_the_height_that_tags_speak_of_can_be_given() -> None:
-    frame = Frame(*rgb_to_yuv(smooth(), Color(1)), 0, Fraction(1), Color())
+    frame = Frame(rgb_to_yuv(smooth(), Color(1)), 0, Fraction(1), Color())
     assert np.abs(yuv_to_rgb(frame, height=720).astype(int) - smooth()).mean() < 2
     assert np.abs(yuv_to_rgb(frame).astype(int) - smooth()).mean() > 4
 

@@ -31,6 +31,12 @@ def test_equal_and_slightly_earlier_times_are_moved_one_tick_on() -> None:
     assert times.repaired == 2
 
 
+def test_a_jump_back_is_flagged_on_the_frame_after_it() -> None:
+    times = Timestamps(MS, Fraction(25))
+    flags = [(times.next(at), times.jumped)[1] for at in (9000, 9040, 9030, 0, 40)]
+    assert flags == [False, False, False, True, False]
+
+
 def test_a_jump_back_moves_all_that_follows() -> None:
     times = Timestamps(MS, Fraction(25))
     assert [times.next(at) for at in (9000, 9040, 0, 40, 100)] == [9000, 9040, 9080, 9120, 9180]

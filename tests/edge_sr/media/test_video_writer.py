@@ -389,7 +389,9 @@ def fill_disk(writer: VideoWriter) -> None:
     """Noise, which does not compress, until the disk is full."""
     noise = np.random.default_rng(0).integers(16, 235, (48, 64), dtype=np.uint8)
     for number in range(80):
-        writer.write(replace(frame(number), y=noise + np.uint8(number)))
+        found = frame(number)
+        luma = noise + np.uint8(number)
+        writer.write(replace(found, planes=(luma, found.u, found.v)))
     writer.finish()
 
 
