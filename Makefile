@@ -33,10 +33,10 @@ test-runtime:
 
 # damaged inputs, signals, full disks, little memory, thousands of frames: long
 soak: .venv/.dev
-	$(BIN)/python tests/tools/soak.py mutate
-	$(BIN)/python tests/tools/soak.py signals
-	$(BIN)/python tests/tools/soak.py limits
-	$(BIN)/python tests/tools/soak.py frames
+	$(BIN)/python -m lab.soak mutate
+	$(BIN)/python -m lab.soak signals
+	$(BIN)/python -m lab.soak limits
+	$(BIN)/python -m lab.soak frames
 
 # pycuda against the CUDA double, where the tests then find it: 2 minutes
 pycuda-double: .venv/.dev

@@ -33,7 +33,7 @@ COLOR = Color(matrix=6, full_range=False, chroma_location=1)  # BT.601, as PSNR-
 EXAMPLES = """\
 examples:
   python -m lab.on_video --images Set5 --rivals bench/peers.toml
-  python -m lab.on_video --images Set5 Set14 BSD100 --rivals peers.toml --write docs/models.md
+  python -m lab.on_video --images Set5 Set14 BSD100 --rivals peers.toml --write lab/models.md
 """
 
 Way = Callable[[Upscaler, Pair], Image]

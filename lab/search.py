@@ -36,7 +36,7 @@ EXAMPLES = """\
 examples:
   python -m lab.search --rivals bench/peers.toml
   python -m lab.search --rivals bench/peers.toml --data photos/ --steps 5000 --images Set5 \\
-    --write docs/models.md --plot docs/search.png
+    --write lab/models.md --plot lab/search.png
 """
 
 

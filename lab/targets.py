@@ -29,7 +29,7 @@ from lab.target_text import Report, render
 EXAMPLES = """\
 examples:
   python -m lab.targets --images Set5 Set14 BSD100 --rivals bench/peers.toml
-  python -m lab.targets --images Set5 Set14 BSD100 --rivals peers.toml --write docs/models.md
+  python -m lab.targets --images Set5 Set14 BSD100 --rivals peers.toml --write lab/models.md
 """
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,10 +11,9 @@ from hypothesis import strategies as st
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.reading import parse_json, parse_ratio
+from lab.soak import fuzz
 
 pytest.importorskip("onnx", reason="pip install 'edge-sr[convert]'")
-sys.path.insert(0, str(Path(__file__).parent / "tools"))
-fuzz = importlib.import_module("fuzz")
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

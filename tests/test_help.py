@@ -18,6 +18,7 @@ NEEDS = {"convert": "onnx", "calibration": "onnx", "bench": "onnx", "training": 
 
 CHILDREN = {
     "bench.measure.memory",
+    "lab.soak.counted",
     "convert.engine.child",
     "edge_sr.doctor.probe",
 }  # nobody calls them

@@ -39,6 +39,7 @@ PLACES = {
         "edge_sr/live/",
         "training/data/video_codec.py",
         "training/data/video_file.py",
+        "lab/soak/",
     ),
     "matplotlib": ("bench/", "lab/", "calibration/frames/charts.py", "training/"),
     "PIL": ("edge_sr/media/", "bench/", "lab/", "training/"),

@@ -11,7 +11,11 @@ from training.loop.start import build_model
 from training.models import ARCHITECTURES
 from training.recipe import Recipe, RecipeError, load_recipe
 
-SHIPPED = sorted((Path(__file__).parents[2] / "training" / "recipes").glob("*.toml"))
+ROOT = Path(__file__).parents[2]
+SHIPPED = [
+    *sorted((ROOT / "training/recipes").glob("*.toml")),
+    *sorted((ROOT / "lab/recipes").glob("*.toml")),
+]
 
 
 def refused(tmp_path: Path, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a run promises, measured: ``python tests/tools/live_figures.py WHAT``.
+"""What a run promises, measured: ``python -m lab.soak.live_figures WHAT``.
 
 ``slow``: 1280x720 at 30 fps into a consumer that is five times too slow. ``file``: the rate of a
 file job against its stages alone, in one process. ``rtsp``: a server on loopback killed and started
@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -33,6 +34,7 @@ import av
 import numpy as np
 
 from edge_sr import Upscaler
+from edge_sr.cli.common import make_parser
 from edge_sr.media.codec.unfinished import whole_chunks
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.sinks.null import NullSink
@@ -44,7 +46,7 @@ from edge_sr.media.sources.stream import NetworkStream
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.stats import Stats
 
-SERVER = Path(__file__).parents[1] / "edge_sr" / "live" / "rtsp_server.py"
+SERVER = Path(__file__).parents[2] / "tests" / "edge_sr" / "live" / "rtsp_server.py"
 FPS, FACTOR = 30, 5
 KILLED = 1200  # frames of the job that is killed
 MB = 2**20
@@ -137,11 +139,11 @@ def file_job(frames: int, infer_ms: float, folder: Path) -> int:
             small = list(source)
         for turn in range(3):
             with VideoFile(clip) as source:
-                rates["decode"].append(_rate(lambda s=source: sum(1 for _ in s), frames))
+                rates["decode"].append(_rate(partial(_count, source), frames))
             big: list[Frame] = []
-            rates["infer"].append(_rate(lambda b=big: b.extend(map(upscale, small)), frames))
+            rates["infer"].append(_rate(partial(big.extend, map(upscale, small)), frames))
             alone = folder / f"alone-{turn}.mp4"
-            rates["encode"].append(_rate(lambda b=big, a=alone: _encode(b, a, info), frames))
+            rates["encode"].append(_rate(partial(_encode, big, alone, info), frames))
             with VideoFile(clip) as source:
                 writer = VideoWriter(folder / f"job-{turn}.mp4", source=source.info)
                 begun = time.perf_counter()
@@ -154,6 +156,10 @@ def file_job(frames: int, infer_ms: float, folder: Path) -> int:
     share = fps["job"] / least
     print(json.dumps({k: round(v, 1) for k, v in fps.items()} | {"share": round(share, 3)}))
     return 0 if share >= 0.9 and not dropped else 1
+
+
+def _count(source: VideoFile) -> int:
+    return sum(1 for _ in source)
 
 
 def _encode(frames: Sequence[Frame] | Iterator[Frame], path: Path, info: StreamInfo) -> None:
@@ -342,9 +348,19 @@ def _same(one: list[bytes], other: list[bytes]) -> bool:
     return bool(one) and one == other
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when what was promised was reached."""
-    parser = argparse.ArgumentParser(description="Measure what a live run promises.")
+EXAMPLES = """\
+example:
+  python -m lab.soak.live_figures file --frames 100
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m lab.soak.live_figures",
+        "Measure rates, ages and resumes of edge-sr run against their bounds.",
+        examples=EXAMPLES,
+    )
     parser.add_argument("what", choices=("slow", "file", "rtsp", "start", "kill", "ends"))
     parser.add_argument("--seconds", type=float, default=600, help="of slow (600)")
     parser.add_argument("--frames", type=int, default=300, help="of file (300)")
@@ -355,7 +371,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=50, help="of kill (50)")
     parser.add_argument("--seed", type=int, default=0, help="of kill (0)")
     parser.add_argument("--runs", type=int, default=9, help="of start (9)")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when what was promised was reached."""
+    args = build_parser().parse_args(argv)
     if args.what == "slow":
         return slow(args.seconds)
     if args.what == "rtsp":

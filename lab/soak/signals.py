@@ -20,8 +20,9 @@ from pathlib import Path
 
 import av
 import numpy as np
-from soak_common import RATE, RUN, count_frames, last_line, make_clip, report
-from soak_counted import counted_in
+
+from lab.soak.common import RATE, RUN, count_frames, last_line, make_clip, report
+from lab.soak.counted import counted_in
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 FRAMES = 300
@@ -29,7 +30,7 @@ START = 2.0  # seconds in which a job has not written yet, more or less
 FLUSH = 60.0  # seconds by the clock, on a machine that may be busy with others
 SLOW = 900.0  # seconds for a whole job, on a machine that may be busy with others
 LOST_S = 2.0  # of film, at most, by SIGKILL
-COUNTED = [sys.executable, str(Path(__file__).with_name("soak_counted.py"))]
+COUNTED = [sys.executable, "-m", "lab.soak.counted"]
 GOOD = (
     "SIGINT: ended, playable",
     "SIGINT: ended before it wrote",

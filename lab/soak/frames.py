@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from soak_common import RUN, report
+
+from lab.soak.common import RUN, report
 
 
 def attack_with_frames(count: int) -> int:

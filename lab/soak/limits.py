@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from soak_common import LIMIT, RUN, count_frames, last_line, make_clip, report
+from lab.soak.common import LIMIT, RUN, count_frames, last_line, make_clip, report
 
 FRAMES = 150
 DISKS = (16, 64, 256, 1024)  # KiB; the whole film takes more

@@ -1,6 +1,6 @@
-"""Coverage-guided fuzzing of everything that parses a file of somebody else's.
+"""Coverage-guided fuzzing of everything that parses a file from outside.
 
-``python tests/tools/fuzz.py sidecar --seconds 60`` (needs `pip install atheris`). Only an error of
+``python -m lab.soak.fuzz sidecar --seconds 60`` (needs `pip install atheris`). Only an error of
 ours may come out; anything else ends the run with the input that did it. The targets are also what
 tests/test_fuzz.py feeds, briefly, in every test run.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import importlib
 import io
 import json
 import os
@@ -20,16 +19,25 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 try:
     import atheris
-except ImportError:  # the targets are of use without it
-    watched: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+except ImportError:  # the tests use the targets without it
+    instrumented: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
 else:
-    watched = atheris.instrument_imports(include=["edge_sr", "calibration", "bench", "fractions"])
-with watched:
+    instrumented = atheris.instrument_imports(
+        include=["edge_sr", "calibration", "bench", "fractions"]
+    )
+with instrumented:
+    from bench.rows import read_rows
+    from calibration.frames.frames import MANIFEST, open_frames
+    from calibration.quantize.range_file import load_ranges
     from edge_sr import zoo
+    from edge_sr.cli.common import make_parser
     from edge_sr.errors import EdgeSRError
     from edge_sr.media.codec.boxes import missing_bytes
+    from edge_sr.media.codec.y4m import Y4mSource
     from edge_sr.model.onnx_file import refuse_external_data
     from edge_sr.model.sidecar import load_sidecar, sidecar_path
 
@@ -51,7 +59,8 @@ def sidecar(data: bytes) -> object:
 def onnx_file(data: bytes) -> object:
     path = FOLDER / "y.onnx"
     path.write_bytes(data)
-    return refuse_external_data(path)
+    refuse_external_data(path)
+    return path
 
 
 def boxes(data: bytes) -> object:
@@ -62,10 +71,6 @@ def boxes(data: bytes) -> object:
 
 def manifest(data: bytes) -> object:
     """A calibration folder's list of frames."""
-    from PIL import Image
-
-    from calibration.frames.frames import MANIFEST, open_frames
-
     folder = FOLDER / "frames"
     folder.mkdir(exist_ok=True)
     if not (folder / "1.png").exists():
@@ -75,8 +80,6 @@ def manifest(data: bytes) -> object:
 
 
 def ranges(data: bytes) -> object:
-    from calibration.quantize.range_file import load_ranges
-
     path = FOLDER / "ranges.json"
     path.write_bytes(data)
     return load_ranges(path)
@@ -84,8 +87,6 @@ def ranges(data: bytes) -> object:
 
 def rows(data: bytes) -> object:
     """A bench's results."""
-    from bench.rows import read_rows
-
     path = FOLDER / "rows.jsonl"
     path.write_bytes(data)
     return read_rows(path)
@@ -93,8 +94,7 @@ def rows(data: bytes) -> object:
 
 def y4m(data: bytes) -> object:
     """Raw video in a pipe, all its frames."""
-    source = importlib.import_module("edge_sr.media.codec.y4m").Y4mSource(io.BytesIO(data))
-    return sum(1 for _ in source)
+    return sum(1 for _ in Y4mSource(io.BytesIO(data)))
 
 
 TARGETS: dict[str, Target] = {
@@ -126,7 +126,7 @@ def seeds(name: str) -> list[bytes]:
 
 
 def run_one(target: Target, data: bytes) -> bool:
-    """Whether the input was taken; False where it was refused in our own words."""
+    """Whether the input was taken; False where it was refused by an error of ours."""
     try:
         target(data)
     except EdgeSRError as error:
@@ -136,12 +136,25 @@ def run_one(target: Target, data: bytes) -> bool:
     return True
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Ends when the time is over; atheris ends the process itself when something else came out."""
-    parser = argparse.ArgumentParser(description="Fuzz a parser of edge-sr with atheris.")
+EXAMPLES = """\
+example:
+  python -m lab.soak.fuzz sidecar --seconds 60
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m lab.soak.fuzz", "Fuzz a parser of edge-sr with atheris.", examples=EXAMPLES
+    )
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--seconds", type=int, default=60)
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until the time is over. atheris ends the process itself when something else came out."""
+    args = build_parser().parse_args(argv)
     counts = {True: 0, False: 0}
     begun = time.monotonic()
     target = TARGETS[args.target]
@@ -160,8 +173,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     corpus.mkdir()
     for index, data in enumerate(seeds(args.target)):
         (corpus / str(index)).write_bytes(data)
-    with watched:
-        run_one(target, seeds(args.target)[0])  # imports what it needs
     atheris.Setup([sys.argv[0], "-timeout=10", "-rss_limit_mb=4096", str(corpus)], one)
     atheris.Fuzz()
     return 0

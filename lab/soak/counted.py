@@ -1,5 +1,8 @@
-"""`edge-sr run` that counts: ``soak_counted.py FILE run …`` keeps in FILE how many frames the video
-writer was given, in memory that outlives a SIGKILL."""
+"""`edge-sr run` with a frame counter that survives a SIGKILL.
+
+``python -m lab.soak.counted FILE run …`` keeps the number of frames given to the video writer in a
+memory-mapped FILE.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def count_into(path: Path) -> None:
         memory[:] = given.to_bytes(BYTES, "little")
         write(writer, frame)
 
-    VideoWriter.write = counted  # type: ignore[method-assign]
+    VideoWriter.write = counted  # type: ignore[method-assign, assignment]
 
 
 def counted_in(path: Path) -> int:

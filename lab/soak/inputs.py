@@ -11,8 +11,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from soak_common import CPU_LIMIT, LIMIT, RUN, report
+
+from lab.soak.common import CPU_LIMIT, LIMIT, RUN, report
 
 
 def make_inputs(folder: Path) -> list[Path]:
@@ -39,10 +41,11 @@ def make_inputs(folder: Path) -> list[Path]:
     return paths
 
 
-def _scene(rng: np.random.Generator) -> np.ndarray:
+def _scene(rng: np.random.Generator) -> NDArray[np.uint8]:
     rows, columns = np.mgrid[0:64, 0:96]
     waves = 128 + 90 * np.sin(rows / 5) * np.cos(columns / 9)
-    return (waves[..., None] + rng.integers(-20, 20, (64, 96, 3))).clip(0, 255).astype(np.uint8)
+    noisy = waves[..., None] + rng.integers(-20, 20, (64, 96, 3))
+    return np.asarray(noisy.clip(0, 255), np.uint8)
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:

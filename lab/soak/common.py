@@ -1,4 +1,4 @@
-"""What the attacks of soak.py share."""
+"""Constants, test clips and the report that the attacks share."""
 
 from __future__ import annotations
 
