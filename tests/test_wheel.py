@@ -15,7 +15,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = {"edge_sr", "convert", "calibration", "bench", "training"}
 DATA = {  # endings besides .py, by folder
-    "bench": {".toml", ".j2"},
+    "bench": {".toml"},
+    "bench/models": {".toml"},
+    "bench/report": {".j2"},
     "edge_sr/page/static": {".html", ".js", ".css", ".svg"},
     "calibration/default": {".png", ".json"},
     "edge_sr/zoo": {".onnx", ".json"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -48,3 +50,17 @@ def count_frames(path: Path) -> int:
 
 def last_line(errors: str) -> str:
     return (errors.strip().splitlines() or [""])[-1][:200]
+
+
+def frame_hashes(path: Path) -> list[bytes]:
+    """SHA-256 of each decoded frame of a film."""
+    with av.open(str(path)) as clip:
+        return [
+            hashlib.sha256(frame.to_ndarray().tobytes()).digest() for frame in clip.decode(video=0)
+        ]
+
+
+def resident_mb() -> float:
+    """Memory of this process, MiB; Linux only."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

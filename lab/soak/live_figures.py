@@ -3,25 +3,22 @@
 ``slow``: 1280x720 at 30 fps into a consumer that is five times too slow. ``file``: the rate of a
 file job against its stages alone, in one process. ``rtsp``: a server on loopback killed and started
 again, many times. ``start``: from the command to the first frame. ``kill``: a file job killed at
-random moments, looked at and resumed. ``ends``: SIGTERM to a stream that runs, hangs or is lost.
-Each prints its figures and exits with 1 where one is worse than it must be. Linux only.
+random moments, looked at and resumed. ``terminate``: SIGTERM to a
+stream that runs, hangs or is lost. Each prints its figures and exits with 1 where one is worse than
+it must be. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import random
 import select
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -41,15 +38,13 @@ from edge_sr.media.sinks.null import NullSink
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.pattern import Pattern
-from edge_sr.media.sources.reconnect import Reconnecting
-from edge_sr.media.sources.stream import NetworkStream
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.stats import Stats
+from lab.soak.common import frame_hashes, resident_mb
+from lab.soak.network_figures import rtsp, terminate
 
-SERVER = Path(__file__).parents[2] / "tests" / "edge_sr" / "live" / "rtsp_server.py"
 FPS, FACTOR = 30, 5
 KILLED = 1200  # frames of the job that is killed
-MB = 2**20
 
 
 class SlowSink(NullSink):
@@ -63,11 +58,6 @@ class SlowSink(NullSink):
         self._free = max(self._free, time.perf_counter() - 0.05) + FACTOR / FPS
         time.sleep(max(0.0, self._free - time.perf_counter()))
         super().write(frame)
-
-
-def resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
 def slope(samples: np.ndarray) -> float:
@@ -175,97 +165,6 @@ def _rate(work: Callable[[], object], frames: int) -> float:
     return frames / (time.perf_counter() - begun)
 
 
-def rtsp(cycles: int) -> int:
-    """Kill and restore an RTSP server under a source that reconnects."""
-    port = _free_port()
-
-    def opener() -> NetworkStream:
-        return NetworkStream(f"rtsp://127.0.0.1:{port}/clip", open_s=5)
-
-    server = _serve(port)
-    back: list[float] = []
-    seen: list[tuple[int, int, float]] = []
-    hangs = 0
-    with Reconnecting(opener, waits=lambda: iter([0.2] * 1000)) as source:
-        frames = iter(source)
-        for cycle in range(cycles):
-            for _ in range(3):
-                next(frames)
-            seen.append((len(os.listdir("/proc/self/fd")), threading.active_count(), resident_mb()))  # noqa: PTH208
-            server.send_signal(signal.SIGKILL)
-            server.wait()
-            if server.stdout:
-                server.stdout.close()
-            server = _serve(port)
-            begun, before = time.perf_counter(), source.reconnects
-            while source.reconnects == before:
-                next(frames)
-            back.append(time.perf_counter() - begun)
-            hangs += back[-1] > 15
-            if cycle % 10 == 9:
-                print(f"{cycle + 1} cycles, back in {statistics.median(back):.2f} s", flush=True)
-    server.kill()
-    server.wait()
-    descriptors, threads, memory = ([row[i] for row in seen] for i in range(3))
-    figures = {
-        "cycles": cycles,
-        "hangs": hangs,
-        "back_median_s": round(statistics.median(back), 2),
-        "back_most_s": round(max(back), 2),
-        "descriptors": [descriptors[1], descriptors[-1]],
-        "threads": [threads[1], threads[-1]],
-        "memory_growth_mb": round(memory[-1] - memory[len(memory) // 10], 1),
-    }
-    print(json.dumps(figures))
-    flat = abs(descriptors[-1] - descriptors[1]) <= 2 and threads[-1] == threads[1]
-    return 0 if flat and not hangs else 1
-
-
-def _free_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
-def _serve(port: str) -> subprocess.Popen[str]:
-    command = ["/usr/bin/python3", str(SERVER), port]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    assert server.stdout.readline() == "ready\n"
-    return server
-
-
-def ends(folder: Path) -> int:
-    """How long a run takes to end after SIGTERM, and whether its recording is whole."""
-    figures: dict[str, object] = {}
-    bad = 0
-    for name, harm in (("running", None), ("hanging", signal.SIGSTOP), ("lost", signal.SIGKILL)):
-        port = _free_port()
-        server = _serve(port)
-        output = folder / f"{name}.mp4"
-        command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--backend", "nearest"]
-        command += ["--input", f"rtsp://127.0.0.1:{port}/clip", "--output", str(output)]
-        command += ["--serve", "0"]
-        part = folder / f".{name}.mp4.part"
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as job:
-            while not (part.exists() and part.stat().st_size > 5000):
-                time.sleep(0.05)
-            if harm:
-                server.send_signal(harm)
-                time.sleep(4)  # it is noticed after two
-            begun = time.perf_counter()
-            job.send_signal(signal.SIGTERM)
-            code = job.wait(60)
-            took = time.perf_counter() - begun
-        server.kill()
-        server.wait()
-        frames = len(_frames(output)) if output.exists() else 0
-        figures[name] = {"seconds": round(took, 2), "exit": code, "frames": frames}
-        bad += code != 143 or took > 10 or not frames
-    print(json.dumps(figures))
-    return 1 if bad else 0
-
-
 def start(runs: int) -> int:
     """From starting the process until its first frame is out, on a pipe."""
     command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", "test://1280x720?live=1"]
@@ -289,6 +188,10 @@ def start(runs: int) -> int:
     return 0 if statistics.median(times) < 1.5 else 1
 
 
+def same_frames(one: list[bytes], other: list[bytes]) -> bool:
+    return bool(one) and one == other
+
+
 def kill(times: int, seed: int, folder: Path) -> int:
     """SIGKILL at random moments: what is left can be played, and goes on to the same frames."""
     rng = random.Random(seed)  # noqa: S311 - no secret
@@ -305,7 +208,7 @@ def kill(times: int, seed: int, folder: Path) -> int:
     begun = time.perf_counter()
     subprocess.run([*words, str(whole)], check=True, capture_output=True)
     lasts = time.perf_counter() - begun
-    wanted = _frames(whole)
+    wanted = frame_hashes(whole)
     found: Counter[str] = Counter()
     lost: list[int] = []
     for number in range(times):
@@ -315,18 +218,19 @@ def kill(times: int, seed: int, folder: Path) -> int:
             time.sleep(rng.uniform(0.4, 1.0) * lasts)
             job.kill()
         if output.exists():
-            found["over before it was killed" if _same(_frames(output), wanted) else "WRONG"] += 1
+            same = same_frames(frame_hashes(output), wanted)
+            found["over before it was killed" if same else "WRONG"] += 1
             for path in folder.glob(f"*{number}.mp4*"):
                 path.unlink()
             continue
         try:
-            played = _frames(part)
-            found["playable" if _same(played, wanted[: len(played)]) else "OTHER FRAMES"] += 1
+            played = frame_hashes(part)
+            found["playable" if same_frames(played, wanted[: len(played)]) else "OTHER FRAMES"] += 1
         except (av.FFmpegError, OSError):
             found["killed before the first second was out"] += 1
         kept = whole_chunks(part)
         done = subprocess.run([*words, str(output), "--resume"], capture_output=True, check=False)
-        good = done.returncode == 0 and _same(_frames(output), wanted)
+        good = done.returncode == 0 and same_frames(frame_hashes(output), wanted)
         why = "" if good else f"FAILED {done.returncode}: {done.stderr.decode().strip()[-300:]}"
         found[why or "resumed, the same frames"] += 1
         lost.append(kept)
@@ -335,17 +239,6 @@ def kill(times: int, seed: int, folder: Path) -> int:
         output.unlink(missing_ok=True)
     print(json.dumps({k: v for k, v in found.items() if v} | {"frames_kept": sorted(lost)}))
     return 1 if any(v and k.split()[0].isupper() for k, v in found.items()) else 0
-
-
-def _frames(path: Path) -> list[bytes]:
-    with av.open(str(path)) as clip:
-        return [
-            hashlib.sha256(frame.to_ndarray().tobytes()).digest() for frame in clip.decode(video=0)
-        ]
-
-
-def _same(one: list[bytes], other: list[bytes]) -> bool:
-    return bool(one) and one == other
 
 
 EXAMPLES = """\
@@ -361,7 +254,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Measure rates, ages and resumes of edge-sr run against their bounds.",
         examples=EXAMPLES,
     )
-    parser.add_argument("what", choices=("slow", "file", "rtsp", "start", "kill", "ends"))
+    parser.add_argument("what", choices=("slow", "file", "rtsp", "start", "kill", "terminate"))
     parser.add_argument("--seconds", type=float, default=600, help="of slow (600)")
     parser.add_argument("--frames", type=int, default=300, help="of file (300)")
     parser.add_argument(
@@ -386,8 +279,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="edge-sr-file-") as name:
         if args.what == "kill":
             return kill(args.times, args.seed, Path(name))
-        if args.what == "ends":
-            return ends(Path(name))
+        if args.what == "terminate":
+            return terminate(Path(name))
         return file_job(args.frames, args.infer_ms, Path(name))
 
 
