@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from edge_sr.closing import Closing
 from edge_sr.errors import MissingDependencyError
-from edge_sr.media.frame import StreamInfo
-from edge_sr.pipeline.stats import Stats
+from edge_sr.pipeline.job import Progress
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -17,36 +16,50 @@ NAME_LIMIT = 24  # columns for the name of what is read
 LIVE_FORMAT = "{desc}: {n_fmt} frames in {elapsed}{postfix}"
 
 
-@contextlib.contextmanager
-def frame_progress(
-    info: StreamInfo, max_frames: int | None, kept: int = 0
-) -> Iterator[Callable[[Stats], None]]:
-    """A bar over frames, or a status line for a live source; call what it yields after each one.
+class JobProgress(Closing):
+    """The bar of `run_job`: frames or images done, or a status line for a live source.
 
-    Args:
-        kept: frames of an earlier job, which are not counted by `Stats`.
+    Give the object itself as ``progress``; it draws from the first call on.
     """
-    counts = [count for count in (info.frames, max_frames) if count is not None]
-    total = min(counts) if counts else None
-    look = {"bar_format": LIVE_FORMAT} if info.live and total is None else {}
-    name = info.name if len(info.name) <= NAME_LIMIT else f"…{info.name[1 - NAME_LIMIT :]}"
-    options = {"total": total, "unit": "frame", "desc": name, "dynamic_ncols": True}
-    if kept:
-        say(f"{kept} frames are there from before; going on after them")
-    with _tqdm()(**options, **look, initial=kept, disable=_hidden()) as bar:
 
-        def on_frame(stats: Stats) -> None:
-            dropped = f"{stats.dropped} dropped" if stats.dropped else ""
-            if look:
-                ages = [stats.age.percentile(share) or 0 for share in (0.5, 0.99)]
-                latency = "/".join(f"{age * 1000:.0f}" for age in ages)
-                parts = [f"{stats.current_fps:.1f} fps", f"latency {latency} ms", dropped]
-                bar.set_postfix_str(", ".join(filter(None, parts)), refresh=False)
-            elif dropped:
-                bar.set_postfix_str(dropped, refresh=False)
-            bar.update(kept + stats.written - bar.n)
+    def __init__(self) -> None:
+        self._bar: Any = None
 
-        yield on_frame
+    def __call__(self, report: Progress) -> None:
+        """Show how far the job is."""
+        if self._bar is None:
+            self._bar = _open_bar(report)
+        stats = report.stats
+        dropped = f"{stats.dropped} dropped" if stats.dropped else ""
+        if report.live and report.total is None:
+            ages = [stats.age.percentile(share) or 0 for share in (0.5, 0.99)]
+            latency = "/".join(f"{age * 1000:.0f}" for age in ages)
+            parts = [f"{stats.current_fps:.1f} fps", f"latency {latency} ms", dropped]
+            self._bar.set_postfix_str(", ".join(filter(None, parts)), refresh=False)
+        elif dropped:
+            self._bar.set_postfix_str(dropped, refresh=False)
+        self._bar.update(report.done - self._bar.n)
+
+    def close(self) -> None:
+        """Leave the bar as it is; safe to call twice."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _open_bar(report: Progress) -> Any:
+    look = {"bar_format": LIVE_FORMAT} if report.live and report.total is None else {}
+    name = report.name
+    if len(name) > NAME_LIMIT:
+        name = f"…{name[1 - NAME_LIMIT :]}"
+    return _tqdm()(
+        total=report.total,
+        unit=report.unit,
+        desc=name,
+        dynamic_ncols=True,
+        initial=report.kept if report.unit == "frame" else 0,
+        disable=_hidden(),
+        **look,
+    )
 
 
 def item_progress(items: Iterable[T], *, total: int, unit: str) -> Iterator[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -15,7 +16,10 @@ from edge_sr.closing import Closing
 from edge_sr.errors import FrameError
 from edge_sr.media.frame import Frame, Plane
 from edge_sr.media.protocols import Source
+from edge_sr.media.sources.open import open_source
 from edge_sr.model.sidecar import Sidecar
+from edge_sr.pipeline.pipeline import shots
+from edge_sr.pipeline.stats import Stats
 from edge_sr.session.tiles import find_reach, run_tiled, tile_side
 
 if TYPE_CHECKING:
@@ -179,9 +183,12 @@ class Upscaler(Closing):
         Raises:
             MediaError: it cannot be read.
         """
-        from edge_sr.pipeline.stream_frames import stream_frames
-
-        return stream_frames(self, source)
+        with contextlib.ExitStack() as stack:
+            if isinstance(source, str):
+                source = stack.enter_context(open_source(source))
+            found = stack.enter_context(contextlib.closing(shots(source, self.overlap(), Stats())))
+            for shot in found:
+                yield shot.after
 
     def _run(self, image: Image) -> Image:
         """uint8 (H, W, C) -> uint8 (H*scale, W*scale, C) through the backend."""

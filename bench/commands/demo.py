@@ -18,7 +18,10 @@ from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame
 from edge_sr.media.sources.file import VideoFile
-from edge_sr.pipeline.run import Job, run_job
+from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.run import run_job
+from edge_sr.pipeline.signals import SignalStop
+from edge_sr.progress import JobProgress
 from edge_sr.quality import psnr
 
 FOLDER = Path("demo")
@@ -107,9 +110,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         FOLDER.mkdir(exist_ok=True)
         clip = fetch_clip(FOLDER)
         video, picture = FOLDER / "bigbuckbunny-1440p.mp4", FOLDER / "before-after.png"
-        code = run_job(Job(input=str(clip), output=str(video), model=MODEL, force=True))
-        if code:
-            return code
+        spec = JobSpec(input=str(clip), output=str(video), model=MODEL, force=True)
+        with JobProgress() as progress:
+            result = run_job(spec, progress=progress, stop=SignalStop())
+        for output in result.outputs:
+            print(output.summary)
+        if result.exit_code:
+            return result.exit_code
         frames = sample_frames(clip, SAMPLED)
         with Upscaler.open(MODEL) as upscaler:
             ours, plain = measure(upscaler, frames)

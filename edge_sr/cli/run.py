@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import logging
+from dataclasses import fields, replace
 from typing import Any
 
 from edge_sr.cli import run_options
 from edge_sr.cli.common import add_command
 from edge_sr.errors import UsageError
+from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.run import run_job
+from edge_sr.pipeline.signals import SignalStop
+from edge_sr.progress import JobProgress
+
+logger = logging.getLogger(__name__)
 
 EXAMPLES = """\
 examples:
@@ -43,40 +51,21 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         EdgeSRError: as `run_job`; UsageError besides for --scale with --target.
     """
-    from edge_sr.pipeline.run import Job, run_job
-
     if args.scale is not None and args.target is not None:
         raise UsageError("--scale and --target were both given; one of them decides the size")
-    return run_job(
-        Job(
-            input=args.input,
-            camera=args.camera,
-            output=args.output,
-            show=args.show,
-            model=args.model,
-            scale=args.scale,
-            target=args.target,
-            precision=args.precision,
-            backend=args.backend,
-            threads=args.threads,
-            slots=args.slots,
-            tile=args.tile,
-            max_frames=args.max_frames,
-            camera_size=args.camera_size,
-            camera_fps=args.camera_fps,
-            camera_format=args.camera_format,
-            crf=args.crf,
-            preset=args.preset,
-            codec=args.codec,
-            force=args.force,
-            resume=args.resume,
-            serve=args.serve,
-            virtual_camera=args.virtual_camera,
-            compare=args.compare,
-            overlay=not args.no_overlay,
-            drop_policy=args.drop_policy,
-            deadline_ms=args.deadline_ms,
-            max_reconnect=args.max_reconnect,
-            save_to=args.save_to,
-        )
-    )
+    with JobProgress() as progress:
+        result = run_job(make_spec(args), progress=progress, stop=SignalStop())
+    for output in result.outputs:
+        if args.output == "-":  # video went to stdout
+            logger.info("%s", output.summary)
+        else:
+            print(output.summary)
+    return result.exit_code
+
+
+def make_spec(args: argparse.Namespace) -> JobSpec:
+    """The job that the options of ``edge-sr run`` describe."""
+    values = vars(args)
+    names = [item.name for item in fields(JobSpec)]
+    spec = JobSpec(**{name: values[name] for name in names if name in values})
+    return replace(spec, overlay=not args.no_overlay)

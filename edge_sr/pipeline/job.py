@@ -1,185 +1,154 @@
-"""One video job: a source, a model, any number of sinks, and a clean end."""
+"""What one run is asked for, and what came of it: plain values without open handles."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Sequence
+import hashlib
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from edge_sr.errors import MediaError, UsageError
-from edge_sr.live.compare import View
-from edge_sr.live.control import Desk
-from edge_sr.live.notify import Notifier
-from edge_sr.live.recorder import Recorder
-from edge_sr.media.protocols import Sink, Source
-from edge_sr.media.sinks.writer import VideoWriter
-from edge_sr.media.sources.open import Paced, is_live_address, open_source
-from edge_sr.pipeline.outputs import output_sinks, screen_sinks
-from edge_sr.pipeline.pipeline import Stats, run_pipeline
-from edge_sr.pipeline.resume import Skipping, begin, check_resume
-from edge_sr.pipeline.signals import catch_signals
-from edge_sr.progress import frame_progress, say
-from edge_sr.session.model_switch import ModelSwitch
-from edge_sr.upscaler import Upscaler
+import msgspec
 
-if TYPE_CHECKING:
-    from edge_sr.pipeline.run import Job
+from edge_sr.errors import UsageError
+from edge_sr.pipeline.stats import Stats
+from edge_sr.pipeline.target import Target
+from edge_sr.types import Size
+
+CAMERA_SIZE = Size(1280, 720)
 
 
-def run_video(job: Job) -> int:
-    """Do the job. Returns the exit code: 0, or 130/143 when a signal ended it early.
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """What to read, which model to run, and where the result goes. Sizes are in pixels.
 
-    Raises:
-        EdgeSRError: anything that cannot be read, run or written.
+    ``input`` and ``camera`` may hold a password: they are left out of the ``repr``, but not of
+    `to_dict`.
     """
-    from edge_sr.pipeline.run import open_upscaler
 
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(_open(job))
-        info = source.info
-        check_resume(job, source)
-        sinks = output_sinks(job, source)
-        for sink in sinks:
-            stack.callback(sink.abort)  # where the run does not even begin
-        upscaler, size = open_upscaler(job, info.width, info.height)
-        kept = 0
-        if sinks and isinstance(sinks[0], VideoWriter) and not info.live and job.input != "-":
-            kept = begin(job, sinks[0], upscaler, size)
-            source = Skipping(source, kept) if kept else source
+    input: str | None = field(default=None, repr=False)  # path, address, "-", "test://..."
+    camera: str | None = field(default=None, repr=False)  # number, device or address
+    output: str | None = None  # file, folder for a folder of images, "-" or "null"
+    show: bool = False  # in a window
+    model: str = "edge-unet-s"
+    scale: Fraction | None = None  # output side / input side
+    target: Target | None = None
+    precision: str | None = None  # None: fp16 with TensorRT, fp32 elsewhere
+    backend: str = "auto"
+    threads: int | None = None  # of CPU inference; None: all cores
+    slots: int = 2  # frames in flight on a GPU
+    tile: int | None = None  # side in input pixels; 0: never; None: frames above 4 megapixels
+    max_frames: int | None = None  # None: all; also the number of images of a folder
+    camera_size: Size = CAMERA_SIZE  # asked of the camera
+    camera_fps: int = 30
+    camera_format: str = "MJPG"  # or YUYV, NV12
+    crf: int = 18  # 0 (lossless) to 51
+    preset: str = "veryfast"
+    codec: str = "h264"
+    force: bool = False  # replace an existing output
+    resume: bool = False  # continue a file job that was stopped
+    serve: tuple[str, int] | None = None  # address and port of the browser page
+    virtual_camera: str | None = None  # device; "" for the first one that is free
+    compare: str | None = None  # "split", "side" or "diff": what window and page show
+    overlay: bool = True  # figures in the window
+    drop_policy: str = "auto"  # "newest" drops late frames, "none" keeps all
+    deadline_ms: float | None = None  # take a smaller model when a frame takes longer
+    max_reconnect: int | None = None  # attempts in a row; None: no limit
+    save_to: str = "."  # folder of snapshots and recordings
 
-        def opener(name: str) -> Upscaler:
-            return Upscaler.open(
-                name,
-                size=(info.width, info.height),
-                backend=job.backend,
-                threads=job.threads,
-                slots=job.slots,
-                tile=job.tile,
-            )
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as values that JSON can hold: a Fraction is "3/2", a Size is [1280, 720]."""
+        found: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_encode)
+        return found
 
-        deadline_s = job.deadline_ms / 1000 if job.deadline_ms else None
-        switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s, say=say)
-        stack.enter_context(switch)
-        recorder = Recorder(Path(job.save_to), source=info)
-        view = View(mode=job.compare or "after", overlay=job.overlay)
-        desk = Desk(
-            source=source,
-            size=size,
-            switch=switch,
-            recorder=recorder,
-            folder=Path(job.save_to),
-            view=view,
-        )
-        wanted = [*sinks, *screen_sinks(job, stack, desk, info.name, anything=bool(sinks))]
-        return _run(job, source, desk, wanted, kept)
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> JobSpec:
+        """The reverse of `to_dict`; a missing field has its default.
 
-
-def _run(job: Job, source: Source, desk: Desk, wanted: list[Sink], kept: int) -> int:
-    """The pipeline, its progress, and the end of every sink; `kept` frames are there already."""
-    sinks: list[Sink] = [*wanted, desk, desk.recorder]
-    stop, notifier, info = threading.Event(), Notifier(), source.info
-    said: set[str] = set()
-    try:
-        with catch_signals(stop) as caught:
-            with frame_progress(info, job.max_frames, kept) as show:
-
-                def on_frame(stats: Stats) -> None:
-                    if stats.written == 1:
-                        notifier.ready()
-                    show(stats)
-                    notifier.alive(stats)
-                    _look_after(wanted, info.live, stop, said)
-
-                def on_idle() -> None:
-                    notifier.alive(desk.stats)
-                    for sink in wanted:
-                        getattr(sink, "idle", _nothing)()
-                    _look_after(wanted, info.live, stop, said)
-
-                stats = run_pipeline(
-                    source,
-                    desk.switch,
-                    sinks,
-                    max_frames=job.max_frames and job.max_frames - kept,
-                    newest_wins={"newest": True, "none": False}.get(job.drop_policy),
-                    stop=stop,
-                    stats=desk.stats,
-                    on_frame=on_frame,
-                    on_idle=on_idle,
-                    release=source.close if info.live else None,
-                )
-            notifier.stopping()
-            early = list(caught)  # a signal from here on finds a job that is done: it is finished
-            if stats.written:
-                complete = info.live or not early  # a recording ends when it is told to
-                lines = [sink.finish(complete=complete) for sink in wanted]
-                recorded = [sink.finish() for sink in (desk, desk.recorder)]
-                _report(job, stats, lines, recorded, [source, desk.switch, *sinks])
-            elif not early:
-                raise MediaError(f"{info.name}: no frame came out of it")
-    finally:
-        for sink in sinks:
-            sink.abort()
-    return 128 + early[0] if early else 0
+        Raises:
+            UsageError: an unknown field, or a value of the wrong type; the message names it.
+        """
+        unknown = sorted(set(values) - {item.name for item in fields(cls)})
+        if unknown:
+            raise UsageError(f"job: unknown fields {', '.join(unknown)}")
+        try:
+            return msgspec.convert(values, cls, dec_hook=_decode)
+        except (msgspec.ValidationError, ValueError) as error:
+            raise UsageError(f"job: {error}") from error
 
 
-def _nothing() -> None:
-    """What a sink without `idle` does meanwhile."""
+@dataclass(frozen=True)
+class Output:
+    """One place where frames went."""
+
+    path: Path | None  # of a file or folder; None for a window, a page, a pipe or "null"
+    summary: str  # one line: what it is, its size and length
+
+    def digest(self) -> str | None:
+        """SHA-256 of the file in hexadecimal, computed now; None where there is no file."""
+        if self.path is None or not self.path.is_file():
+            return None
+        with self.path.open("rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
 
 
-def _look_after(sinks: list[Sink], live: bool, stop: threading.Event, said: set[str]) -> None:
-    """Pass on what a window says; stop when nobody wants the frames any more."""
-    for sink in sinks:
-        text = getattr(sink, "said", "")
-        if text and text not in said:
-            said.add(text)
-            say(text)
-    closed = [getattr(sink, "closed", False) for sink in sinks]
-    if all(closed) or (live and any(closed)):
-        stop.set()
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a job did. Counts are frames of a video, or images."""
+
+    read: int
+    written: int  # by this job; `kept` others were there from an earlier one
+    dropped: int  # live frames that newer ones replaced before they were upscaled
+    seconds: float  # wall time from the first read to the last write
+    outputs: tuple[Output, ...] = ()
+    notices: tuple[str, ...] = ()  # what to know about the run, a line each
+    kept: int = 0  # frames or images of an earlier job that were not made again
+    failed: int = 0  # images of a folder that were left out; `notices` names them
+    interrupted: int | None = None  # number of the signal that ended the job early
+
+    @property
+    def fps(self) -> float:
+        """Frames written per second of wall time; 0 without any."""
+        return self.written / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0: complete; 1: images were left out; 128 + N: signal N ended it early."""
+        if self.interrupted is not None:
+            return 128 + self.interrupted
+        return 1 if self.failed else 0
 
 
-def _open(job: Job) -> Source:
-    address = job.camera if job.camera is not None else job.input
-    if address is None:
-        raise UsageError("nothing to read: give --input PATH or --camera ID")
-    if job.camera is not None and not (is_live_address(address) or "://" in address):
-        address = str(Path(address).absolute())  # a device of another name
-    looking = job.output is None
-    if looking and address.startswith("test://") and "live=" not in address:
-        address += "&live=1" if "?" in address else "?live=1"  # to look at: at its own pace
-    if job.camera is not None and not is_live_address(address):
-        from edge_sr.media.sources.camera import Camera
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is. One object serves a whole job: `done` and `stats` change meanwhile."""
 
-        width, height = job.camera_size
-        return Camera(address, width=width, height=height, fps=job.camera_fps)
-    source = open_source(
-        address,
-        size=job.camera_size,
-        fps=job.camera_fps,
-        pixels=job.camera_format,
-        max_reconnect=job.max_reconnect,
-        say=say,
-    )
-    if job.drop_policy == "newest" and not source.info.live:
-        return Paced(source)
-    return source
+    name: str  # of what is read; never with credentials
+    unit: str  # "frame" or "image"
+    total: int | None  # an estimate; None for a live source without a limit
+    live: bool
+    stats: Stats  # rates, latencies and counts of this moment
+    kept: int = 0  # done by an earlier job
+
+    @property
+    def done(self) -> int:
+        """Frames or images that are written, those of an earlier job included."""
+        return self.kept + self.stats.written
 
 
-def _report(
-    job: Job, stats: Stats, finished: list[str], recorded: list[str], parts: Sequence[object]
-) -> None:
-    """What came out, on stdout, unless video went there; what to know about it, on stderr."""
-    from edge_sr.pipeline.run import note
+def _encode(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} is not a field of a job")
 
-    for part in parts:
-        for line in getattr(part, "notices", []):
-            note(line)
-    tell: Callable[[str], None] = note if job.output == "-" else print
-    dropped = f", {stats.dropped} dropped" if stats.dropped else ""
-    for line in filter(None, finished):
-        tell(f"{line} ({stats.written} frames at {stats.fps:.2f} fps{dropped})")
-    for line in filter(None, recorded):
-        tell(line)
+
+def _decode(kind: Any, value: Any) -> Any:
+    if kind is Fraction and isinstance(value, str | int):
+        try:
+            return Fraction(value)
+        except ZeroDivisionError as error:
+            raise ValueError(f"{value!r} divides by 0") from error
+    raise NotImplementedError(f"{kind} is not a field of a job")

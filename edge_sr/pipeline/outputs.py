@@ -1,88 +1,101 @@
-"""Where the frames of a run go: files, pipes, a virtual camera, a window, a page."""
+"""Where the frames of a job go: files, pipes, a virtual camera, a window, a page."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge_sr.errors import UsageError
 from edge_sr.live.control import Desk
+from edge_sr.live.window import LiveWindow
+from edge_sr.media.codec.unfinished import partial_path
+from edge_sr.media.codec.y4m import Y4mSink
 from edge_sr.media.protocols import Sink, Source
 from edge_sr.media.sinks.mailbox import Mailbox
+from edge_sr.media.sinks.null import NullSink
+from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.open import is_live_address
-from edge_sr.progress import say
+from edge_sr.page.server import PageServer
+from edge_sr.pipeline.job import JobSpec
 
-if TYPE_CHECKING:
-    from edge_sr.pipeline.run import Job
+logger = logging.getLogger(__name__)
 
 WAITING = 8  # frames of a live run that may wait for an encoder or a pipe
 
 
-def output_sinks(job: Job, source: Source) -> list[Sink]:
+def output_sinks(spec: JobSpec, source: Source) -> list[Sink]:
     """Where the upscaled frames go besides screens.
 
     Raises:
         EdgeSRError: an output cannot be written, or a package is missing.
     """
     sinks: list[Sink] = []
-    if job.output == "null":
-        from edge_sr.media.sinks.null import NullSink
-
+    if spec.output == "null":
         sinks.append(NullSink())
-    elif job.output == "-":
-        from edge_sr.media.codec.y4m import Y4mSink
-
+    elif spec.output == "-":
         if sys.stdout.isatty():
             raise UsageError("--output - would write raw video to the terminal: pipe it somewhere")
         stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-        sinks.append(_boxed(Y4mSink(stream, source=source.info), job, source))
-    elif job.output is not None:
-        address = job.input or ""
-        plain = job.camera is None and address != "-" and "://" not in address
-        plain = plain and not address.startswith("env:") and not is_live_address(address)
+        sinks.append(_boxed(Y4mSink(stream, source=source.info), spec, source))
+    elif spec.output is not None:
         writer = VideoWriter(
-            Path(job.output),
+            Path(spec.output),
             source=source.info,
-            copy_from=Path(address) if plain else None,
-            force=job.force,
-            codec=job.codec,
-            crf=job.crf,
-            preset=job.preset,
+            copy_from=_input_file(spec),
+            force=spec.force,
+            codec=spec.codec,
+            crf=spec.crf,
+            preset=spec.preset,
         )
-        sinks.append(_boxed(writer, job, source))
-    if job.virtual_camera is not None:
-        from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
-
-        sink = VirtualCameraSink(job.virtual_camera or None, source=source.info)
-        sinks.append(Mailbox(sink))
+        sinks.append(_boxed(writer, spec, source))
+    if spec.virtual_camera is not None:
+        camera = VirtualCameraSink(spec.virtual_camera or None, source=source.info)
+        sinks.append(Mailbox(camera))
     return sinks
 
 
 def screen_sinks(
-    job: Job, stack: contextlib.ExitStack, desk: Desk, name: str, *, anything: bool
+    spec: JobSpec, stack: contextlib.ExitStack, desk: Desk, name: str, *, anything: bool
 ) -> list[Sink]:
-    """Window and page; a camera with nothing said is for looking at."""
+    """Window and page; a camera without any output is shown in a window.
+
+    Args:
+        anything: whether the frames go somewhere else already.
+    """
     screens: list[Sink] = []
-    if job.serve is not None:
-        from edge_sr.page.server import PageServer
-
-        page = PageServer(desk, host=job.serve[0], port=job.serve[1])
+    if spec.serve is not None:
+        page = PageServer(desk, host=spec.serve[0], port=spec.serve[1])
         stack.callback(page.close)
-        say(f"page: {page.url}")
+        logger.info("page: %s", page.url)
         screens.append(page)
-    if job.show or not (anything or screens):
-        from edge_sr.live.window import LiveWindow
-
+    if spec.show or not (anything or screens):
         screens.append(LiveWindow(title=f"edge-sr: {name}", desk=desk))
     return screens
 
 
-def _boxed(sink: Sink, job: Job, source: Source) -> Sink:
+def finished_file(spec: JobSpec, *, complete: bool) -> Path | None:
+    """The video file of a finished job; None where the output is no file."""
+    if spec.output in (None, "-", "null"):
+        return None
+    path = Path(spec.output or "")
+    return path if complete else partial_path(path)
+
+
+def _input_file(spec: JobSpec) -> Path | None:
+    """The file that is read, whose sound and subtitles are copied; None for any other input."""
+    address = spec.input or "-"
+    stream = address == "-" or "://" in address or address.startswith("env:")
+    if spec.camera is not None or stream or is_live_address(address):
+        return None
+    return Path(address)
+
+
+def _boxed(sink: Sink, spec: JobSpec, source: Source) -> Sink:
     """A sink of a live run in a thread of its own, so that the others need not wait for it."""
-    if source.info.live and job.drop_policy != "none":
+    if source.info.live and spec.drop_policy != "none":
         return Mailbox(sink, size=WAITING)
     return sink

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge_sr import __version__
 from edge_sr.errors import UsageError
@@ -15,10 +14,9 @@ from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.protocols import Source, SourceBase
 from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.pipeline.job import JobSpec
+from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
-
-if TYPE_CHECKING:
-    from edge_sr.pipeline.run import Job
 
 
 class Skipping(SourceBase):
@@ -46,23 +44,23 @@ class Skipping(SourceBase):
         self._source.close()
 
 
-def check_resume(job: Job, source: Source) -> None:
+def check_resume(spec: JobSpec, source: Source) -> None:
     """Refuse ``--resume`` where frames cannot be asked for again, or are not kept.
 
     Raises:
         UsageError: says why.
     """
-    if not job.resume:
+    if not spec.resume:
         return
-    if source.info.live or job.input in (None, "-"):
+    if source.info.live or spec.input in (None, "-"):
         raise UsageError("--resume goes on with a file; a camera, stream or pipe has moved on")
-    if job.drop_policy == "newest":
+    if spec.drop_policy == "newest":
         raise UsageError("--resume loses no frame; --drop-policy newest does: leave one out")
-    if job.output in (None, "-", "null"):
+    if spec.output in (None, "-", "null"):
         raise UsageError("--resume goes on with --output FILE; nothing else keeps frames")
 
 
-def begin(job: Job, writer: VideoWriter, upscaler: Upscaler, size: tuple[int, int]) -> int:
+def begin(spec: JobSpec, writer: VideoWriter, upscaler: Upscaler, size: Size) -> int:
     """Note what the file will depend on, and take over what an earlier job has of it.
 
     Returns:
@@ -71,8 +69,8 @@ def begin(job: Job, writer: VideoWriter, upscaler: Upscaler, size: tuple[int, in
     Raises:
         MediaError: the earlier job had other settings.
     """
-    facts = _facts(job, writer.prepare(size), upscaler, size)
-    unfinished = take_over(writer.path, facts) if job.resume else None
+    facts = _facts(spec, writer.prepare(size), upscaler, size)
+    unfinished = take_over(writer.path, facts) if spec.resume else None
     if unfinished is None:
         clear(writer.path)
     else:
@@ -81,25 +79,25 @@ def begin(job: Job, writer: VideoWriter, upscaler: Upscaler, size: tuple[int, in
     return unfinished.frames if unfinished else 0
 
 
-def _facts(job: Job, encoder: str, upscaler: Upscaler, size: tuple[int, int]) -> dict[str, str]:
+def _facts(spec: JobSpec, encoder: str, upscaler: Upscaler, size: Size) -> dict[str, str]:
     """Everything that two runs must share to give the same frames."""
-    path = Path(job.input or "")
+    path = Path(spec.input or "")
     state = path.stat() if path.is_file() else None
     backend = upscaler.backend
     return {
         "edge-sr": __version__,
         "FFmpeg": str(load_av().ffmpeg_version_info),
-        "input": str(path.absolute()) if state else str(job.input),
+        "input": str(path.absolute()) if state else str(spec.input),
         "input size": str(state.st_size if state else 0),
         "input date": str(state.st_mtime_ns if state else 0),
         "model": upscaler.sidecar.sha256,
         "backend": f"{backend.name}, {backend.device}, {backend.precision}",
-        "--threads": str(job.threads),
+        "--threads": str(spec.threads),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0),
-        "--tile": str(job.tile),
-        "output size": f"{size[0]}x{size[1]}",
+        "--tile": str(spec.tile),
+        "output size": str(size),
         "encoder": encoder,
-        "--crf": str(job.crf),
-        "--preset": job.preset,
-        "--max-frames": str(job.max_frames),
+        "--crf": str(spec.crf),
+        "--preset": spec.preset,
+        "--max-frames": str(spec.max_frames),
     }

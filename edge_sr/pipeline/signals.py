@@ -8,28 +8,39 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
-@contextlib.contextmanager
-def catch_signals(stop: threading.Event) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM set `stop` and are listed; a second one ends the process at once."""
-    caught: list[int] = []
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        caught.append(number)
-        if len(caught) > 1:
+class SignalStop(threading.Event):
+    """A stop event that SIGINT and SIGTERM set while `listening`.
+
+    ``signal`` is the number of the first one, None where there was none. A second signal ends the
+    process at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signal: int | None = None
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handle the two signals; outside the main thread, which alone may, do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {name: signal.signal(name, self._handle) for name in STOPPING}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal is not None:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield caught  # only the main thread may set handlers; the caller has its own way to stop
-        return
-    before = {name: signal.signal(name, on_signal) for name in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+        self.signal = number
+        self.set()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -14,6 +15,8 @@ from edge_sr.session.choices import BICUBIC, choices, full_name, ladder
 from edge_sr.session.deadline import Deadline
 from edge_sr.session.overlap import FrameOverlap
 from edge_sr.upscaler import Upscaler
+
+logger = logging.getLogger(__name__)
 
 
 class ModelSwitch(Closing):
@@ -29,7 +32,6 @@ class ModelSwitch(Closing):
         opener: Callable[[str], Upscaler],
         *,
         deadline_s: float | None = None,
-        say: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """Begin with a model.
 
@@ -38,9 +40,8 @@ class ModelSwitch(Closing):
             size: columns and rows of every result.
             opener: opens another model by name.
             deadline_s: step down to a smaller model when a frame takes longer; None for never.
-            say: told about every change.
         """
-        self._size, self._opener, self._say = size, opener, say
+        self._size, self._opener = size, opener
         self._lock = threading.Lock()
         self._current: Upscaler | None = upscaler
         self._ahead: FrameOverlap | None = upscaler.overlap()
@@ -152,9 +153,9 @@ class ModelSwitch(Closing):
         try:
             self._put(steps[rung], self._open(steps[rung]))
         except EdgeSRError as error:
-            self._say(f"{steps[rung]} cannot be opened, {steps[before]} goes on ({error})")
+            logger.info("%s cannot be opened, %s goes on (%s)", steps[rung], steps[before], error)
             return
-        self._say(f"{'down' if rung > before else 'up'} to {steps[rung]}: {why}")
+        logger.info("%s to %s: %s", "down" if rung > before else "up", steps[rung], why)
 
     def _open(self, name: str) -> Upscaler | None:
         return None if name == BICUBIC else self._opener(name)

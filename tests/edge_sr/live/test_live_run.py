@@ -29,8 +29,8 @@ from edge_sr.media.sources import csi
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.open import open_source
 from edge_sr.media.sources.pattern import Pattern
+from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.outputs import output_sinks
-from edge_sr.pipeline.run import Job
 
 ROOT = Path(__file__).parents[3]
 TAGGED = Color(full_range=False, chroma_location=1)
@@ -254,7 +254,7 @@ def test_the_progress_line_fits_into_80_columns(words: list[str]) -> None:
 def test_a_slow_file_holds_up_nothing_live(
     tmp_path: Path, live: bool, policy: str, kind: type
 ) -> None:
-    job = Job(input="test://64x48", output=str(tmp_path / "o.mp4"), drop_policy=policy)
+    job = JobSpec(input="test://64x48", output=str(tmp_path / "o.mp4"), drop_policy=policy)
     (sink,) = output_sinks(job, Pattern(64, 48, live=live))
     assert type(sink) is kind
     sink.abort()

@@ -102,12 +102,12 @@ def test_a_request_takes_effect_at_the_next_frame_and_keeps_the_size() -> None:
     assert opened == ["edge-unet-s-x2.int8"] * 2
 
 
-def test_a_deadline_steps_down_and_says_so() -> None:
-    said: list[str] = []
+def test_a_deadline_steps_down_and_logs_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="edge_sr")
     model = Upscaler.open("edge-unet-s-x2")
-    with ModelSwitch(model, (128, 96), Upscaler.open, deadline_s=1e-6, say=said.append) as switch:
+    with ModelSwitch(model, (128, 96), Upscaler.open, deadline_s=1e-6) as switch:
         for number in range(WINDOW + 1):
             switch.upscale(frame(number))
         assert switch.name != "edge-unet-s-x2"
-    assert said
-    assert said[0].startswith("down to ")
+    assert caplog.messages
+    assert caplog.messages[0].startswith("down to ")

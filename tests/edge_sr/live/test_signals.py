@@ -56,27 +56,27 @@ def test_an_interrupt_that_an_extension_module_swallows_is_still_one(
 ) -> None:
     """NumPy's import_array gives ImportError, whatever was raised while it loaded."""
 
-    def loads(_job: object) -> int:
+    def loads(_spec: object, **_options: object) -> int:
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         raise MissingDependencyError("OpenCV is not installed")
 
-    monkeypatch.setattr("edge_sr.pipeline.run.run_job", loads)
+    monkeypatch.setattr("edge_sr.cli.run.run_job", loads)
     words = ["run", "--input", "test://64x48", "--output", "null"]
     assert main(words) == 130
     assert capsys.readouterr().err == ""
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
-    def fails(_job: object) -> int:
+    def fails(_spec: object, **_options: object) -> int:
         raise MissingDependencyError("OpenCV is not installed")
 
-    monkeypatch.setattr("edge_sr.pipeline.run.run_job", fails)
+    monkeypatch.setattr("edge_sr.cli.run.run_job", fails)
     assert main(words) == 1
 
 
 BUSY = """
 import atexit, sys, threading, time
-from edge_sr import cli
+from edge_sr.cli import main as cli
 atexit.register(print, "taken down")
 def main():
     print("interrupted")

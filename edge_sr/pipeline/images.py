@@ -1,0 +1,150 @@
+"""A job on one image or on a folder of images."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_sr.closing import Closing
+from edge_sr.errors import EdgeSRError, MediaError, UsageError
+from edge_sr.media.codec.unfinished import clear, same_job, write_ticket
+from edge_sr.media.stills.files import (
+    check_image_output,
+    list_images,
+    read_image,
+    resize_image,
+    write_image,
+)
+from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
+from edge_sr.pipeline.open_model import open_upscaler
+from edge_sr.pipeline.stats import Stats
+from edge_sr.types import Size
+from edge_sr.upscaler import Upscaler
+
+logger = logging.getLogger(__name__)
+
+# fields that two jobs must share for the images of the first to be kept by the second
+SAME = ("model", "precision", "scale", "target", "backend", "threads", "tile")
+
+
+def run_images(
+    spec: JobSpec,
+    path: Path,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """Upscale one image to a file, or every image of a folder to a folder.
+
+    In a folder, an image that cannot be read is logged and left out; `Result.failed` counts them.
+
+    Args:
+        progress: called after each image of a folder.
+        stop: set it to end a folder after the present image.
+
+    Raises:
+        UsageError: no output, or a window was asked for.
+        EdgeSRError: the image, or the output folder, cannot be read or written.
+    """
+    if spec.output is None or spec.show:
+        raise UsageError("images go to a file: give --output FILE, or a folder for a folder")
+    if spec.resume and (not path.is_dir() or spec.output == "null"):
+        raise UsageError("--resume goes on with a video or a folder of images")
+    started = time.perf_counter()
+    if path.is_dir():
+        return _run_folder(spec, path, Path(spec.output), progress, stop)
+    with _Models(spec) as models:
+        output = models.upscale(path, Path(spec.output))
+    return Result(
+        read=1, written=1, dropped=0, seconds=time.perf_counter() - started, outputs=(output,)
+    )
+
+
+def _run_folder(
+    spec: JobSpec,
+    folder: Path,
+    output: Path,
+    progress: Callable[[Progress], None] | None,
+    stop: threading.Event | None,
+) -> Result:
+    images = list_images(folder)[: spec.max_frames]
+    if output.resolve() == folder.resolve():
+        raise UsageError(f"{output}: is the input folder; choose another --output")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{output}: cannot be used as a folder ({error.strerror})") from error
+    facts = {"input": str(folder.absolute())} | {name: str(getattr(spec, name)) for name in SAME}
+    resumed = spec.resume and same_job(output, facts)
+    if spec.output != "null":
+        write_ticket(output, facts)
+    stats, notices, kept = Stats(), [], 0
+    with _Models(spec) as models:
+        for image in images:
+            if stop is not None and stop.is_set():
+                break
+            place = output / image.relative_to(folder)
+            stats.read += 1
+            try:
+                if resumed and place.exists():  # an image appears whole or not at all
+                    kept += 1
+                else:
+                    models.upscale(image, place)
+                    stats.written += 1
+            except UsageError:
+                raise
+            except EdgeSRError as error:
+                notices.append(f"left out: {error}")
+                logger.info("%s", notices[-1])
+            if progress:
+                progress(
+                    Progress(str(folder), "image", len(images), False, stats, kept + len(notices))
+                )
+    complete = stats.read == len(images)
+    if complete:
+        clear(output)
+    done = stats.written + kept
+    return Result(
+        read=stats.read,
+        written=stats.written,
+        dropped=0,
+        seconds=stats.elapsed_s,
+        outputs=(Output(output, f"{output}: {done} of {len(images)} images"),),
+        notices=tuple(notices),
+        kept=kept,
+        failed=len(notices),
+    )
+
+
+class _Models(Closing):
+    """The models of a job, one for each size of image that came."""
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._spec = spec
+        self._opened: dict[Size, tuple[Upscaler, Size]] = {}
+
+    def upscale(self, source: Path, output: Path) -> Output:
+        """Upscale one file; the model of each image size stays open for the next."""
+        null = self._spec.output == "null"
+        if not null:
+            check_image_output(output, force=self._spec.force)
+        image = read_image(source)
+        size = Size.of_shape(image.pixels.shape)
+        if size not in self._opened:
+            self._opened[size] = open_upscaler(self._spec, size)
+        upscaler, wanted = self._opened[size]
+        pixels = upscaler.upscale(image.pixels)
+        if Size.of_shape(pixels.shape) != wanted:
+            pixels = resize_image(pixels, *wanted)
+        if null:
+            return Output(None, f"{source}: {wanted}, not written")
+        write_image(output, pixels, like=image, force=self._spec.force)
+        return Output(output, f"{output}: {wanted}")
+
+    def close(self) -> None:
+        """Free the models."""
+        for upscaler, _ in self._opened.values():
+            upscaler.close()

@@ -1,0 +1,57 @@
+"""The model of a job, opened for the size of its input."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+
+from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.target import output_size
+from edge_sr.types import Size
+from edge_sr.upscaler import Upscaler
+
+logger = logging.getLogger(__name__)
+
+
+def open_upscaler(spec: JobSpec, size: Size) -> tuple[Upscaler, Size]:
+    """The model for an input of this size, and the size of the result; logs what was chosen.
+
+    Raises:
+        EdgeSRError: the model cannot be opened, or the target is not larger than the input.
+    """
+    width, height = size
+    wanted = output_size(width, height, scale=spec.scale, target=spec.target)
+    ratio = Fraction(2)
+    if wanted is not None:
+        ratio = max(Fraction(wanted[0], width), Fraction(wanted[1], height))
+    upscaler = Upscaler.open(
+        spec.model,
+        scale=ratio,
+        precision=spec.precision,
+        size=size,
+        backend=spec.backend,
+        threads=spec.threads,
+        slots=spec.slots,
+        tile=spec.tile,
+    )
+    native = Size(*upscaler.sidecar.output_size(width, height))
+    result = Size(*(wanted or native))
+    backend = upscaler.backend
+    logger.info(
+        "%s (%s) on %s, %s: %s -> %s",
+        upscaler.sidecar.name,
+        backend.precision,
+        backend.name,
+        backend.device,
+        size,
+        result,
+    )
+    if upscaler.why:
+        logger.info("%s", upscaler.why)
+    if result.width > native.width or result.height > native.height:
+        factor = float(upscaler.sidecar.ratio)
+        logger.info("beyond the model's x%g: the rest of the way is bicubic", factor)
+    across, down = result.width * height, result.height * width
+    if across != down and abs(across / down - 1) > 0.01:
+        logger.info("the target %s has another shape than the input: it is stretched", result)
+    return upscaler, result

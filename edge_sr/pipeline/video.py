@@ -1,0 +1,222 @@
+"""A job on a video, a camera or a stream: source, model, sinks, and a clean end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_sr.errors import MediaError, UsageError
+from edge_sr.live.compare import View
+from edge_sr.live.control import Desk
+from edge_sr.live.notify import Notifier
+from edge_sr.live.recorder import Recorder
+from edge_sr.media.protocols import Sink, Source
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.sources.camera import Camera
+from edge_sr.media.sources.open import Paced, is_live_address, open_source
+from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
+from edge_sr.pipeline.open_model import open_upscaler
+from edge_sr.pipeline.outputs import finished_file, output_sinks, screen_sinks
+from edge_sr.pipeline.pipeline import run_pipeline
+from edge_sr.pipeline.resume import Skipping, begin, check_resume
+from edge_sr.pipeline.signals import SignalStop
+from edge_sr.pipeline.stats import Stats
+from edge_sr.session.model_switch import ModelSwitch
+from edge_sr.types import Size
+from edge_sr.upscaler import Upscaler
+
+logger = logging.getLogger(__name__)
+
+
+def run_video(
+    spec: JobSpec,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """Do the job; as `run_job`.
+
+    Raises:
+        EdgeSRError: anything that cannot be read, run or written.
+    """
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(_open(spec))
+        info = source.info
+        check_resume(spec, source)
+        sinks = output_sinks(spec, source)
+        for sink in sinks:
+            stack.callback(sink.abort)  # where the run does not even begin
+        upscaler, size = open_upscaler(spec, Size(info.width, info.height))
+        kept = 0
+        if sinks and isinstance(sinks[0], VideoWriter) and not info.live and spec.input != "-":
+            kept = begin(spec, sinks[0], upscaler, size)
+            source = Skipping(source, kept) if kept else source
+
+        def opener(name: str) -> Upscaler:
+            return Upscaler.open(
+                name,
+                size=(info.width, info.height),
+                backend=spec.backend,
+                threads=spec.threads,
+                slots=spec.slots,
+                tile=spec.tile,
+            )
+
+        deadline_s = spec.deadline_ms / 1000 if spec.deadline_ms else None
+        switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s)
+        stack.enter_context(switch)
+        recorder = Recorder(Path(spec.save_to), source=info)
+        view = View(mode=spec.compare or "after", overlay=spec.overlay)
+        desk = Desk(
+            source=source,
+            size=size,
+            switch=switch,
+            recorder=recorder,
+            folder=Path(spec.save_to),
+            view=view,
+        )
+        wanted = [*sinks, *screen_sinks(spec, stack, desk, info.name, anything=bool(sinks))]
+        return _Run(spec, source, desk, wanted, kept).run(progress, stop or threading.Event())
+
+
+class _Run:
+    """The pipeline of a job that is set up, and the end of every sink."""
+
+    def __init__(
+        self, spec: JobSpec, source: Source, desk: Desk, wanted: list[Sink], kept: int
+    ) -> None:
+        self._spec, self._source, self._desk, self._wanted = spec, source, desk, wanted
+        self._kept = kept  # frames that an earlier job has made
+        self._notifier = Notifier()
+        self._shown: set[str] = set()
+        self._unwanted = False  # every window was closed
+
+    def run(self, progress: Callable[[Progress], None] | None, stop: threading.Event) -> Result:
+        """Run it; every sink is finished or aborted at the end."""
+        sinks: list[Sink] = [*self._wanted, self._desk, self._desk.recorder]
+        info = self._source.info
+        listening = stop.listening() if isinstance(stop, SignalStop) else contextlib.nullcontext()
+        if self._kept:
+            logger.info("%d frames are there from before; going on after them", self._kept)
+        try:
+            with listening:
+                stats = self._run_pipeline(sinks, progress, stop)
+                self._notifier.stopping()
+                # a signal from here on finds a job that is done: its files are finished
+                interrupted = stop.signal if isinstance(stop, SignalStop) else None
+                stopped = stop.is_set() and not self._unwanted
+                outputs: list[Output] = []
+                if stats.written:
+                    # a recording ends when it is told to
+                    outputs = self._finish(stats, complete=info.live or not stopped)
+                elif not stopped:
+                    raise MediaError(f"{info.name}: no frame came out of it")
+            return self._result(stats, outputs, interrupted)
+        finally:
+            for sink in sinks:
+                sink.abort()
+
+    def _finish(self, stats: Stats, *, complete: bool) -> list[Output]:
+        """Finish every sink; those that kept something, with the figures of the run."""
+        path = finished_file(self._spec, complete=complete)
+        dropped = f", {stats.dropped} dropped" if stats.dropped else ""
+        figures = f"({stats.written} frames at {stats.fps:.2f} fps{dropped})"
+        outputs = []
+        for number, sink in enumerate(self._wanted):
+            if summary := sink.finish(complete=complete):
+                outputs.append(Output(None if number else path, f"{summary} {figures}"))
+        recordings = self._desk.recorder.finish()
+        return [*outputs, *([Output(None, recordings)] if recordings else [])]
+
+    def _run_pipeline(
+        self,
+        sinks: list[Sink],
+        progress: Callable[[Progress], None] | None,
+        stop: threading.Event,
+    ) -> Stats:
+        spec, info, desk = self._spec, self._source.info, self._desk
+        counts = [count for count in (info.frames, spec.max_frames) if count is not None]
+        total = min(counts) if counts else None
+        report = Progress(info.name, "frame", total, info.live, desk.stats, self._kept)
+
+        def on_frame(stats: Stats) -> None:
+            if stats.written == 1:
+                self._notifier.ready()
+            if progress:
+                progress(report)
+            self._notifier.alive(stats)
+            self._look_after(stop)
+
+        def on_idle() -> None:
+            self._notifier.alive(desk.stats)
+            for sink in self._wanted:
+                sink.idle()
+            self._look_after(stop)
+
+        return run_pipeline(
+            self._source,
+            desk.switch,
+            sinks,
+            max_frames=spec.max_frames and spec.max_frames - self._kept,
+            newest_wins={"newest": True, "none": False}.get(spec.drop_policy),
+            stop=stop,
+            stats=desk.stats,
+            on_frame=on_frame,
+            on_idle=on_idle,
+            release=self._source.close if info.live else None,
+        )
+
+    def _look_after(self, stop: threading.Event) -> None:
+        """Log what a window has to say; stop when nobody wants the frames any more."""
+        for sink in self._wanted:
+            if sink.message and sink.message not in self._shown:
+                self._shown.add(sink.message)
+                logger.info("%s", sink.message)
+        closed = [sink.closed for sink in self._wanted]
+        if all(closed) or (self._source.info.live and any(closed)):
+            self._unwanted = True
+            stop.set()
+
+    def _result(self, stats: Stats, outputs: list[Output], interrupted: int | None) -> Result:
+        notices = [*self._source.notices, *self._desk.switch.notices]
+        for sink in (*self._wanted, self._desk.recorder):
+            notices += sink.notices
+        for line in notices:
+            logger.info("%s", line)
+        return Result(
+            read=stats.read,
+            written=stats.written,
+            dropped=stats.dropped,
+            seconds=stats.elapsed_s,
+            outputs=tuple(outputs),
+            notices=tuple(notices),
+            kept=self._kept,
+            interrupted=interrupted,
+        )
+
+
+def _open(spec: JobSpec) -> Source:
+    address = spec.camera if spec.camera is not None else spec.input
+    if address is None:
+        raise UsageError("nothing to read: give --input PATH or --camera ID")
+    if spec.camera is not None and not (is_live_address(address) or "://" in address):
+        address = str(Path(address).absolute())  # a device of another name
+    if spec.output is None and address.startswith("test://") and "live=" not in address:
+        address += "&live=1" if "?" in address else "?live=1"  # to look at: at its own pace
+    if spec.camera is not None and not is_live_address(address):
+        width, height = spec.camera_size
+        return Camera(address, width=width, height=height, fps=spec.camera_fps)
+    source = open_source(
+        address,
+        size=spec.camera_size,
+        fps=spec.camera_fps,
+        pixels=spec.camera_format,
+        max_reconnect=spec.max_reconnect,
+        say=lambda text: logger.info("%s", text),
+    )
+    if spec.drop_policy == "newest" and not source.info.live:
+        return Paced(source)
+    return source

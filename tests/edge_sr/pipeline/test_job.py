@@ -1,0 +1,104 @@
+"""Jobs as plain values, and what `run_job` returns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_sr.errors import UsageError
+from edge_sr.media.stills.files import write_image
+from edge_sr.pipeline.job import JobSpec, Progress
+from edge_sr.pipeline.run import run_job
+from edge_sr.pipeline.target import Target
+from edge_sr.types import Size
+
+
+def test_a_job_survives_json() -> None:
+    spec = JobSpec(
+        input="rtsp://me:secret@cam/1",
+        output="o.mp4",
+        scale=Fraction(3, 2),
+        target=Target(short=1080),
+        camera_size=Size(640, 480),
+        serve=("127.0.0.1", 8080),
+        deadline_ms=33.5,
+    )
+    text = json.dumps(spec.to_dict())
+    found = JobSpec.from_dict(json.loads(text))
+    assert found == spec
+    assert found.camera_size.height == 480
+    assert "secret" not in repr(spec)
+    assert JobSpec.from_dict({"input": "a.mp4"}) == JobSpec(input="a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"inptu": "a.mp4"}, "unknown fields inptu"),
+        ({"threads": "many"}, "`int | null`, got `str` - at `\\$.threads`"),
+        ({"scale": "2/0"}, "divides by 0"),
+        ({"scale": "wide"}, "wide"),
+        ({"camera_size": [640]}, "camera_size"),
+    ],
+)
+def test_a_job_that_makes_no_sense_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        JobSpec.from_dict(values)
+
+
+def test_a_video_job_returns_counts_and_digests(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "o.mp4"
+    seen: list[tuple[int, int | None]] = []
+
+    def progress(report: Progress) -> None:
+        seen.append((report.done, report.total))
+
+    spec = JobSpec(input="test://64x48?frames=5", output=str(output), backend="nearest")
+    result = run_job(spec, progress=progress)
+    assert (result.read, result.written, result.dropped) == (5, 5, 0)
+    assert result.exit_code == 0
+    assert result.seconds > 0
+    assert seen == [(number, 5) for number in range(1, 6)]
+    assert [item.path for item in result.outputs] == [output]
+    assert "128x96" in result.outputs[0].summary
+    assert result.outputs[0].digest() == hashlib.sha256(output.read_bytes()).hexdigest()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_job_that_is_stopped_leaves_a_part(tmp_path: Path) -> None:
+    stop, output = threading.Event(), tmp_path / "o.mp4"
+    spec = JobSpec(input="test://64x48?frames=500", output=str(output), backend="nearest")
+    result = run_job(spec, stop=stop, progress=lambda _report: stop.set())
+    assert result.interrupted is None
+    assert result.written < 500
+    assert not output.exists()
+    assert [item.path for item in result.outputs] == [tmp_path / "o.partial.mp4"]
+    assert result.outputs[0].digest() is not None
+
+
+def test_a_folder_counts_what_was_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="edge_sr")
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    write_image(folder / "a.png", np.full((16, 24), 90, np.uint8))
+    (folder / "b.png").write_bytes(b"no image")
+    done: list[int] = []
+    result = run_job(
+        JobSpec(input=str(folder), output=str(output), backend="nearest"),
+        progress=lambda report: done.append(report.done),
+    )
+    assert (result.written, result.failed, result.exit_code) == (1, 1, 1)
+    assert result.outputs[0].summary == f"{output}: 1 of 2 images"
+    assert "left out" in result.notices[0]
+    assert result.notices[0] in caplog.messages
+    assert done == [1, 2]
