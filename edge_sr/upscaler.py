@@ -144,7 +144,7 @@ class Upscaler(Closing):
             image: uint8 (H, W, C), kept.
             chroma: u and v of that size, of a luma model; None to make them now.
         """
-        from edge_sr.media.color import rgb_to_yuv, settle
+        from edge_sr.media.color import rgb_to_yuv
 
         height = frame.y.shape[0]
         if self.sidecar.color == "luma":
@@ -154,7 +154,7 @@ class Upscaler(Closing):
             u, v = chroma or resize_chroma(frame, y.shape[1], y.shape[0])
         else:
             y, u, v = rgb_to_yuv(image, frame.color, height=height)
-        color = settle(frame.color, height, y.shape[0])
+        color = frame.color.resized(height, y.shape[0])
         return Frame((y, u, v), frame.pts, frame.time_base, color)
 
     def overlap(self) -> FrameOverlap:

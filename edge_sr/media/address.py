@@ -1,11 +1,15 @@
-"""Addresses of sources: which kind they are, and how they are told without their secrets."""
+"""Addresses of inputs: what kind each is, and how to show one without its secrets."""
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
 
 from edge_sr.errors import UsageError
+from edge_sr.media.stills.files import is_image
 
 NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
 ENVIRONMENT = "env:"
@@ -14,9 +18,76 @@ CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
 QUERY = re.compile(r"(?<=\w)\?[^\s'\"]*=[^\s'\"]*")
 
 
-def is_network(address: str) -> bool:
-    """Whether an address is read over the network."""
-    return address.lower().startswith(NETWORK)
+class Kind(Enum):
+    """What an input is."""
+
+    CAMERA = "camera"  # a number, or a device such as /dev/video0
+    CSI = "CSI camera"  # csi://0
+    NETWORK = "network stream"  # rtsp://..., http://...
+    PATTERN = "test picture"  # test://
+    STDIN = "standard input"  # -
+    FOLDER = "folder"
+    IMAGE = "image file"
+    FILE = "video file"  # everything else, whether it exists or not
+
+
+LIVE = (Kind.CAMERA, Kind.CSI, Kind.NETWORK)
+
+
+@dataclass(frozen=True)
+class Address:
+    """An input, and what kind it is."""
+
+    kind: Kind
+    text: str = field(repr=False)  # may hold a password
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come at their own pace: cameras and network streams."""
+        return self.kind in LIVE
+
+    @property
+    def path(self) -> Path:
+        """The path of a folder, an image or a video file."""
+        return Path(self.text)
+
+
+def parse_address(text: str, *, camera: bool = False) -> Address:
+    """The kind of an input. Looks only at its name, and whether it is a folder.
+
+    Args:
+        text: "0", /dev/video0, csi://0, rtsp://..., http://..., test://..., "-", a path, or
+            env:NAME for any of these in an environment variable.
+        camera: whether a path is the path of a camera.
+
+    Raises:
+        UsageError: it is empty, or there is no such variable.
+    """
+    text = resolve_address(text)
+    if not text:
+        raise UsageError('the input is ""; expected a path, a camera or an address')
+    kind = _kind(text, camera)
+    if kind is Kind.CAMERA and not text.isdigit():
+        text = str(Path(text).absolute())  # a device of another name
+    return Address(kind, text)
+
+
+def _kind(text: str, camera: bool) -> Kind:
+    lower = text.lower()
+    if (text.isascii() and text.isdigit()) or lower.startswith("/dev/video"):
+        return Kind.CAMERA
+    if lower.startswith(NETWORK):
+        return Kind.NETWORK
+    for start, kind in (("csi://", Kind.CSI), ("test://", Kind.PATTERN)):
+        if lower.startswith(start):
+            return kind
+    if camera:
+        return Kind.CAMERA
+    if text == "-":
+        return Kind.STDIN
+    if Path(text).is_dir():
+        return Kind.FOLDER
+    return Kind.IMAGE if is_image(text) else Kind.FILE
 
 
 def hide_credentials(text: str) -> str:

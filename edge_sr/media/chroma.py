@@ -7,7 +7,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from edge_sr.media.color import settle
 from edge_sr.media.frame import Frame, Plane
 from edge_sr.media.libraries import load_av
 from edge_sr.media.planes import plane_view
@@ -46,7 +45,7 @@ def resize_frame(frame: Frame, width: int, height: int) -> Frame:
         MissingDependencyError: OpenCV, Pillow or PyAV is not installed.
     """
     u, v = resize_chroma(frame, width, height)
-    color = settle(frame.color, frame.y.shape[0], height)
+    color = frame.color.resized(frame.size.height, height)
     planes = (_resize_luma(frame.y, width, height), u, v)
     return replace(frame, planes=planes, color=color)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,11 +10,9 @@ from numpy.typing import NDArray
 from edge_sr.errors import FrameError
 from edge_sr.media.frame import Color, Frame, Plane
 from edge_sr.media.libraries import load_cv2
-from edge_sr.media.planes import SD_HEIGHT
 from edge_sr.media.resample import enlarge, siting_offset
 
 Rgb = NDArray[np.uint8]
-UNTAGGED = 2
 # matrix code point -> the share of red and of blue in luma
 WEIGHTS = {
     1: (0.2126, 0.0722),  # BT.709
@@ -27,18 +24,6 @@ WEIGHTS = {
     10: (0.2627, 0.0593),
 }
 TWICE = (Fraction(2), Fraction(2))
-
-
-def settle(color: Color, source_height: int, height: int) -> Color:
-    """The tags for a frame that was resized from `source_height` to `height` rows.
-
-    Players take untagged video for BT.601 up to 576 rows and for BT.709 above. Where resizing
-    crosses that line, the matrix that the source was taken for is written down; otherwise the tags
-    are returned as they are.
-    """
-    if color.matrix != UNTAGGED or (source_height <= SD_HEIGHT) == (height <= SD_HEIGHT):
-        return color
-    return replace(color, matrix=_matrix(color, source_height))
 
 
 def yuv_to_rgb(frame: Frame, *, height: int | None = None) -> Rgb:
@@ -87,7 +72,7 @@ def rgb_to_yuv(rgb: Rgb, color: Color, *, height: int | None = None) -> tuple[Pl
 
 def _affine(color: Color, height: int) -> NDArray[np.float64]:
     """(3, 4): RGB 0..255 and 1 to y, u, v 0..255."""
-    matrix = _matrix(color, height)
+    matrix = color.effective_matrix(height)
     if matrix not in WEIGHTS:
         known = ", ".join(str(code) for code in WEIGHTS)
         raise FrameError(f"the frame's colour matrix is {matrix}; RGB can be made from {known}")
@@ -98,12 +83,6 @@ def _affine(color: Color, height: int) -> NDArray[np.float64]:
         return np.column_stack([np.stack(rows), [0, 128, 128]])
     scales = np.array([[219], [224], [224]]) / 255
     return np.column_stack([np.stack(rows) * scales, [16, 128, 128]])
-
-
-def _matrix(color: Color, height: int) -> int:
-    if color.matrix != UNTAGGED:
-        return color.matrix
-    return 6 if height <= SD_HEIGHT else 1
 
 
 def _halve(plane: Plane, siting: tuple[float, float]) -> Plane:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +12,8 @@ from edge_sr.types import Size
 
 Plane = NDArray[np.uint8]  # of 8-bit formats; uint16 with more bits
 Planes = tuple[Plane, Plane, Plane]
+UNTAGGED = 2
+SD_HEIGHT = 576  # rows up to which untagged video is BT.601
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,23 @@ class Color:
     transfer: int = 2
     full_range: bool | None = None  # None: not tagged
     chroma_location: int = 0  # AVChromaLocation: 0 unspecified, 1 left, 2 centre, 3 top left
+
+    def effective_matrix(self, height: int) -> int:
+        """The tagged matrix; of untagged video of `height` rows, the one that players assume."""
+        if self.matrix != UNTAGGED:
+            return self.matrix
+        return 6 if height <= SD_HEIGHT else 1
+
+    def resized(self, source_height: int, height: int) -> Color:
+        """The tags for a frame that was resized from `source_height` to `height` rows.
+
+        Players take untagged video for BT.601 up to 576 rows and for BT.709 above. Where resizing
+        crosses that line, the matrix that the source was taken for is written down; otherwise the
+        tags are returned as they are.
+        """
+        if self.matrix != UNTAGGED or (source_height <= SD_HEIGHT) == (height <= SD_HEIGHT):
+            return self
+        return replace(self, matrix=self.effective_matrix(source_height))
 
 
 @dataclass(frozen=True)

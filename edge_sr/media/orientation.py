@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from edge_sr.media.chroma import shift_chroma
 from edge_sr.media.frame import Plane
+from edge_sr.media.resample import siting_offset
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,6 @@ class Orientation:
         Args:
             siting: FFmpeg's AVChromaLocation, as in `Color`.
         """
-        from edge_sr.media.chroma import shift_chroma
-        from edge_sr.media.resample import siting_offset
-
         wanted = siting_offset(siting)
         left, top = reversed(wanted) if self.transpose else wanted
         found = (1 - left if self.flip_x else left, 1 - top if self.flip_y else top)

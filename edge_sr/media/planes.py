@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from edge_sr.media.frame import Color, Plane
+from edge_sr.media.color import rgb_to_yuv
+from edge_sr.media.frame import Color, Plane, Planes
 
-Planes = tuple[Plane, Plane, Plane]
 LIMITED, FULL = 1, 2  # FFmpeg's AVColorRange
 SAME_LAYOUT = ("yuv420p", "yuvj420p")
-SD_HEIGHT = 576  # rows up to which untagged material is BT.601
 
 
 def frame_color(frame: Any, context: Any) -> Color:
@@ -48,7 +47,7 @@ def to_planes(
     if frame.format.name.startswith("gray") and (frame.width, frame.height) == (width, height):
         return (*_grey(frame, reformatter), color)
     if frame.format.is_rgb or frame.format.has_palette:
-        matrix = 6 if height <= SD_HEIGHT else 1
+        matrix = Color().effective_matrix(height)
         color = Color(matrix, color.primaries, color.transfer, full_range=False)
         return (*_rgb_to_420(frame, reformatter, (width, height), color), color)
     if frame.format.name not in SAME_LAYOUT or (frame.width, frame.height) != (width, height):
@@ -87,8 +86,6 @@ def _grey(frame: Any, reformatter: Any) -> Planes:
 
 
 def _rgb_to_420(frame: Any, reformatter: Any, size: tuple[int, int], color: Color) -> Planes:
-    from edge_sr.media.color import rgb_to_yuv
-
     frame = reformatter.reformat(frame, *size, "rgb24", interpolation="BICUBIC")
     plane = frame.planes[0]
     lines = np.frombuffer(plane, np.uint8, count=plane.line_size * size[1])

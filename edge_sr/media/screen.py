@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
-from edge_sr.media.color import UNTAGGED
-from edge_sr.media.frame import Frame
+from edge_sr.media.frame import Color, Frame
 from edge_sr.media.libraries import load_av, load_cv2
-from edge_sr.media.planes import FULL, LIMITED, SD_HEIGHT, plane_view
+from edge_sr.media.planes import FULL, LIMITED, plane_view
 
 Bgr = NDArray[np.uint8]
 KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)  # those that swscale has coefficients for
@@ -52,9 +51,10 @@ def to_bgr(frame: Frame, *, rows: int | None = None) -> Bgr:
     Args:
         rows: of the video that the colour tags speak of, if not the frame's own.
     """
-    matrix = frame.color.matrix
-    if matrix == UNTAGGED or matrix not in KNOWN_MATRICES:
-        matrix = 6 if (rows or frame.y.shape[0]) <= SD_HEIGHT else 1
+    height = rows or frame.size.height
+    matrix = frame.color.effective_matrix(height)
+    if matrix not in KNOWN_MATRICES:
+        matrix = Color().effective_matrix(height)
     picture = to_picture(frame).reformat(
         format="bgr24",
         src_colorspace=matrix,

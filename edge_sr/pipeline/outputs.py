@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_sr.errors import UsageError
 from edge_sr.live.control import Desk
 from edge_sr.live.window import LiveWindow
+from edge_sr.media.address import Kind, parse_address
 from edge_sr.media.codec.unfinished import partial_path
 from edge_sr.media.codec.y4m import Y4mSink
 from edge_sr.media.protocols import Sink, Source
@@ -18,7 +19,6 @@ from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.null import NullSink
 from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
 from edge_sr.media.sinks.writer import VideoWriter
-from edge_sr.media.sources.open import is_live_address
 from edge_sr.page.server import PageServer
 from edge_sr.pipeline.job import JobSpec
 
@@ -87,11 +87,10 @@ def finished_file(spec: JobSpec, *, complete: bool) -> Path | None:
 
 def _input_file(spec: JobSpec) -> Path | None:
     """The file that is read, whose sound and subtitles are copied; None for any other input."""
-    address = spec.input or "-"
-    stream = address == "-" or "://" in address or address.startswith("env:")
-    if spec.camera is not None or stream or is_live_address(address):
+    if spec.camera is not None or not spec.input:
         return None
-    return Path(address)
+    address = parse_address(spec.input)
+    return address.path if address.kind is Kind.FILE else None
 
 
 def _boxed(sink: Sink, spec: JobSpec, source: Source) -> Sink:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from edge_sr.errors import UsageError
-from edge_sr.media.sources.open import is_live_address
-from edge_sr.media.stills.files import is_image
+from edge_sr.media.address import Kind, parse_address
 from edge_sr.pipeline.images import run_images
 from edge_sr.pipeline.job import JobSpec, Progress, Result
 from edge_sr.pipeline.video import run_video
@@ -31,19 +29,13 @@ def run_job(
         UsageError: fields that do not go together.
         EdgeSRError: anything that cannot be read, run or written.
     """
-    if spec.input is not None and not _is_stream(spec.input):
-        path = Path(spec.input)
-        if path.is_dir() or is_image(path):
-            return run_images(spec, path, progress=progress, stop=stop)
+    address = parse_address(spec.input) if spec.input is not None else None
+    if address is not None and address.kind in (Kind.FOLDER, Kind.IMAGE):
+        return run_images(spec, address.path, progress=progress, stop=stop)
     screen = spec.show or spec.serve is not None
-    camera = spec.camera is not None or is_live_address(spec.input or "")
+    camera = spec.camera is not None or (address is not None and address.live)
     if spec.compare and not screen and not camera:
         raise UsageError("--compare is for looking at: add --show or --serve PORT")
     if not (spec.output or screen or spec.virtual_camera is not None or camera):
         raise UsageError("nowhere to put the result: give --output FILE, --show, --serve or both")
     return run_video(spec, progress=progress, stop=stop)
-
-
-def _is_stream(address: str) -> bool:
-    """Whether an input is something else than a path."""
-    return address == "-" or "://" in address or address.startswith("env:")

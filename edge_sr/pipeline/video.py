@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from edge_sr.errors import MediaError, UsageError
@@ -13,10 +14,10 @@ from edge_sr.live.compare import View
 from edge_sr.live.control import Desk
 from edge_sr.live.notify import Notifier
 from edge_sr.live.recorder import Recorder
+from edge_sr.media.address import Kind, parse_address
 from edge_sr.media.protocols import Sink, Source
 from edge_sr.media.sinks.writer import VideoWriter
-from edge_sr.media.sources.camera import Camera
-from edge_sr.media.sources.open import Paced, is_live_address, open_source
+from edge_sr.media.sources.open import Paced, open_source
 from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
 from edge_sr.pipeline.open_model import open_upscaler
 from edge_sr.pipeline.outputs import finished_file, output_sinks, screen_sinks
@@ -199,23 +200,19 @@ class _Run:
 
 
 def _open(spec: JobSpec) -> Source:
-    address = spec.camera if spec.camera is not None else spec.input
-    if address is None:
+    text = spec.camera if spec.camera is not None else spec.input
+    if text is None:
         raise UsageError("nothing to read: give --input PATH or --camera ID")
-    if spec.camera is not None and not (is_live_address(address) or "://" in address):
-        address = str(Path(address).absolute())  # a device of another name
-    if spec.output is None and address.startswith("test://") and "live=" not in address:
-        address += "&live=1" if "?" in address else "?live=1"  # to look at: at its own pace
-    if spec.camera is not None and not is_live_address(address):
-        width, height = spec.camera_size
-        return Camera(address, width=width, height=height, fps=spec.camera_fps)
+    address = parse_address(text, camera=spec.camera is not None)
+    if spec.output is None and address.kind is Kind.PATTERN and "live=" not in address.text:
+        text = address.text + ("&live=1" if "?" in address.text else "?live=1")
+        address = replace(address, text=text)  # to look at: at its own pace
     source = open_source(
         address,
         size=spec.camera_size,
         fps=spec.camera_fps,
         pixels=spec.camera_format,
         max_reconnect=spec.max_reconnect,
-        say=lambda text: logger.info("%s", text),
     )
     if spec.drop_policy == "newest" and not source.info.live:
         return Paced(source)

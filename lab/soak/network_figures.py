@@ -20,7 +20,7 @@ from edge_sr.media.sources.reconnect import Reconnecting
 from edge_sr.media.sources.stream import NetworkStream
 from lab.soak.common import frame_hashes, resident_mb
 
-SERVER = Path(__file__).parents[2] / "tests" / "edge_sr" / "live" / "rtsp_server.py"
+SERVER = Path(__file__).parents[2] / "tests" / "edge_sr" / "media" / "rtsp_server.py"
 
 
 def rtsp(cycles: int) -> int:

@@ -1,4 +1,9 @@
-"""The video stream of an output file: which encoder, its settings, and frames in its form."""
+"""The video stream of an output file: which encoder, its settings, and frames in its form.
+
+Encoders look ahead, and the frames that they hold are lost when the process is killed. A killed job
+may cost `LOST_S` seconds of film: `HELD_S` of frames that the encoder and the writer hold, a
+fragment of the file that is not written yet, and packets that wait for another stream.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from edge_sr.errors import MediaError, UsageError
-from edge_sr.media.codec.lookahead import FRAGMENT_S, INTERLEAVE_S, lookahead_options
 from edge_sr.media.frame import Color, Frame
 
 # what can be asked for -> the encoders that are tried, the device's own first
@@ -28,6 +32,25 @@ PRESETS = {  # x264's and x265's -> NVENC's
 LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 RANGES = {None: 0, False: 1, True: 2}  # FFmpeg's AVColorRange
 FALLBACK_RATE = Fraction(30)  # for the encoder's rate control where none is known
+
+LOST_S = 2
+HELD_S = Fraction("1.2")
+FRAGMENT_S = Fraction("0.5")
+INTERLEAVE_S = Fraction("0.2")
+OUTSIDE = 3  # of the held frames: two wait in case they are the last, one ends the fragment
+X265_BESIDES = 12  # frames that x265 holds beside its lookahead with 4 B-frames and 32 cores
+
+# preset: frames of lookahead, and B-frames in a row; of x264 and x265 themselves
+X264 = {
+    "ultrafast": (0, 0), "superfast": (0, 3), "veryfast": (10, 3), "faster": (20, 3),
+    "fast": (30, 3), "medium": (40, 3), "slow": (50, 3), "slower": (60, 3), "veryslow": (60, 8),
+    "placebo": (60, 16),
+}  # fmt: skip
+X265 = {
+    "ultrafast": (5, 3), "superfast": (10, 3), "veryfast": (15, 4), "faster": (15, 4),
+    "fast": (15, 4), "medium": (20, 4), "slow": (25, 4), "slower": (40, 8), "veryslow": (40, 8),
+    "placebo": (60, 8),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -170,3 +193,33 @@ def encoder_frame(av: Any, frame: Frame, plan: EncoderPlan, pts: int) -> Any:
     picture.colorspace = plan.color.matrix
     picture.color_range = RANGES[plan.color.full_range]
     return picture
+
+
+def held_frames(rate: Fraction) -> int:
+    """How many frames an encoder may hold of a film of `rate` frames a second; at least 0."""
+    return max(0, int(HELD_S * rate) - OUTSIDE)
+
+
+def lookahead_options(encoder: str, preset: str, rate: Fraction) -> dict[str, str]:
+    """FFmpeg's options that keep an encoder to `held_frames`, where the preset goes beyond.
+
+    From 12 frames a second on; slower films lose more. Encoders in hardware are left alone: as
+    they are set up here they have no lookahead and no B-frames.
+    """
+    frames = held_frames(rate)
+    found: dict[str, str] = {}
+    if encoder == "libx264":
+        ahead, between = X264[preset]
+        if between > frames // 4:  # the slow presets look at four groups of B-frames
+            found["bf"] = str(frames // 4)
+        if ahead > frames:
+            found["rc-lookahead"] = str(frames)
+    elif encoder == "libx265":
+        ahead, between = X265[preset]
+        if between > frames // 6:
+            between = frames // 6
+            found["bf"] = str(between)
+        most = max(between + 1, frames - X265_BESIDES)  # x265 wants more than B-frames in a row
+        if ahead > most:
+            found["x265-params"] = f"rc-lookahead={most}"
+    return found

@@ -14,7 +14,6 @@ from edge_sr.media.codec.chunks import CHUNK
 from edge_sr.media.codec.encoder import EncoderPlan, check_settings, pick_encoder
 from edge_sr.media.codec.muxer import Muxer
 from edge_sr.media.codec.unfinished import Unfinished, clear, partial_path
-from edge_sr.media.color import settle
 from edge_sr.media.frame import Color, Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.protocols import SinkBase
@@ -185,7 +184,7 @@ class VideoWriter(SinkBase):
         height, width = frame.y.shape
         self._size = (width, height)
         self.prepare(self._size)
-        color = settle(frame.color, self._source.height, height)
+        color = frame.color.resized(self._source.height, height)
         plan = self._make_plan(self._size, color, frame.time_base)
         if plan.size != self._size:
             columns, rows = plan.size

@@ -1,88 +1,72 @@
-"""From what stands on the command line to a source of frames."""
+"""From an address on the command line to a source of frames."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
-from edge_sr.media.address import is_network, resolve_address
+from edge_sr.media.address import Address, Kind, parse_address
+from edge_sr.media.codec.y4m import Y4mSource
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import Source, SourceBase
-from edge_sr.media.sources.capture import FORMATS, Capture, Device, open_capture
+from edge_sr.media.sources.camera import Camera
+from edge_sr.media.sources.capture import FORMATS, Capture, Device, open_capture, open_csi
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.media.sources.pattern import Pattern
+from edge_sr.media.sources.reconnect import Reconnecting
+from edge_sr.media.sources.stream import NetworkStream
+from edge_sr.types import Size
 
-
-def is_live_address(address: str) -> bool:
-    """Whether frames come at their own pace: cameras and network streams."""
-    text = address.lower()
-    return text.isdigit() or is_network(text) or text.startswith(("csi://", "/dev/video"))
+logger = logging.getLogger(__name__)
+CAMERA_SIZE = Size(1280, 720)
 
 
 def open_source(
-    address: str,
+    address: str | Address,
     *,
-    size: tuple[int, int] = (1280, 720),
+    size: tuple[int, int] = CAMERA_SIZE,
     fps: float = 30,
     pixels: str = FORMATS[0],
     max_reconnect: int | None = None,
-    say: Callable[[str], None] = lambda _text: None,
 ) -> Source:
     """Open a camera, a network stream, a file, ``-`` (YUV4MPEG2 on stdin) or ``test://``.
 
-    Cameras and network streams are opened again when they break; see `Reconnecting`.
+    Cameras and network streams are opened again when they break; see `Reconnecting`. What a camera
+    gives, and each attempt, is logged.
 
     Args:
-        address: "0", /dev/video0, csi://0, rtsp://..., http://..., test://..., a path, "-", or
-            env:NAME for an address in an environment variable.
-        size: columns and rows asked of a camera.
+        address: as for `parse_address`.
+        size: width and height asked of a camera.
         fps: asked of a camera.
         pixels: asked of a camera: "MJPG", "YUYV" or "NV12".
         max_reconnect: attempts in a row; None for no limit.
-        say: told what a camera gives, and when a source breaks and is tried again.
 
     Raises:
         MediaError: it cannot be read.
         UsageError: the address is not understood.
     """
-    address = resolve_address(address)
-    if is_live_address(address):
-        from edge_sr.media.sources.reconnect import Reconnecting
-
-        def again() -> Source:
-            return _open_live(address, size, fps, pixels, say)
-
-        return Reconnecting(again, max_reconnect=max_reconnect, say=say)
-    if address.startswith("test://"):
-        from edge_sr.media.sources.pattern import Pattern
-
-        return Pattern.from_url(address)
-    if address == "-":
-        from edge_sr.media.codec.y4m import Y4mSource
-
+    found = parse_address(address) if isinstance(address, str) else address
+    if found.live:
+        opener = partial(_open_live, found, Size(*size), fps, pixels)
+        return Reconnecting(opener, max_reconnect=max_reconnect)
+    if found.kind is Kind.PATTERN:
+        return Pattern.from_url(found.text)
+    if found.kind is Kind.STDIN:
         return Y4mSource(sys.stdin.buffer)
-    from edge_sr.media.sources.file import VideoFile
-
-    return VideoFile(Path(address))
+    return VideoFile(found.path)
 
 
-def _open_live(
-    address: str, size: tuple[int, int], fps: float, pixels: str, say: Callable[[str], None]
-) -> Source:
-    if is_network(address):
-        from edge_sr.media.sources.stream import NetworkStream
-
-        return NetworkStream(address)
-    from edge_sr.media.sources.camera import Camera
-
+def _open_live(address: Address, size: Size, fps: float, pixels: str) -> Source:
+    if address.kind is Kind.NETWORK:
+        return NetworkStream(address.text)
     opener: Callable[[Device, int, int, float], Capture] = partial(open_capture, pixels=pixels)
-    if address.lower().startswith("csi://"):
-        from edge_sr.media.sources.csi import open_csi
-
+    if address.kind is Kind.CSI:
         opener = open_csi
-    camera = Camera(address, width=size[0], height=size[1], fps=fps, opener=opener)
-    say(camera.given)
+    camera = Camera(address.text, width=size.width, height=size.height, fps=fps, opener=opener)
+    logger.info("%s", camera.given)
     return camera
 
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from edge_sr.errors import UsageError
 from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
-from edge_sr.media.planes import SD_HEIGHT
 from edge_sr.media.protocols import SourceBase
 
 PERIOD = 256  # columns after which the picture repeats
@@ -49,7 +48,7 @@ class Pattern(SourceBase):
             raise UsageError(f"test picture is {width}x{height}; expected 2x2 to 8192x8192")
         if fps <= 0 or (frames is not None and frames < 1):
             raise UsageError(f"test picture has {fps} fps, {frames} frames; expected more than 0")
-        matrix = 6 if height <= SD_HEIGHT else 1
+        matrix = Color().effective_matrix(height)
         self._color = Color(matrix, matrix, matrix, full_range=False, chroma_location=1)
         self._y, self._u, self._v = _draw(width + PERIOD, height)
         self.info = StreamInfo(

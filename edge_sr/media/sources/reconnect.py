@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,9 +11,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from edge_sr.errors import MediaError
+from edge_sr.media.chroma import resize_frame
 from edge_sr.media.frame import Frame
 from edge_sr.media.protocols import Source, SourceBase
 
+logger = logging.getLogger(__name__)
 SCHEDULE = ((5, 1.0), (5, 5.0), (10, 10.0))  # attempts, seconds before each
 FOREVER_S = 60.0
 TIME_BASE = Fraction(1, 1_000_000)
@@ -36,21 +39,21 @@ class Reconnecting(SourceBase):
         opener: Callable[[], Source],
         *,
         max_reconnect: int | None = None,
-        say: Callable[[str], None] = lambda _text: None,
         waits: Callable[[], Iterator[float]] = delays,
     ) -> None:
-        """Open the source for the first time; that is not tried again.
+        """Open the source for the first time; a failure is not tried again.
+
+        What broke, and when the next attempt is, is logged.
 
         Args:
             opener: opens it, also later.
             max_reconnect: attempts in a row before giving up; None for no limit, 0 for none.
-            say: told, in one line, what broke and when the next attempt is.
             waits: the seconds before each attempt.
 
         Raises:
             MediaError: it cannot be opened.
         """
-        self._opener, self._say, self._waits = opener, say, waits
+        self._opener, self._waits = opener, waits
         self._max = max_reconnect
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -113,7 +116,7 @@ class Reconnecting(SourceBase):
                     raise MediaError(f"{why}{tried}")
                 attempts += 1
                 delay = next(waits)
-                self._say(f"{why}; trying again in {delay:g} s")
+                logger.info("%s; trying again in %g s", why, delay)
                 try:
                     if self._reopen(delay):
                         break
@@ -141,9 +144,6 @@ class Reconnecting(SourceBase):
         return True
 
     def _fit(self, frame: Frame) -> Frame:
-        height, width = frame.y.shape
-        if (width, height) == (self.info.width, self.info.height):
+        if frame.size == self.info.size:
             return frame
-        from edge_sr.media.chroma import resize_frame
-
         return resize_frame(frame, self.info.width, self.info.height)

@@ -25,7 +25,7 @@ from edge_sr.media.frame import Color
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
 from edge_sr.media.sinks.writer import VideoWriter
-from edge_sr.media.sources import csi
+from edge_sr.media.sources import capture
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.open import open_source
 from edge_sr.media.sources.pattern import Pattern
@@ -170,10 +170,10 @@ def test_bind_addresses(text: str, address: tuple[str, int]) -> None:
 
 def test_csi_needs_an_opencv_with_gstreamer(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="expected csi://N"):
-        csi.sensor_id("csi://front")
-    assert "sensor-id=1 " in csi.gstreamer_pipeline(1, 1280, 720, 30)
+        capture.sensor_id("csi://front")
+    assert "sensor-id=1 " in capture.gstreamer_pipeline(1, 1280, 720, 30)
     build = types.SimpleNamespace(getBuildInformation=lambda: "  GStreamer:    NO\n")
-    monkeypatch.setattr(csi, "load_cv2", lambda: build)
+    monkeypatch.setattr(capture, "load_cv2", lambda: build)
     with pytest.raises(MissingDependencyError, match="this OpenCV has no GStreamer"):
         open_source("csi://0")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_sr.errors import FrameError
-from edge_sr.media.color import rgb_to_yuv, settle, yuv_to_rgb
+from edge_sr.media.color import rgb_to_yuv, yuv_to_rgb
 from edge_sr.media.frame import Color, Frame
 
 # matrix code point -> share of red and blue in luma, from H.273
@@ -172,15 +172,15 @@ def test_the_height_that_tags_speak_of_can_be_given() -> None:
 
 
 def test_resizing_across_the_sd_line_writes_the_matrix_down() -> None:
-    assert settle(Color(), 480, 960).matrix == 6
-    assert settle(Color(), 1080, 540).matrix == 1
-    assert settle(Color(), 576, 1152).matrix == 6
-    assert settle(Color(), 1152, 576).matrix == 1
-    assert settle(Color(), 288, 576) == settle(Color(), 576, 288) == Color()
-    assert settle(Color(), 720, 1440) == Color()
-    assert settle(Color(), 240, 480) == Color()
-    assert settle(Color(9), 480, 960) == Color(9)
-    assert settle(Color(0), 480, 960) == Color(0)  # RGB: nothing to write down
+    assert Color().resized(480, 960).matrix == 6
+    assert Color().resized(1080, 540).matrix == 1
+    assert Color().resized(576, 1152).matrix == 6
+    assert Color().resized(1152, 576).matrix == 1
+    assert Color().resized(288, 576) == Color().resized(576, 288) == Color()
+    assert Color().resized(720, 1440) == Color()
+    assert Color().resized(240, 480) == Color()
+    assert Color(9).resized(480, 960) == Color(9)
+    assert Color(0).resized(480, 960) == Color(0)  # RGB: nothing to write down
 
 
 def test_unknown_matrices_and_wrong_arrays_are_refused() -> None:

@@ -13,7 +13,7 @@ import av
 import pytest
 from clips import frame, info, make_clip
 
-from edge_sr.media.codec.lookahead import LOST_S, held_frames, lookahead_options
+from edge_sr.media.codec.encoder import LOST_S, held_frames, lookahead_options
 from edge_sr.media.sinks.writer import VideoWriter
 
 HERE = Path(__file__).parent

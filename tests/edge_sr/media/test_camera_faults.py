@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import logging
 from pathlib import Path
 
 import cv2
@@ -20,21 +21,22 @@ from edge_sr.media.sources.open import open_source
 from edge_sr.media.sources.reconnect import Reconnecting
 
 
-def test_a_cable_pulled_in_mid_stream_is_survived() -> None:
+def test_a_cable_pulled_in_mid_stream_is_survived(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     gone = OSError(errno.ENODEV, "No such device")
     cameras = [FakeCapture([flat(0, 0, level)] * 4, after=gone) for level in (50, 200)]
-    todo, said = list(cameras), []
+    todo = list(cameras)
 
     def opener() -> Camera:
         return Camera(0, opener=todo.pop(0), stall_s=0.5)
 
-    with Reconnecting(opener, say=said.append, waits=lambda: iter([0.0] * 9)) as source:
+    with Reconnecting(opener, waits=lambda: iter([0.0] * 9)) as source:
         frames = iter(source)
         seen = [next(frames).pts]
         while not source.reconnects:
             seen.append(next(frames).pts)
     assert seen == sorted(set(seen))
-    assert "No such device" in said[0]
+    assert "No such device" in caplog.messages[0]
     assert all(camera.released.is_set() for camera in cameras)
 
 
@@ -65,7 +67,9 @@ def test_a_file_through_opencv_as_a_device(tmp_path: Path) -> None:
     assert found == [(48, 64)]
 
 
-def test_what_the_driver_gives_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_driver_gives_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     asked: list[object] = []
 
     class Device(FakeCapture):
@@ -81,12 +85,14 @@ def test_what_the_driver_gives_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     library = capture.load_cv2()
     monkeypatch.setattr(library, "VideoCapture", Device([flat(9, 9, 9)] * 50))
-    said: list[str] = []
-    with open_source("0", size=(1280, 720), pixels="NV12", say=said.append, max_reconnect=0):
+    caplog.set_level(logging.INFO)
+    with open_source("0", size=(1280, 720), pixels="NV12", max_reconnect=0):
         pass
     nv12 = library.VideoWriter.fourcc(*"NV12")
     assert (library.CAP_PROP_FOURCC, nv12) in asked
-    assert said == ["camera 0: gives 64x48 at 15 fps, YUYV (asked for 1280x720 at 30 fps)"]
+    assert caplog.messages == [
+        "camera 0: gives 64x48 at 15 fps, YUYV (asked for 1280x720 at 30 fps)"
+    ]
 
 
 @pytest.mark.parametrize(("code", "name"), [(1196444237.0, "MJPG"), (0.0, ""), (-1.0, "")])

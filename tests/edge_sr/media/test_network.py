@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -20,9 +21,9 @@ import pytest
 from clips import frame
 
 from edge_sr.errors import MediaError, UsageError
-from edge_sr.media.address import hide_credentials, resolve_address
+from edge_sr.media.address import Kind, hide_credentials, parse_address, resolve_address
 from edge_sr.media.screen import to_bgr, to_jpeg, to_picture
-from edge_sr.media.sources.open import is_live_address, open_source
+from edge_sr.media.sources.open import open_source
 from edge_sr.media.sources.reconnect import Reconnecting
 from edge_sr.media.sources.stream import NetworkStream
 
@@ -60,10 +61,40 @@ def test_an_address_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
         resolve_address("env:NO_SUCH_VARIABLE")
 
 
-def test_what_counts_as_live() -> None:
-    live = ["0", "/dev/video2", "csi://0", "rtsp://x", "RTSPS://x", "http://x", "https://x"]
-    assert all(map(is_live_address, live))
-    assert not any(map(is_live_address, ["film.mp4", "-", "test://64x48", "dev/video0.mp4"]))
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("0", Kind.CAMERA),
+        ("/dev/video2", Kind.CAMERA),
+        ("csi://0", Kind.CSI),
+        ("rtsp://x", Kind.NETWORK),
+        ("RTSPS://x", Kind.NETWORK),
+        ("http://x/still.jpg", Kind.NETWORK),
+        ("https://x", Kind.NETWORK),
+        ("test://64x48", Kind.PATTERN),
+        ("-", Kind.STDIN),
+        (".", Kind.FOLDER),
+        ("photo.JPG", Kind.IMAGE),
+        ("film.mp4", Kind.FILE),
+        ("dev/video0.mp4", Kind.FILE),
+    ],
+)
+def test_the_kind_of_an_address(text: str, kind: Kind) -> None:
+    found = parse_address(text)
+    assert found.kind is kind
+    assert found.live == (kind in (Kind.CAMERA, Kind.CSI, Kind.NETWORK))
+    assert "cam" not in repr(parse_address(f"rtsp://cam/{text}"))
+
+
+def test_a_path_given_as_a_camera_is_a_device() -> None:
+    assert parse_address("front", camera=True).kind is Kind.CAMERA
+    assert parse_address("front", camera=True).text == str(Path("front").absolute())
+    assert parse_address("test://", camera=True).kind is Kind.PATTERN
+
+
+def test_an_empty_address_is_refused() -> None:
+    with pytest.raises(UsageError, match='the input is ""'):
+        parse_address("")
 
 
 class Cameras(BaseHTTPRequestHandler):
@@ -139,19 +170,21 @@ class QuietFiles(SimpleHTTPRequestHandler):
         """Quiet."""
 
 
-def test_a_stream_that_freezes_is_noticed_and_opened_again(http: str) -> None:
-    said: list[str] = []
+def test_a_stream_that_freezes_is_noticed_and_opened_again(
+    http: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
 
     def opener() -> NetworkStream:
         return NetworkStream(f"{http}/freeze", stall_s=0.5)
 
-    with Reconnecting(opener, say=said.append, waits=lambda: iter([0.0] * 9)) as source:
+    with Reconnecting(opener, waits=lambda: iter([0.0] * 9)) as source:
         found = iter(source)
         begun = time.perf_counter()
         while source.reconnects < 2:
             next(found)
         assert time.perf_counter() - begun < 15
-    assert "trying again" in said[0]
+    assert "trying again" in caplog.messages[0]
 
 
 def test_what_is_no_stream_is_one_line_without_the_password() -> None:
@@ -202,16 +235,18 @@ def free_port() -> str:
         return str(free.getsockname()[1])
 
 
-def test_rtsp_is_killed_and_comes_back(rtsp: Callable[..., subprocess.Popen[str]]) -> None:
+def test_rtsp_is_killed_and_comes_back(
+    rtsp: Callable[..., subprocess.Popen[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     port = free_port()
     server = rtsp(port)
     fds, threads = len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
-    said: list[str] = []
 
     def opener() -> NetworkStream:
         return NetworkStream(f"rtsp://127.0.0.1:{port}/clip", open_s=3)
 
-    with Reconnecting(opener, say=said.append, waits=lambda: iter([0.3] * 99)) as source:
+    with Reconnecting(opener, waits=lambda: iter([0.3] * 99)) as source:
         frames = iter(source)
         assert next(frames).y.shape == (90, 160)
         server.send_signal(signal.SIGKILL)
@@ -219,7 +254,7 @@ def test_rtsp_is_killed_and_comes_back(rtsp: Callable[..., subprocess.Popen[str]
         threading.Timer(0.5, rtsp, [port]).start()
         while source.reconnects < 1:
             next(frames)
-    assert said
+    assert caplog.messages
     assert threading.active_count() <= threads
     assert len(os.listdir("/proc/self/fd")) <= fds + 2  # noqa: PTH208
 
