@@ -14,7 +14,7 @@ from pathlib import Path
 from calibration.frames.folder import Kept, check_folder, write_folder
 from calibration.frames.pick import pick
 from calibration.frames.spool import Spool, open_spool, watch_camera
-from calibration.quantize.network import load_network
+from calibration.network.load import load_network
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import size as size_option
 
@@ -111,8 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = args.size and args.size[::-1]  # rows first
     channels = 1 if args.color == "luma" else 3
     if args.model is not None:
-        ends = load_network(args.model).ends
-        channels, size = ends.channels, size or ends.size
+        io = load_network(args.model).io
+        channels, size = io.channels, size or io.size
     kept = collect(
         args.inputs,
         args.output,

@@ -15,14 +15,12 @@ from pathlib import Path
 
 from calibration.frames.charts import layer_chart
 from calibration.frames.frames import open_frames
-from calibration.quantize.ends import LEVELS
+from calibration.network.frame_io import LEVELS
+from calibration.network.load import Network, load_network
 from calibration.quantize.judge import Judge, split
-from calibration.quantize.network import Network, load_network
 from calibration.quantize.qdq import tensors_of
-from calibration.quantize.range_file import load_ranges
-from calibration.quantize.rows import table
-from calibration.quantize.search import Found, LossError, find_plan
-from calibration.ranges import measure_ranges
+from calibration.quantize.ranges import load_ranges, measure_ranges
+from calibration.quantize.search import Found, LossError, find_plan, table
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
 from edge_sr.writing import whole_file
@@ -97,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.output.exists() and not args.force:
         raise ModelFileError(f"{args.output}: exists; use --force to replace it")
     network = load_network(args.model, value_range=args.range)
-    frames = open_frames(args.frames).guarded(network.ends)
+    frames = open_frames(args.frames).guarded(network.io)
     if args.ranges is not None:
         ranges = load_ranges(args.ranges)
         ranges.check(network, frames)

@@ -5,27 +5,18 @@
 
 from __future__ import annotations
 
-import argparse
+import importlib
+import importlib.util
 import signal
 import sys
 from collections.abc import Sequence
-from fractions import Fraction
-from pathlib import Path
 
-from convert.engine.hand_over import put_copy, tell_engine, tell_file
+from convert.engine.cache_commands import list_cache, prune
 from convert.engine.parser import build_parser
-from convert.options import BuildOptions
-from convert.sizes import Size
-from convert.steps import Steps
 from edge_sr.cli.common import exit_codes
-from edge_sr.errors import ModelFileError
-from edge_sr.pipeline.target import Target, output_size
+from edge_sr.errors import MissingDependencyError
 
-DEFAULT_SIZE = (720, 1280)
-RTX_INT8 = (
-    "note: NVIDIA documents int8 of TensorRT-RTX for matrix products only, not for convolutions; "
-    "measure it before you prefer it to fp16"
-)
+NEEDED = ("onnx", "onnxruntime", "tqdm")  # of the extra "build"
 
 
 @exit_codes("build_engine")
@@ -40,104 +31,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.sizes and args.target:
         parser.error("--target needs one --size; with --sizes the result keeps the model's scale")
     if args.prune or args.list_cache:
-        from convert.engine.cache_commands import list_cache, prune
-
         print(prune(everything=args.prune == "all") if args.prune else list_cache())
         return 0
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"building an engine needs {', '.join(missing)}: pip install 'edge-sr[build]'"
+        )
     try:
-        _build(args)
+        # imported here, so that --help and the cache commands work without the extra
+        importlib.import_module("convert.engine.command").build(args)
     except KeyboardInterrupt:
         print("build_engine: interrupted; nothing was kept of the engine", file=sys.stderr)
         return 130
     return 0
-
-
-def _build(args: argparse.Namespace) -> None:
-    from convert.engine.build import get_engine
-    from convert.engine.card import Request
-    from convert.engine.flavours import choose_flavour
-    from convert.engine.platforms import about_jetson
-    from convert.engine.prepare import prepare
-    from convert.engine.source import Wish
-
-    steps = Steps()
-    options = _options(args)
-    if args.output is not None:
-        _check_output(args.output, force=args.force)
-    machine, module_file = choose_flavour(args.flavour)
-    options.check(machine)
-    for line in about_jetson(machine.flavour, machine.version, module_file):
-        steps.note(line)
-    size = None if args.sizes else args.size or DEFAULT_SIZE
-    wish = Wish(
-        model=args.model,
-        precision=args.precision,
-        ratio=_ratio(size, args.target),
-        calibration=args.calibration,
-        value_range=args.range,
-        max_loss_db=args.max_loss_db,
-        allow_loss=args.allow_loss,
-    )
-    path, sidecar, frames = prepare(wish, steps)
-    if size and args.size is None and sidecar.width and sidecar.height:
-        size = sidecar.height, sidecar.width  # the one that it takes
-    request = Request(
-        onnx=path,
-        sidecar=sidecar,
-        machine=machine,
-        size=size,
-        sizes=args.sizes,
-        target=_target(size, args.target, sidecar.output_size),
-        options=options,
-        frames=frames,
-        log=args.verbose,
-    )
-    if machine.flavour == "tensorrt-rtx" and sidecar.precision == "int8":
-        steps.note(RTX_INT8)
-    engine = get_engine(request, tell=steps.note)
-    tell_engine(engine, steps)
-    shown = put_copy(engine, args.output) if args.output else engine.path
-    tell_file(engine, shown, steps, as_json=args.json)
-
-
-def _options(args: argparse.Namespace) -> BuildOptions:
-    return BuildOptions(
-        workspace_mib=args.workspace,
-        optimization_level=args.level,
-        version_compatible=args.version_compatible,
-        hardware=args.hardware_compatible,
-        compute_capabilities=args.compute_capability,
-        dla=args.dla,
-    )
-
-
-def _ratio(size: Size | None, target: Target | None) -> Fraction:
-    """The scale that a family of shipped models is to reach."""
-    if size is None or target is None:
-        return Fraction(2)
-    wanted = output_size(size[1], size[0], scale=None, target=target)
-    if wanted is None:
-        return Fraction(2)
-    return max(Fraction(wanted[0], size[1]), Fraction(wanted[1], size[0]))
-
-
-def _target(size: Size | None, target: Target | None, native: object) -> Size | None:
-    """(rows, columns) to resize the result to; None where the model gives it by itself."""
-    if size is None or target is None:
-        return None
-    wanted = output_size(size[1], size[0], scale=None, target=target)
-    if wanted is None or (callable(native) and native(size[1], size[0]) == wanted):
-        return None
-    return wanted[1], wanted[0]
-
-
-def _check_output(output: Path, *, force: bool) -> None:
-    if output.suffix != ".engine":
-        raise ModelFileError(f"{output}: expected a name that ends in .engine")
-    if not output.parent.is_dir():
-        raise ModelFileError(f"{output.parent}: no such folder; make it first")
-    if output.exists() and not force:
-        raise ModelFileError(f"{output}: exists; use --force to replace it")
 
 
 if __name__ == "__main__":

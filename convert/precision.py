@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from calibration.quantize.ends import LEVELS
-from calibration.quantize.rows import table
-from convert.onnx.fp16 import BAR_DB
-from convert.onnx.lower import kept_out, to_fp16, to_int8
+from calibration.network.fp16 import BAR_DB, to_fp16
+from calibration.network.frame_io import LEVELS
+from calibration.quantize.search import table
+from calibration.quantize.write_int8 import kept_out, to_int8
 from edge_sr.cli.common import exit_codes, make_parser
 
 EXAMPLES = """\
@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-loss-db",
         type=float,
         default=0.05,
-        help="PSNR-Y that may be lost; the dearest layers stay out of int8 for it (default: 0.05)",
+        help="PSNR-Y that int8 may lose; the worst layers stay in float for it (default: 0.05)",
     )
     int8.add_argument("--allow-loss", action="store_true", help="write it even if more is lost")
     parser.add_argument("--force", action="store_true", help="replace an existing output")

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from calibration.frames.frames import open_frames, spread
 from calibration.frames.scenes import read_video
-from calibration.quantize.ends import LEVELS, Ends, Image
-from convert.onnx.difference import Bounds, Comparison, Tally
+from calibration.network.compare import Bounds, Comparison, Tally
+from calibration.network.frame_io import LEVELS, FrameIO, Image
 from convert.onnx.runners import EngineRunner, fit, open_runner
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
@@ -57,16 +57,16 @@ def verify(
     """
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(open_runner(path, value_range)) for path in (first, second)]
-        ends = files[0].ends
-        if (ends.channels, ends.scale) != (files[1].ends.channels, files[1].ends.scale):
-            theirs = files[1].ends
+        io = files[0].io
+        if (io.channels, io.scale) != (files[1].io.channels, files[1].io.scale):
+            theirs = files[1].io
             raise ModelFileError(
                 f"{second}: gives x{float(theirs.scale):g} {theirs.color}; {first} gives "
-                f"x{float(ends.scale):g} {ends.color}: only alike networks can be compared"
+                f"x{float(io.scale):g} {io.color}: only alike networks can be compared"
             )
-        size = next((item.ends.size for item in files if isinstance(item, EngineRunner)), None)
-        names, images = _load(frames, ends if size is None else replace(ends, size=None), count)
-        tally = Tally(standard_border(float(ends.scale)))
+        size = next((item.io.size for item in files if isinstance(item, EngineRunner)), None)
+        names, images = _load(frames, io if size is None else replace(io, size=None), count)
+        tally = Tally(standard_border(float(io.scale)))
         pairs = zip(names, images, strict=True)
         for name, image in tqdm(pairs, total=len(names), unit="frame", disable=None):
             frame = image if size is None else fit(image, size)
@@ -79,14 +79,14 @@ def verify(
     return tally.result()
 
 
-def _load(frames: Path | None, ends: Ends, count: int) -> tuple[list[str], list[Image]]:
+def _load(frames: Path | None, io: FrameIO, count: int) -> tuple[list[str], list[Image]]:
     if frames is not None and frames.is_file():
-        found = list(read_video(frames, ends.channels, count=count))
+        found = list(read_video(frames, io.channels, count=count))
         return [f"{place}.png" for place in range(len(found))], found
     opened = open_frames(frames)
     chosen = [opened.paths[place] for place in spread(len(opened), count)]
     opened.paths = chosen
-    pairs = list(opened.read(ends))
+    pairs = list(opened.read(io))
     return [name for name, _ in pairs], [image for _, image in pairs]
 
 

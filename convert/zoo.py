@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from calibration.frames.frames import open_frames
-from calibration.quantize.network import load_network
-from convert.onnx.int8 import quantise_network
-from convert.onnx.lower import write_int8
+from calibration.network.load import load_network
+from calibration.quantize.int8 import quantise_network
+from calibration.quantize.write_int8 import write_int8
+from convert.export_onnx import export
 from edge_sr import zoo
 from edge_sr.cli.common import make_parser
 from edge_sr.errors import EdgeSRError, ModelFileError
@@ -43,8 +44,6 @@ def make(
     Raises:
         EdgeSRError: a file cannot be read, converted, written or measured.
     """
-    from convert.export_onnx import export
-
     source, whole = pretrained / f"{name}.keras", folder / f"{name}.onnx"
     if not source.is_file():
         raise ModelFileError(f"{source}: no such file; expected trained weights")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from calibration.quantize.ends import Image
+from calibration.network.frame_io import Image
 from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.writing import whole_file
 
@@ -36,7 +36,7 @@ def contact_sheet(path: Path, pictures: Sequence[Image], captions: Sequence[str]
 
 
 def layer_chart(path: Path, rows: Sequence[tuple[str, float, bool]], title: str) -> None:
-    """Write a bar for each (layer, cost in dB, kept out of int8) as a PNG, the dearest on top."""
+    """Write a PNG with one bar per (layer, cost in dB, kept out of int8), most expensive first."""
     ordered = sorted(rows, key=lambda row: row[1])
     figure = _figure(8, 1.2 + 0.22 * len(ordered))
     axes = figure.add_subplot()

@@ -10,7 +10,7 @@ from pathlib import Path
 from calibration.frames.charts import contact_sheet
 from calibration.frames.frames import MANIFEST, detailed_crop, read_pixels, total_digest
 from calibration.frames.scenes import Look
-from calibration.quantize.ends import Image
+from calibration.network.frame_io import Image
 from edge_sr.errors import FrameError, MediaError
 from edge_sr.media.stills.files import write_image
 from edge_sr.model.sidecar import sha256_of

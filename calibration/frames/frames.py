@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.quantize.ends import Ends, Image
+from calibration.network.frame_io import FrameIO, Image
 from edge_sr.errors import FrameError, MediaError
 from edge_sr.media.stills.files import list_images, read_image
 from edge_sr.model.sidecar import sha256_of
@@ -40,17 +40,17 @@ class FrameSet:
     def __len__(self) -> int:
         return len(self.paths) + len(self.guard)
 
-    def guarded(self, ends: Ends) -> FrameSet:
+    def guarded(self, io: FrameIO) -> FrameSet:
         """The same with edge-sr's own set beside it, for ranges and losses.
 
         Compressed or soft video alone gives ranges that clip sharp pictures: two clips as the only
         calibration cost our smallest network 0.27 dB on Set5.
         """
-        if self.is_default or ends.size:
+        if self.is_default or io.size:
             return self
         return replace(self, guard=list_images(DEFAULT))
 
-    def read(self, ends: Ends) -> Iterator[tuple[str, Image]]:
+    def read(self, io: FrameIO) -> Iterator[tuple[str, Image]]:
         """(name, uint8 (H, W, C)) of each frame as a network takes it; yours to keep.
 
         RGB becomes BT.601 luma of 16..235 for a luma network.
@@ -70,7 +70,7 @@ class FrameSet:
                 found = f"{pixels.shape[1]}x{pixels.shape[0]}"
                 self._skip(f"{path}: is {found}; expected at least {SMALLEST}x{SMALLEST}")
                 continue
-            yield path.name, _fit(path, pixels, ends)
+            yield path.name, _fit(path, pixels, io)
         if len(self.skipped) == len(self):
             raise MediaError(f"{self.folder}: not one of its {len(self.paths)} images can be used")
 
@@ -118,19 +118,19 @@ def total_digest(paths: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _fit(path: Path, pixels: Image, ends: Ends) -> Image:
+def _fit(path: Path, pixels: Image, io: FrameIO) -> Image:
     grey = pixels.ndim == 2 or pixels.shape[2] <= 2
-    if grey and ends.channels == 3:
+    if grey and io.channels == 3:
         raise FrameError(f"{path}: is grey; the network takes RGB: collect again with --color rgb")
     if grey:
         plane = pixels if pixels.ndim == 2 else pixels[..., 0]
         image = plane[..., None]
-    elif ends.channels == 1:
+    elif io.channels == 1:
         image = luma_bt601(pixels[..., :3])[..., None]
     else:
         image = pixels[..., :3]
-    if ends.size and image.shape[:2] != ends.size:
-        rows, columns = ends.size
+    if io.size and image.shape[:2] != io.size:
+        rows, columns = io.size
         raise FrameError(
             f"{path}: is {image.shape[1]}x{image.shape[0]}; the network takes {columns}x{rows} "
             f"only: collect again with --size {columns}x{rows}"
@@ -164,14 +164,14 @@ def detailed_crop(image: Image, rows: int, columns: int, *, seed: int = 0) -> Im
     return np.ascontiguousarray(best[1])
 
 
-def sample(frames: FrameSet, ends: Ends, *, count: int, side: int) -> list[Image]:
+def sample(frames: FrameSet, io: FrameIO, *, count: int, side: int) -> list[Image]:
     """Detailed windows, uint8 (side, side, C), from ``count`` frames spread over the set.
 
     Whole frames for a network of one size.
     """
     paths = [frames.paths[place] for place in spread(len(frames.paths), count)]
     chosen = replace(frames, paths=paths, guard=[])
-    images = [image for _, image in chosen.read(ends)]
-    if ends.size:
+    images = [image for _, image in chosen.read(io)]
+    if io.size:
         return images
     return [detailed_crop(image, side, side, seed=place) for place, image in enumerate(images)]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from calibration.quantize.ends import Image
+from calibration.network.frame_io import Image
 from edge_sr.media.color import yuv_to_rgb
 from edge_sr.media.frame import Frame
 from edge_sr.media.sources.file import VideoFile

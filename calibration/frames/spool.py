@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from calibration.frames.scenes import Look, look_through, to_image, video_frames
-from calibration.quantize.ends import Image
+from calibration.network.frame_io import Image
 from edge_sr.errors import FrameError, MediaError
 from edge_sr.media.stills.files import list_images, read_image, write_image
 from edge_sr.quality import luma_bt601

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from calibration.quantize.judge import Judge
 from calibration.quantize.qdq import Plan, quantise, tensors_of
-from calibration.quantize.range_file import Ranges
+from calibration.quantize.ranges import Ranges
 from calibration.quantize.thresholds import METHODS
 
 ALIKE = 0.02  # clips nearer than this share of each other are not tried twice

@@ -14,11 +14,11 @@ import onnx
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from calibration.quantize.ends import Ends, Image
+from calibration.network.frame_io import FrameIO, Image
+from calibration.network.session import open_session, run_each
 from calibration.quantize.judge import Judge
 from calibration.quantize.placement import weighted_layers
 from calibration.quantize.qdq import Plan, quantise
-from calibration.quantize.session import open_session, run_each
 
 
 def correct_biases(judge: Judge, plan: Plan) -> Plan:
@@ -30,11 +30,11 @@ def correct_biases(judge: Judge, plan: Plan) -> Plan:
         if layer.name in plan.layers and layer.op in ("Conv", "ConvTranspose")
     ]
     outputs = [layer.output for layer in layers]
-    expected = channel_means(network.model, network.ends, judge.tuning, outputs)
+    expected = channel_means(network.model, network.io, judge.tuning, outputs)
     shifted = replace(plan, bias_shifts={})
     for layer in tqdm(layers, desc="correcting biases", unit="layer", disable=None):
         model = quantise(network.model, shifted)
-        [found] = channel_means(model, network.ends, judge.tuning, [layer.output])
+        [found] = channel_means(model, network.io, judge.tuning, [layer.output])
         shift = expected[outputs.index(layer.output)] - found
         shifted = replace(shifted, bias_shifts={**shifted.bias_shifts, layer.name: shift})
     plain = replace(plan, bias_shifts={})
@@ -43,12 +43,12 @@ def correct_biases(judge: Judge, plan: Plan) -> Plan:
 
 
 def channel_means(
-    model: onnx.ModelProto, ends: Ends, images: Sequence[Image], tensors: Sequence[str]
+    model: onnx.ModelProto, io: FrameIO, images: Sequence[Image], tensors: Sequence[str]
 ) -> list[NDArray[np.float32]]:
     """Mean of each channel, float32 (C,), of NCHW tensors over all images, uint8 (H, W, C)."""
     session = open_session(model, taps=tensors)
     sums = [np.zeros(()) for _ in tensors]
-    for _, found in run_each(session, (ends.feed(image) for image in images)):
+    for _, found in run_each(session, (io.feed(image) for image in images)):
         for place, value in enumerate(found[1:]):
             sums[place] = sums[place] + value.astype(np.float64).mean(axis=(0, 2, 3))
     return [(total / len(images)).astype(np.float32) for total in sums]

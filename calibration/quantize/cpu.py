@@ -44,32 +44,32 @@ def cpu_plan(model: onnx.ModelProto, plan: Plan, outputs: Mapping[str, float]) -
     Args:
         outputs: tensors that may be quantised besides the plan's -> their clips.
     """
-    ends = results(model)
+    behind = results(model)
     layers = {layer.name: layer for layer in weighted_layers(model)}
     constants = {item.name: item for item in model.graph.initializer}
     nodes = {node.name: node for node in model.graph.node}
     kept = frozenset(
         name
         for name in plan.layers
-        if name in ends
+        if name in behind
         and constants[layers[name].weight].dims[1] >= NARROW
         and _bias_fits(nodes[name], layers[name], constants, plan)
     )
     while True:
         found = replace(plan, layers=kept)
         quantised = set(tensors_of(model, found))
-        quantised |= {ends[name] for name in kept if ends[name] in outputs}
-        fused = frozenset(name for name in kept if ends[name] in quantised)
+        quantised |= {behind[name] for name in kept if behind[name] in outputs}
+        fused = frozenset(name for name in kept if behind[name] in quantised)
         # ONNX Runtime makes int8 of any convolution between two pairs, asked or not
         threatened = {
             layer.source
             for layer in layers.values()
-            if layer.name not in fused and ends.get(layer.name) in quantised
+            if layer.name not in fused and behind.get(layer.name) in quantised
         }
         fused -= {
             name
             for name in fused
-            if threatened.intersection((ends[name], _repeated(model, ends[name])))
+            if threatened.intersection((behind[name], _repeated(model, behind[name])))
         }
         if fused == kept:
             return found
@@ -90,10 +90,10 @@ def _bias_fits(
 
 def missing_outputs(model: onnx.ModelProto, plan: Plan) -> list[str]:
     """Results of the plan's layers that the plan itself does not quantise, in order."""
-    ends = results(model)
-    every = cpu_plan(model, plan, {ends[name]: 1.0 for name in plan.layers if name in ends})
+    behind = results(model)
+    every = cpu_plan(model, plan, {behind[name]: 1.0 for name in plan.layers if name in behind})
     inside = tensors_of(model, every)
-    wanted = [ends[layer.name] for layer in weighted_layers(model) if layer.name in every.layers]
+    wanted = [behind[layer.name] for layer in weighted_layers(model) if layer.name in every.layers]
     return [name for name in wanted if name not in inside]
 
 
@@ -107,8 +107,8 @@ def quantise_for_cpu(
             layers whose result is not quantised stay float.
     """
     found = cpu_plan(model, plan, outputs)
-    ends = results(model)
-    own = {ends[name]: outputs[ends[name]] for name in found.layers if ends[name] in outputs}
+    behind = results(model)
+    own = {behind[name]: outputs[behind[name]] for name in found.layers if behind[name] in outputs}
     return _CpuWriter(model, replace(found, clips={**plan.clips, **own}), own).result()
 
 
@@ -128,8 +128,8 @@ def nonnegative(model: onnx.ModelProto) -> set[str]:
 class _CpuWriter(Writer):
     def __init__(self, model: onnx.ModelProto, plan: Plan, outputs: Mapping[str, float]) -> None:
         super().__init__(model, plan)
-        ends = results(model)
-        self.made = {ends[name] for name in plan.layers}
+        behind = results(model)
+        self.made = {behind[name] for name in plan.layers}
         self.positive = nonnegative(model)
         for name in outputs:
             self.leaders[name] = name

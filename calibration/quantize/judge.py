@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 
 from calibration.frames.frames import FrameSet, detailed_crop, spread
-from calibration.quantize.compare import upscale_all
-from calibration.quantize.ends import Ends, Image
-from calibration.quantize.network import Network
+from calibration.network.compare import upscale_all
+from calibration.network.frame_io import FrameIO, Image
+from calibration.network.load import Network
 from edge_sr.errors import FrameError
 from edge_sr.media.stills.files import resize_image
 from edge_sr.quality import luma_bt601, psnr, standard_border
@@ -49,23 +49,23 @@ class Judge:
         """
         self.network = network
         kept, held = split(frames)
-        low_side = TRUTH_SIDE / float(network.ends.scale)
+        low_side = TRUTH_SIDE / float(network.io.scale)
         pairs = _affordable(network.model, JUDGE_WORK, low_side, *PAIRS)
-        self.pairs = [_pair(image, network.ends) for image in _some(held, network.ends, pairs)]
+        self.pairs = [_pair(image, network.io) for image in _some(held, network.io, pairs)]
         tuning = _some(
-            kept, network.ends, _affordable(network.model, TUNING_WORK, TUNING_SIDE, *TUNING)
+            kept, network.io, _affordable(network.model, TUNING_WORK, TUNING_SIDE, *TUNING)
         )
-        self.tuning = tuning if network.ends.size else [
+        self.tuning = tuning if network.io.size else [
             detailed_crop(image, TUNING_SIDE, TUNING_SIDE, seed=place)
             for place, image in enumerate(tuning)
         ]  # fmt: skip
-        self.border = standard_border(float(network.ends.scale))
-        self._tuning_results = upscale_all(network.model, network.ends, self.tuning)
-        self._results = upscale_all(network.model, network.ends, [p.low for p in self.pairs])
+        self.border = standard_border(float(network.io.scale))
+        self._tuning_results = upscale_all(network.model, network.io, self.tuning)
+        self._results = upscale_all(network.model, network.io, [p.low for p in self.pairs])
 
     def error(self, model: onnx.ModelProto) -> float:
         """Mean square difference to float32 over the tuning windows, in grey levels."""
-        found = upscale_all(model, self.network.ends, self.tuning)
+        found = upscale_all(model, self.network.io, self.tuning)
         return _mean_square(found, self._tuning_results)
 
     def loss_db(self, model: onnx.ModelProto, *, integer: bool = False) -> float:
@@ -79,7 +79,7 @@ class Judge:
             integer: compute with ONNX Runtime's integer kernels, as this CPU has them.
         """
         images = [pair.low for pair in self.pairs]
-        found = upscale_all(model, self.network.ends, images, integer=integer)
+        found = upscale_all(model, self.network.io, images, integer=integer)
         measured, expected_db = [], []
         for pair, result, expected in zip(self.pairs, found, self._results, strict=True):
             ours, theirs = _luma(result), _luma(expected)
@@ -112,7 +112,7 @@ def split(frames: FrameSet) -> tuple[FrameSet, FrameSet]:
     return first, second
 
 
-def _some(frames: FrameSet, ends: Ends, count: int) -> list[Image]:
+def _some(frames: FrameSet, io: FrameIO, count: int) -> list[Image]:
     """Frames spread over the set; with a guard, up to half of them from there."""
     guards = spread(len(frames.guard), count // 2) if frames.guard else []
     places = spread(len(frames.paths), count - len(guards))
@@ -121,13 +121,13 @@ def _some(frames: FrameSet, ends: Ends, count: int) -> list[Image]:
         paths=[frames.paths[place] for place in places],
         guard=[frames.guard[place] for place in guards],
     )
-    return [image for _, image in chosen.read(ends)]
+    return [image for _, image in chosen.read(io)]
 
 
-def _pair(image: Image, ends: Ends) -> Pair:
-    if ends.size:
+def _pair(image: Image, io: FrameIO) -> Pair:
+    if io.size:
         return Pair(image, None)
-    step = 8 * ends.scale.numerator
+    step = 8 * io.scale.numerator
     rows, columns = (min(side, TRUTH_SIDE) // step * step for side in image.shape[:2])
     if not rows or not columns:
         raise FrameError(
@@ -137,8 +137,8 @@ def _pair(image: Image, ends: Ends) -> Pair:
     high = detailed_crop(image, rows, columns)
     low = resize_image(
         high[..., 0] if high.shape[2] == 1 else high,
-        int(columns / ends.scale),
-        int(rows / ends.scale),
+        int(columns / io.scale),
+        int(rows / io.scale),
     )
     return Pair(low.reshape(*low.shape[:2], -1), high)
 

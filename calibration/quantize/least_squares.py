@@ -16,10 +16,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from calibration.network.session import open_session, run
 from calibration.quantize.judge import Judge
 from calibration.quantize.placement import Layer
 from calibration.quantize.qdq import quantise_weight
-from calibration.quantize.session import open_session, run
 from calibration.quantize.thresholds import LEVELS
 
 DAMPING = 0.01  # of the mean power of an input, added to each
@@ -34,12 +34,12 @@ def round_weights(judge: Judge, layers: Iterable[Layer]) -> dict[str, NDArray[np
     nodes = {node.name: node for node in network.model.graph.node}
     weights = {item.name: item for item in network.model.graph.initializer}
     plain = [layer for layer in layers if _is_plain(nodes[layer.name])]
-    taps = sorted({layer.source for layer in plain} - {network.ends.input})
+    taps = sorted({layer.source for layer in plain} - {network.io.input})
     session = open_session(network.model, taps=taps)
     moments: dict[str, Matrix] = {}
     for image in judge.tuning:
-        batch = network.ends.feed(image)
-        found = dict(zip(taps, run(session, batch)[1:], strict=True)) | {network.ends.input: batch}
+        batch = network.io.feed(image)
+        found = dict(zip(taps, run(session, batch)[1:], strict=True)) | {network.io.input: batch}
         for layer in plain:
             kernel = tuple(weights[layer.weight].dims[2:])
             patches = _patches(found[layer.source], nodes[layer.name], kernel)

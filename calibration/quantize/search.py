@@ -9,16 +9,15 @@ import numpy as np
 import onnx
 from tqdm import tqdm
 
+from calibration.network.frame_io import FrameIO, Image
+from calibration.network.session import open_session, run
 from calibration.quantize.choose import choose_clips
 from calibration.quantize.correct import correct_biases
-from calibration.quantize.ends import Ends, Image
 from calibration.quantize.judge import Judge
 from calibration.quantize.least_squares import round_weights
 from calibration.quantize.placement import Layer, anchors, last_layers, residuals, weighted_layers
 from calibration.quantize.qdq import Plan, quantise, tensors_of
-from calibration.quantize.range_file import Ranges
-from calibration.quantize.rows import Row, explain
-from calibration.quantize.session import open_session, run
+from calibration.quantize.ranges import Ranges
 from edge_sr.errors import EdgeSRError
 
 HARMLESS = 0.1  # of the bound: what the last layer may add and still become int8
@@ -81,7 +80,7 @@ def sensitivity(judge: Judge, plan: Plan, layers: Sequence[Layer]) -> list[Row]:
     for layer in tqdm(layers, desc="one layer at a time", unit="layer", disable=None):
         alone = replace(plan, layers=frozenset([layer.name]), bias_shifts={})
         model = quantise(network.model, alone)
-        noise = sqnr_db(network.model, model, network.ends, judge.tuning[:2], layer.output)
+        noise = sqnr_db(network.model, model, network.io, judge.tuning[:2], layer.output)
         rows.append(Row(layer.name, judge.loss_db(model), noise))
     everything = judge.loss_db(quantise(network.model, plan))
     for item in residuals(network.model, plan.layers):
@@ -94,7 +93,7 @@ def sensitivity(judge: Judge, plan: Plan, layers: Sequence[Layer]) -> list[Row]:
 def sqnr_db(
     exact: onnx.ModelProto,
     other: onnx.ModelProto,
-    ends: Ends,
+    io: FrameIO,
     images: Sequence[Image],
     tensor: str,
 ) -> float:
@@ -102,7 +101,7 @@ def sqnr_db(
     sessions = [open_session(model, taps=[tensor]) for model in (exact, other)]
     signal = noise = 0.0
     for image in images:
-        a, b = (run(session, ends.feed(image))[1].astype(np.float64) for session in sessions)
+        a, b = (run(session, io.feed(image))[1].astype(np.float64) for session in sessions)
         signal += float(np.sum(a**2))
         noise += float(np.sum((a - b) ** 2))
     return 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))
@@ -120,18 +119,18 @@ def _without(plan: Plan, names: Sequence[str]) -> Plan:
 def _leave_worst(
     judge: Judge, full: Plan, rows: Sequence[Row], bound_db: float
 ) -> tuple[Plan, float]:
-    """Leave out as few of the dearest rows as the bound, less its margin, asks for.
+    """Leave out as few of the most expensive rows as the bound, less its margin, asks for.
 
     Found by halving. Where only the bound itself can be kept, that is enough; where not even one
     layer keeps it, all are returned.
     """
     model = judge.network.model
     inside = [row for row in rows if row.name in full.layers or row.is_identity]
-    dearest = [row.name for row in sorted(inside, key=lambda row: -row.loss_db)]
+    ranked = [row.name for row in sorted(inside, key=lambda row: -row.loss_db)]
     tried: list[tuple[Plan, float]] = []
 
     def measure(count: int) -> float:
-        plan = _without(full, dearest[:count])
+        plan = _without(full, ranked[:count])
         if not plan.layers:
             return float("inf")
         if count:
@@ -141,7 +140,7 @@ def _leave_worst(
 
     if measure(0) <= bound_db * MARGIN:
         return tried[0]
-    few, many = 0, len(dearest)
+    few, many = 0, len(ranked)
     while many - few > 1:
         middle = (few + many) // 2
         few, many = (few, middle) if measure(middle) <= bound_db * MARGIN else (middle, many)
@@ -159,3 +158,54 @@ def _try_last(
     found = judge.loss_db(quantise(judge.network.model, tried))
     harmless = found - loss_db <= HARMLESS * max_loss_db and found <= max_loss_db * MARGIN
     return (tried, found) if harmless else (plan, loss_db)
+
+
+LOSS_BOUND = "loss bound"  # why a layer stays out of int8: with it, too much would be lost
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer (or the identity of a residual addition) quantised alone."""
+
+    name: str
+    loss_db: float  # PSNR-Y lost on held-out pictures
+    sqnr_db: float  # signal to quantisation noise of its output; nan for an identity
+    kept: str = ""  # why it stays out of int8; empty: it is int8
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is the identity of a residual addition, not a layer."""
+        return bool(np.isnan(self.sqnr_db))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The sensitivity of each layer as text, the most expensive first."""
+    lines = [f"{'layer':48} {'loss dB':>8} {'SQNR dB':>8}  "]
+    for row in sorted(rows, key=lambda item: -item.loss_db):
+        noise = "identity" if row.is_identity else f"{row.sqnr_db:8.1f}"
+        lines.append(f"{row.name[-48:]:48} {row.loss_db:8.4f} {noise:>8}  {row.kept}")
+    return "\n".join(lines)
+
+
+def explain(
+    rows: Sequence[Row],
+    plan: Plan,
+    last: set[str],
+    anchor: set[str],
+    otherwise: str = LOSS_BOUND,
+) -> list[Row]:
+    """The rows with the reason of what the plan leaves out."""
+    explained = []
+    for row in rows:
+        out = row.name in plan.float_residuals
+        inside = not out if row.is_identity else row.name in plan.layers
+        if inside:
+            reason = ""
+        elif row.name in anchor:
+            reason = "anchor"
+        elif row.name in last:
+            reason = "last layer"
+        else:
+            reason = otherwise
+        explained.append(replace(row, kept=reason))
+    return explained

@@ -7,12 +7,18 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import onnx
+
+from convert.command import size_text
 from convert.engine import census
-from convert.engine.card import Request, make_facts, make_sidecar, warn
+from convert.engine.child import Job
 from convert.engine.flavours import timing_path
-from convert.sizes import words
+from convert.engine.run_child import build
+from convert.engine.spec import EngineSpec, make_facts, make_sidecar, warn
+from convert.engine.try_engine import try_engine
+from convert.onnx.specialise import convolutions, specialise
 from edge_sr.cuda.machine import find_gpu
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import cache_dir, engine_path, find_engine, key_of, locked
@@ -20,9 +26,6 @@ from edge_sr.model.engine_facts import EngineFacts
 from edge_sr.model.engine_seal import seal
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, sidecar_path, write_sidecar
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 Tell = Callable[[str], None]
 
@@ -37,7 +40,7 @@ class Engine:
     reused: bool
 
 
-def get_engine(request: Request, *, tell: Tell) -> Engine:
+def get_engine(spec: EngineSpec, *, tell: Tell) -> Engine:
     """The engine from the cache, or a new one, which is then in the cache.
 
     Args:
@@ -47,30 +50,30 @@ def get_engine(request: Request, *, tell: Tell) -> Engine:
         BackendError: TensorRT refuses or fails, or the engine is not what was asked for.
         ModelFileError: a file cannot be read or written, or the lock is not free in time.
     """
-    request.options.check(request.machine)
-    taken = (request.sidecar.height, request.sidecar.width)
-    if None not in taken and request.size != taken:
+    spec.options.check(spec.machine)
+    taken = (spec.sidecar.height, spec.sidecar.width)
+    if None not in taken and spec.size != taken:
         raise ModelFileError(
-            f"{request.onnx.name}: takes {taken[1]}x{taken[0]} only; {request.size_text} was asked "
-            "for: leave the size out"
+            f"{spec.onnx.name}: takes {taken[1]}x{taken[0]} only, not {spec.sizes_text}: leave "
+            "the size out"
         )
     key = key_of(
-        onnx_sha256=request.sidecar.sha256,
-        size=request.size_text,
-        target=words(request.target) if request.target else "",
-        machine=request.machine,
-        options=request.options.key,
+        onnx_sha256=spec.sidecar.sha256,
+        size=spec.sizes_text,
+        target=size_text(spec.target) if spec.target else "",
+        machine=spec.machine,
+        options=spec.options.key,
     )
-    path = engine_path(request.sidecar.name, key)
-    found = find_engine(request.sidecar.name, key, tell=tell)
+    path = engine_path(spec.sidecar.name, key)
+    found = find_engine(spec.sidecar.name, key, tell=tell)
     if found and not _untried(found[2]):
         return Engine(*found, True)
     with locked(path, tell=tell):
-        found = find_engine(request.sidecar.name, key)  # another process may have built it
+        found = find_engine(spec.sidecar.name, key)  # another process may have built it
         if found:
-            return _tried(request, Engine(*found, True), tell)
+            return _tried(spec, Engine(*found, True), tell)
         try:
-            return _build(request, path, key.digest, tell)
+            return _build(spec, path, key.digest, tell)
         except OSError as error:
             raise ModelFileError(
                 f"{path}: cannot be written ({error.strerror or error})"
@@ -81,40 +84,35 @@ def _untried(facts: EngineFacts) -> bool:
     return isinstance(facts.verified, str) and find_gpu()[0] is not None
 
 
-def _tried(request: Request, engine: Engine, tell: Tell) -> Engine:
+def _tried(spec: EngineSpec, engine: Engine, tell: Tell) -> Engine:
     """Try an engine that was built before there was a GPU, and write down the result."""
     if not _untried(engine.facts):
         return engine
-    from convert.engine.try_engine import try_engine
-
     tell("the cached engine was not tried on a GPU yet; trying it")
-    model = _model(request)
-    verified = try_engine(engine.path, engine.sidecar, model, request.frames, request.usual)
+    model = _model(spec)
+    verified = try_engine(engine.path, engine.sidecar, model, spec.frames, spec.usual)
     facts = replace(engine.facts, verified=verified)
     sidecar = seal(engine.sidecar, facts)
     write_sidecar(engine.path, sidecar)
     return Engine(engine.path, sidecar, facts, True)
 
 
-def _build(request: Request, path: Path, digest: str, tell: Tell) -> Engine:
-    from convert.engine.try_engine import try_engine
-    from convert.onnx.specialise import convolutions
-
-    model = _model(request)
+def _build(spec: EngineSpec, path: Path, digest: str, tell: Tell) -> Engine:
+    model = _model(spec)
     for left in path.parent.glob(f".{path.stem}.*.part"):  # of a build that was killed
         shutil.rmtree(left)
     work = path.with_name(f".{path.stem}.{os.getpid()}.part")
     work.mkdir()
     part = work / path.name
     try:
-        reply = _run(request, model, part, tell)
+        reply = _run(spec, model, part, tell)
         found = census.Census(reply["layers"], reply["convolutions"], reply["source"])
         wanted = convolutions(model)
-        census.check(found, wanted, precision=request.sidecar.precision)
-        warn(request, found, tell)
-        facts = make_facts(request, reply, digest)
-        sidecar = make_sidecar(request, reply["result"], part, path)
-        verified = try_engine(part, seal(sidecar, facts), model, request.frames, request.usual)
+        census.check(found, wanted, precision=spec.sidecar.precision)
+        warn(spec, found, tell)
+        facts = make_facts(spec, reply, digest)
+        sidecar = make_sidecar(spec, reply["result"], part, path)
+        verified = try_engine(part, seal(sidecar, facts), model, spec.frames, spec.usual)
         facts = replace(facts, verified=verified)
         sidecar = seal(sidecar, facts)
         write_sidecar(part, sidecar)
@@ -126,33 +124,26 @@ def _build(request: Request, path: Path, digest: str, tell: Tell) -> Engine:
     return Engine(path, sidecar, facts, False)
 
 
-def _model(request: Request) -> ModelProto:
+def _model(spec: EngineSpec) -> onnx.ModelProto:
     """What TensorRT reads: the file with its sizes fixed."""
-    import onnx
-
-    from convert.onnx.specialise import specialise
-
-    refuse_external_data(request.onnx)
-    model = onnx.load(request.onnx, load_external_data=False)
-    return specialise(model, request.size, request.target)
+    refuse_external_data(spec.onnx)
+    model = onnx.load(spec.onnx, load_external_data=False)
+    return specialise(model, spec.size, spec.target)
 
 
-def _run(request: Request, model: ModelProto, part: Path, tell: Tell) -> dict[str, Any]:
-    from convert.engine.child import Job
-    from convert.engine.run_child import build
-
+def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, tell: Tell) -> dict[str, Any]:
     fixed = part.with_suffix(".onnx")
     fixed.write_bytes(model.SerializeToString())
-    timing = timing_path(request.machine, cache_dir())
+    timing = timing_path(spec.machine, cache_dir())
     job = Job(
         onnx=str(fixed),
         engine=str(part),
-        flavour=request.machine.flavour,
-        options=asdict(request.options),
-        sizes=[list(size) for size in request.sizes or ()],
+        flavour=spec.machine.flavour,
+        options=asdict(spec.options),
+        sizes=[list(size) for size in spec.sizes or ()],
         timing_cache=str(timing) if timing.name else "",
         inspect=find_gpu()[0] is not None,
-        log=str(request.log.resolve()) if request.log else "",
+        log=str(spec.log.resolve()) if spec.log else "",
     )
     return build(job, tell)
 

@@ -18,8 +18,8 @@ from typing import Any
 from convert.engine import trt
 from convert.engine.census import Census, of_inspector, of_network
 from convert.engine.flavours import configure, remember_timing, typed_flags
-from convert.engine.listeners import make_logger, make_monitor
-from convert.options import BuildOptions
+from convert.engine.options import BuildOptions
+from convert.engine.progress import make_logger, make_monitor
 from edge_sr.errors import BackendError, EdgeSRError
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from convert.engine import trt
 from convert.engine.memory import free_mib
+from convert.engine.options import BuildOptions
 from convert.engine.platforms import check_version
-from convert.options import BuildOptions
 from edge_sr.cuda.machine import find_gpu, this_machine
 from edge_sr.errors import BackendError, MissingDependencyError, UsageError
 from edge_sr.model.engine_facts import FLAVOURS, PORTABLE, Machine

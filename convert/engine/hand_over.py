@@ -6,25 +6,21 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from convert.steps import Steps
+from convert.command import Steps
+from convert.engine.build import Engine
+from convert.engine.census import tell
 from edge_sr.cuda.machine import find_gpu
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_seal import facts_of, seal
 from edge_sr.model.sidecar import sidecar_path, write_sidecar
 from edge_sr.writing import whole_file
 
-if TYPE_CHECKING:
-    from convert.engine.build import Engine
-
 NOT_READ = "counted before building: the inspector needs the GPU"
 
 
 def tell_engine(engine: Engine, steps: Steps) -> None:
     """Say what it is: sizes, layers, and how it was tried."""
-    from convert.engine.census import tell
-
     card, facts = engine.sidecar, engine.facts
     if facts.sizes:
         low, _, high = (f"{columns}x{rows}" for rows, columns in facts.sizes.values())

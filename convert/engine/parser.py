@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from convert.options import HARDWARE, parse_capabilities
-from convert.sizes import parse_size, parse_sizes
+from convert.command import parse_size, parse_sizes
+from convert.engine.options import HARDWARE, parse_capabilities
 from edge_sr.cli.common import make_parser
 from edge_sr.model.engine_facts import FLAVOURS
 from edge_sr.model.sidecar import PRECISIONS

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from convert.engine.source import Wish, find_source, says_int8
-from convert.steps import Steps
+from calibration.collect import collect
+from calibration.frames.frames import DEFAULT, FrameSet, open_frames
+from calibration.network.fp16 import to_fp16
+from calibration.quantize.write_int8 import to_int8
+from convert.command import Steps
+from convert.engine.source import BuildRequest, find_source, says_int8
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import cache_dir, converted_path, locked
 from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar, sha256_of
-
-if TYPE_CHECKING:
-    from calibration.frames.frames import FrameSet
 
 COUNT = 256  # frames collected from a video
 NO_FRAMES = (
@@ -23,48 +23,50 @@ NO_FRAMES = (
 OWN = "own"  # --calibration own: the set that edge-sr brings
 
 
-def prepare(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
+def prepare(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
     """The converted file, its sidecar, and the calibration frames (None for edge-sr's own set).
 
     Raises:
         EdgeSRError: the source or the calibration cannot be used, or the loss is too large.
     """
-    if wish.precision is not None and wish.precision not in PRECISIONS:
+    if asked.precision is not None and asked.precision not in PRECISIONS:
         raise ModelFileError(
-            f"precision is {wish.precision!r}; expected {', '.join(PRECISIONS)} "
+            f"precision is {asked.precision!r}; expected {', '.join(PRECISIONS)} "
             "(--precision fp16 is the usual one)"
         )
-    if wish.calibration not in (None, OWN) and not Path(wish.calibration).exists():
+    if asked.calibration not in (None, OWN) and not Path(asked.calibration).exists():
         raise ModelFileError(
-            f"{wish.calibration}: no such folder or video; --calibration takes a folder of frames, "
+            f"{asked.calibration}: no such folder or video; --calibration takes a folder, "
             "a video, or the word own"
         )
-    if wish.precision == "int8" and wish.calibration is None and wish.model.endswith(".keras"):
-        raise ModelFileError(f"{wish.model}: {NO_FRAMES}")
-    single, source, shipped = find_source(wish, steps)
+    if asked.precision == "int8" and asked.calibration is None and asked.model.endswith(".keras"):
+        raise ModelFileError(f"{asked.model}: {NO_FRAMES}")
+    single, source, shipped = find_source(asked, steps)
     if source.precision != "fp32":
-        return _as_it_is(wish, single, source)
-    precision = wish.precision or ("int8" if says_int8(wish.model) else "fp16")
+        return _as_it_is(asked, single, source)
+    precision = asked.precision or ("int8" if says_int8(asked.model) else "fp16")
     if precision == "fp32":
-        return single, source, _folder(wish, source, steps)
-    if precision == "int8" and wish.calibration is None:
+        return single, source, _folder(asked, source, steps)
+    if precision == "int8" and asked.calibration is None:
         return _shipped_int8(single, source, shipped, steps)
-    frames = _frames(wish, source, steps)
+    frames = _frames(asked, source, steps)
     folder = None if frames is None or frames.is_default else frames.folder
     digest = ""
     if precision == "int8" and frames is not None:
-        digest = f"{frames.sha256} {wish.max_loss_db:g} {wish.allow_loss}"
+        digest = f"{frames.sha256} {asked.max_loss_db:g} {asked.allow_loss}"
     name = _stem(single)
     path = converted_path(name, source.sha256, precision=precision, calibration_sha256=digest)
-    sidecar = steps.file(precision, path, _converter(wish, precision, single, folder), _told)
+    sidecar = steps.file(precision, path, _converter(asked, precision, single, folder), _told)
     return path, sidecar, folder
 
 
-def _as_it_is(wish: Wish, path: Path, sidecar: Sidecar) -> tuple[Path, Sidecar, Path | None]:
+def _as_it_is(
+    asked: BuildRequest, path: Path, sidecar: Sidecar
+) -> tuple[Path, Sidecar, Path | None]:
     """A file that was converted before is built as it is."""
-    if wish.precision not in (None, sidecar.precision):
+    if asked.precision not in (None, sidecar.precision):
         raise ModelFileError(
-            f"{path}: is {sidecar.precision} already and cannot become {wish.precision}; give the "
+            f"{path}: is {sidecar.precision} already and cannot become {asked.precision}; give the "
             "float32 file that it was made from"
         )
     conversion = sidecar.training.get("conversion", {})
@@ -74,7 +76,11 @@ def _as_it_is(wish: Wish, path: Path, sidecar: Sidecar) -> tuple[Path, Sidecar, 
             "float32 file with --precision int8, or convert it: python -m convert.precision "
             "--to int8 --around fp16"
         )
-    return path, sidecar, Path(wish.calibration) if wish.calibration not in (None, OWN) else None
+    return (
+        path,
+        sidecar,
+        Path(asked.calibration) if asked.calibration not in (None, OWN) else None,
+    )
 
 
 def _shipped_int8(
@@ -93,11 +99,9 @@ def _shipped_int8(
 
 
 def _converter(
-    wish: Wish, precision: str, single: Path, folder: Path | None
+    asked: BuildRequest, precision: str, single: Path, folder: Path | None
 ) -> Callable[[Path], object]:
     def make(output: Path) -> None:
-        from convert.onnx.lower import to_fp16, to_int8
-
         if precision == "fp16":
             to_fp16(single, output, force=True)
         else:
@@ -106,29 +110,25 @@ def _converter(
                 output,
                 frames=folder,
                 around="fp16",
-                max_loss_db=wish.max_loss_db,
-                allow_loss=wish.allow_loss,
+                max_loss_db=asked.max_loss_db,
+                allow_loss=asked.allow_loss,
                 force=True,
             )
 
     return make
 
 
-def _folder(wish: Wish, source: Sidecar, steps: Steps) -> Path | None:
-    frames = _frames(wish, source, steps)
+def _folder(asked: BuildRequest, source: Sidecar, steps: Steps) -> Path | None:
+    frames = _frames(asked, source, steps)
     return None if frames is None or frames.is_default else frames.folder
 
 
-def _frames(wish: Wish, source: Sidecar, steps: Steps) -> FrameSet | None:
+def _frames(asked: BuildRequest, source: Sidecar, steps: Steps) -> FrameSet | None:
     """The frames that were asked for; a video's are collected and kept."""
-    if wish.calibration is None:
+    if asked.calibration is None:
         return None
-    from calibration.frames.frames import DEFAULT, open_frames
-
-    path = DEFAULT if wish.calibration == OWN else Path(wish.calibration)
+    path = DEFAULT if asked.calibration == OWN else Path(asked.calibration)
     if path.is_file():
-        from calibration.collect import collect
-
         folder = cache_dir() / "frames" / f"{path.stem}-{sha256_of(path)[:16]}-{source.color}"
         known = folder.is_dir()
         if not known:

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from convert.steps import Steps
+import onnx
+
+from convert.command import Steps
+from convert.export_onnx import export
+from convert.onnx.wrap import wrap_onnx
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import converted_path
@@ -15,8 +19,8 @@ from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What to prepare."""
+class BuildRequest:
+    """What the user asked `build_engine` for."""
 
     model: str  # a .keras file, an .onnx file or a shipped model's name
     precision: str | None  # None: fp16, or what the file is already
@@ -27,24 +31,24 @@ class Wish:
     allow_loss: bool = False
 
 
-def find_source(wish: Wish, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
+def find_source(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
     """The file with uint8 frames at its ends, and its shipped int8 form for TensorRT, if any.
 
     Raises:
         ModelFileError: it is missing, damaged, or no model to begin with.
         MissingDependencyError: TensorFlow, for a Keras file, is not installed.
     """
-    path = Path(wish.model)
+    path = Path(asked.model)
     if path.suffix == ".keras":
-        found = _exported(path, wish.value_range or "0..255", steps)
+        found = _exported(path, asked.value_range or "0..255", steps)
         return *found, None
     if path.suffix in (".engine", ".plan", ".trt"):
         raise ModelFileError(f"{path}: is an engine already; give the model it was built from")
     if path.suffix == ".onnx" and path.resolve().parent != zoo.FOLDER:
-        found = _onnx(path, wish.value_range or "auto", steps)
+        found = _onnx(path, asked.value_range or "auto", steps)
         return *found, None
-    name = path.name.removesuffix(".onnx") if path.suffix == ".onnx" else wish.model
-    single, sidecar = zoo.find(name.partition(".int8")[0], wish.ratio)
+    name = path.name.removesuffix(".onnx") if path.suffix == ".onnx" else asked.model
+    single, sidecar = zoo.find(name.partition(".int8")[0], asked.ratio)
     steps.line("source", f"{sidecar.name} (shipped): {_what(sidecar)}")
     small = single.with_name(f"{single.stem}{zoo.FOR_TENSORRT}")
     return single, sidecar, small if small.is_file() else None
@@ -61,8 +65,6 @@ def _exported(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidec
     path = _kept(source, f"export {value_range}")
 
     def make(output: Path) -> None:
-        from convert.export_onnx import export
-
         export(source, output, value_range=value_range, force=True)
 
     return path, steps.file(
@@ -81,9 +83,7 @@ def _onnx(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
     path = _kept(source, f"ends {value_range}")
 
     def make(output: Path) -> None:
-        from convert.onnx.wrap import adopt
-
-        adopt(source, output, value_range=value_range)
+        wrap_onnx(source, output, value_range=value_range)
 
     return path, steps.file(
         "ends", path, make, lambda card: f"{source.name}: uint8 frames put around it; {_what(card)}"
@@ -91,8 +91,6 @@ def _onnx(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
 
 
 def _takes_frames(path: Path) -> bool:
-    import onnx
-
     refuse_external_data(path)
     try:
         model = onnx.load(path, load_external_data=False)

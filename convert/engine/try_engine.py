@@ -9,11 +9,11 @@ from typing import Any
 import onnx
 
 from calibration.frames.frames import open_frames, spread
-from calibration.quantize.ends import Ends, Image, read_ends
-from calibration.quantize.session import open_session, run
-from convert.onnx.difference import Bounds, Tally
+from calibration.network.compare import Bounds, Tally
+from calibration.network.frame_io import FrameIO, Image, read_frame_io
+from calibration.network.session import open_session, run
+from convert.command import Size
 from convert.onnx.runners import EngineRunner, fit
-from convert.sizes import Size
 from edge_sr.cuda.machine import find_gpu
 from edge_sr.errors import BackendError
 from edge_sr.model.sidecar import Sidecar
@@ -40,12 +40,12 @@ def try_engine(
     gpu, why_not = find_gpu()
     if gpu is None:
         return f"skipped: {why_not}; {AGAIN}"
-    ends = read_ends(path, model)
+    io = read_frame_io(path, model)
     session = open_session(model)
-    tally = Tally(standard_border(float(ends.scale)))
+    tally = Tally(standard_border(float(io.scale)))
     with EngineRunner(path, sidecar) as engine:
-        for image in pictures(frames, ends, size):
-            tally.add(ends.fetch(run(session, ends.feed(image))[0]), engine.run(image))
+        for image in pictures(frames, io, size):
+            tally.add(io.fetch(run(session, io.feed(image))[0]), engine.run(image))
     found = tally.result()
     if broken := BOUNDS[sidecar.precision].broken(found):
         raise BackendError(
@@ -60,9 +60,9 @@ def try_engine(
     }
 
 
-def pictures(frames: Path | None, ends: Ends, size: Size) -> list[Image]:
+def pictures(frames: Path | None, io: FrameIO, size: Size) -> list[Image]:
     """Up to 8 frames, uint8 (H, W, C), spread over the set, mirrored or cut to one size."""
     opened = open_frames(frames)
     opened.paths = [opened.paths[place] for place in spread(len(opened.paths), COUNT)]
-    whole = replace(ends, size=None)
+    whole = replace(io, size=None)
     return [fit(image, size) for _, image in opened.read(whole)]

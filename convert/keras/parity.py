@@ -40,7 +40,7 @@ def check_parity(
 ) -> float:
     """Run Keras (``reference``) and the file on the same frames, odd sizes and borders included.
 
-    The other arguments are those of `ends.attach_ends`. Returns the share of pixels that differ.
+    The other arguments are those of `ends.add_frame_io`. Returns the share of pixels that differ.
 
     Raises:
         ModelFileError: more than 0.1 % of the pixels differ, or any by more than one grey level.

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from calibration.quantize.ends import Ends, Image, read_ends
-from calibration.quantize.session import open_session, run
+from calibration.network.frame_io import FrameIO, Image, read_frame_io
+from calibration.network.session import open_session, run
 from edge_sr.backend import open_backend
 from edge_sr.closing import Closing
 from edge_sr.errors import ModelFileError
@@ -19,7 +19,7 @@ from edge_sr.model.sidecar import Sidecar, load_sidecar
 class Runner(Closing):
     """Gives uint8 (H, W, C) for uint8 (H, W, C)."""
 
-    ends: Ends
+    io: FrameIO
 
     def run(self, image: Image) -> Image:
         """Upscale one picture, uint8 (H, W, C); the result is yours to keep.
@@ -42,11 +42,11 @@ class OnnxRunner(Runner):
             model = onnx.load(path, load_external_data=False)
         except Exception as error:
             raise ModelFileError(f"{path}: not an ONNX file") from error
-        self.ends = read_ends(path, model, value_range=value_range)
+        self.io = read_frame_io(path, model, value_range=value_range)
         self.session = open_session(model)
 
     def run(self, image: Image) -> Image:
-        return self.ends.fetch(run(self.session, self.ends.feed(image))[0])
+        return self.io.fetch(run(self.session, self.io.feed(image))[0])
 
 
 class EngineRunner(Runner):
@@ -54,7 +54,7 @@ class EngineRunner(Runner):
 
     def __init__(self, path: Path, sidecar: Sidecar) -> None:
         size = (sidecar.height, sidecar.width) if sidecar.height and sidecar.width else None
-        self.ends = Ends("frame", "upscaled", True, sidecar.channels, 1.0, sidecar.ratio, size)
+        self.io = FrameIO("frame", "upscaled", True, sidecar.channels, 1.0, sidecar.ratio, size)
         self.backend = open_backend(path, sidecar, backend="tensorrt")
 
     def run(self, image: Image) -> Image:

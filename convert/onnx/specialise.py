@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from convert.sizes import Size
+from convert.command import Size
 from edge_sr.errors import ModelFileError
 
 CUBIC = -0.5  # Catmull-Rom

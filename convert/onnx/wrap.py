@@ -6,14 +6,14 @@ from pathlib import Path
 
 from onnx import TensorProto, compose
 
-from calibration.quantize.network import load_network, opset_of
-from convert.onnx.ends import attach_ends
-from convert.onnx.write import write_model
+from calibration.network.load import load_network, opset_of
+from calibration.network.write import write_model
+from convert.onnx.add_frame_io import add_frame_io
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import Sidecar, sidecar_path
 
 
-def adopt(source: Path, output: Path, *, value_range: str = "auto") -> Sidecar:
+def wrap_onnx(source: Path, output: Path, *, value_range: str = "auto") -> Sidecar:
     """Write a float NCHW network as a model file with its sidecar.
 
     Args:
@@ -29,13 +29,13 @@ def adopt(source: Path, output: Path, *, value_range: str = "auto") -> Sidecar:
             "put it there, or give the float network that the file was made from"
         )
     core = compose.add_prefix(network.model, "net/")
-    wrapped = attach_ends(
+    wrapped = add_frame_io(
         core,
-        channels=network.ends.channels,
-        scale=network.ends.scale,
+        channels=network.io.channels,
+        scale=network.io.scale,
         multiple=1,
-        size=network.ends.size,
-        value_range=(network.ends.white, 0.0),
+        size=network.io.size,
+        value_range=(network.io.white, 0.0),
         opset=opset_of(core),
     )
     return write_model(
@@ -44,5 +44,5 @@ def adopt(source: Path, output: Path, *, value_range: str = "auto") -> Sidecar:
         network,
         precision="fp32",
         quality={},
-        conversion={"ends": "added", "white": network.ends.white},
+        conversion={"ends": "added", "white": network.io.white},
     )

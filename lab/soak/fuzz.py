@@ -32,7 +32,7 @@ else:
 with instrumented:
     from bench.rows import read_rows
     from calibration.frames.frames import MANIFEST, open_frames
-    from calibration.quantize.range_file import load_ranges
+    from calibration.quantize.ranges import load_ranges
     from edge_sr import zoo
     from edge_sr.cli.common import make_parser
     from edge_sr.errors import EdgeSRError

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from calibration.frames.frames import open_frames
-from calibration.quantize.histogram import BINS, Histogram
+from calibration.network.load import load_network
 from calibration.quantize.least_squares import _round
-from calibration.quantize.network import load_network
 from calibration.quantize.qdq import quantise_weight
-from calibration.quantize.range_file import load_ranges
-from calibration.ranges import _pieces, main, measure_ranges
+from calibration.quantize.ranges import _pieces, load_ranges, measure_ranges
+from calibration.quantize.thresholds import BINS, Histogram
+from calibration.ranges import main
 from calibration.sensitivity import main as sensitivity_main
 from edge_sr.errors import ModelFileError
 from edge_sr.media.stills.files import read_image

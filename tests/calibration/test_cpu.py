@@ -10,12 +10,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
 
+from calibration.network.session import open_session, run
+from calibration.quantize.check_rules import broken_cpu_rules, int8_layers
 from calibration.quantize.cpu import cpu_plan, missing_outputs, nonnegative, quantise_for_cpu
 from calibration.quantize.placement import quantisable, weighted_layers
 from calibration.quantize.qdq import Plan, quantise
-from calibration.quantize.session import open_session, run
-from convert.onnx.check_cpu import broken_cpu_rules
-from convert.onnx.check_placement import int8_layers
 from tests.calibration.networks import Builder, luma_model, picture, stranger_model
 
 INNER = frozenset({"stem", "body0", "body1", "body2"})

@@ -9,7 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from calibration.quantize.network import fold_batch_norm, load_network
+from calibration.network.load import fold_batch_norm, load_network
+from calibration.network.session import open_session, run
+from calibration.quantize.check_rules import broken_rules, int8_layers
 from calibration.quantize.placement import (
     anchors,
     concat_groups,
@@ -19,8 +21,6 @@ from calibration.quantize.placement import (
     weighted_layers,
 )
 from calibration.quantize.qdq import Plan, quantise, quantise_weight
-from calibration.quantize.session import open_session, run
-from convert.onnx.check_placement import broken_rules, int8_layers
 from tests.calibration.networks import Builder, luma_model, stranger_model
 
 INNER = {"stem", "body0", "body1", "body2"}

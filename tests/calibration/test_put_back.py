@@ -7,16 +7,14 @@ from dataclasses import replace
 import pytest
 
 from calibration.frames.frames import open_frames
+from calibration.network.load import load_network
+from calibration.quantize.check_rules import broken_cpu_rules, int8_layers
 from calibration.quantize.cpu import quantise_for_cpu
+from calibration.quantize.cpu_search import plan_for_cpu
 from calibration.quantize.judge import Judge, split
-from calibration.quantize.network import load_network
-from calibration.quantize.put_back import plan_for_cpu
 from calibration.quantize.qdq import Plan
-from calibration.quantize.range_file import Ranges
-from calibration.quantize.rows import LOSS_BOUND, Row
-from calibration.ranges import measure_ranges
-from convert.onnx.check_cpu import broken_cpu_rules
-from convert.onnx.check_placement import int8_layers
+from calibration.quantize.ranges import Ranges, measure_ranges
+from calibration.quantize.search import LOSS_BOUND, Row
 from tests.calibration.networks import save_luma, save_pictures
 
 WHOLE = frozenset({"body0", "body1", "body2"})

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from calibration.quantize.histogram import BINS, Histogram
-from calibration.quantize.thresholds import METHODS, _divergence, thresholds
+from calibration.quantize.thresholds import BINS, METHODS, Histogram, _divergence, thresholds
 
 
 def counted(values: np.ndarray) -> Histogram:

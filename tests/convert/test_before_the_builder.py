@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 import pytest
 
-from calibration.quantize.ends import read_ends
-from calibration.quantize.session import open_session, run
-from convert.onnx.check_placement import broken_rules
+from calibration.network.frame_io import read_frame_io
+from calibration.network.session import open_session, run
+from calibration.quantize.check_rules import broken_rules
 from convert.onnx.specialise import convolutions, specialise
-from convert.onnx.wrap import adopt
+from convert.onnx.wrap import wrap_onnx
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar
@@ -67,10 +67,10 @@ def test_a_target_needs_an_end_that_can_be_resized() -> None:
 def test_a_strangers_result_stays_the_same(tmp_path: Path) -> None:
     source, output = tmp_path / "other.onnx", tmp_path / "adopted.onnx"
     onnx.save(stranger_model(), source)
-    card = adopt(source, output)
+    card = wrap_onnx(source, output)
     assert (card.color, card.scale, card.width) == ("rgb", "2", None)
     assert load_sidecar(output).made_from == "other.onnx"
-    theirs = read_ends(source, onnx.load(source))
+    theirs = read_frame_io(source, onnx.load(source))
     frame = picture(40, 52, 3, 0)
     expected = theirs.fetch(run(open_session(str(source)), theirs.feed(frame))[0])
     found = upscale(onnx.load(output), frame)
@@ -82,7 +82,7 @@ def test_a_file_of_ours_without_its_sidecar_is_refused(tmp_path: Path) -> None:
     alone = tmp_path / "alone.onnx"
     alone.write_bytes(MODEL.read_bytes())
     with pytest.raises(ModelFileError, match=r"alone\.onnx\.json is not beside it; put it there"):
-        adopt(alone, tmp_path / "made.onnx")
+        wrap_onnx(alone, tmp_path / "made.onnx")
 
 
 def test_the_int8_file_for_tensorrt_is_counted() -> None:

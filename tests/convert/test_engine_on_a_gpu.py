@@ -21,11 +21,11 @@ import convert.engine.run_child
 import convert.engine.try_engine
 import convert.onnx.runners
 import edge_sr.cuda.machine
-from calibration.quantize.session import open_session, run
+from calibration.network.session import open_session, run
 from convert.build_engine import main
+from convert.command import Steps
 from convert.engine.prepare import prepare
-from convert.engine.source import Wish
-from convert.steps import Steps
+from convert.engine.source import BuildRequest
 from convert.verify import main as verify
 from edge_sr import zoo
 from edge_sr.cuda.machine import Gpu
@@ -98,7 +98,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(home))
         for precision in ("fp16", "int8"):
-            prepare(Wish("edge-unet-s-x2", precision, Fraction(2), None, None), Steps())
+            prepare(BuildRequest("edge-unet-s-x2", precision, Fraction(2), None, None), Steps())
     return home
 
 

@@ -15,8 +15,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from convert.export_onnx import export, export_here, main
-from convert.keras import export_child
+from convert.export_onnx import export, main
+from convert.keras import child
+from convert.keras import to_onnx as from_keras
+from convert.keras.export import export_here
 from edge_sr import Upscaler
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar, sha256_of
@@ -223,8 +225,6 @@ def test_an_output_is_not_replaced_without_force(tiny: dict[str, Path], tmp_path
 def test_a_file_that_is_not_keras_function_is_refused(
     tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convert.keras import to_onnx as from_keras
-
     real = from_keras.reference
 
     def shifted(model: object) -> object:
@@ -261,14 +261,14 @@ def test_what_the_child_refuses_is_said_in_its_words(tmp_path: Path) -> None:
 def test_a_crash_while_reading_is_one_line(
     start: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_child, "START", start)
+    monkeypatch.setattr(child, "START", start)
     with pytest.raises(ModelFileError, match=rf"in\.keras: the process that read it {told}"):
         export(tmp_path / "in.keras", tmp_path / "out.onnx")
 
 
 def test_a_child_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_child, "START", "import time; time.sleep(60)")
-    monkeypatch.setattr(export_child, "LIMIT", 0.5)
+    monkeypatch.setattr(child, "START", "import time; time.sleep(60)")
+    monkeypatch.setattr(child, "LIMIT", 0.5)
     with pytest.raises(ModelFileError, match=r"in\.keras: the export was stopped"):
         export(tmp_path / "in.keras", tmp_path / "out.onnx")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from convert.engine.options import BuildOptions
 from convert.engine.platforms import JETPACKS, about_jetson, check_version, jetpack_of, numbers
-from convert.options import BuildOptions
 from edge_sr.errors import BackendError, UsageError
 from edge_sr.model.engine_facts import Machine
 

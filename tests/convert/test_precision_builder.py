@@ -9,7 +9,10 @@ from typing import Any
 import onnx
 import pytest
 
-from calibration.quantize.network import Network, load_network
+from calibration.network.half import to_half
+from calibration.network.load import Network, load_network
+from calibration.quantize.check_rules import broken_rules
+from calibration.quantize.int8 import raise_opset
 from calibration.quantize.placement import (
     anchors,
     image_tensors,
@@ -18,9 +21,6 @@ from calibration.quantize.placement import (
     weighted_layers,
 )
 from calibration.quantize.qdq import Plan, quantise
-from convert.onnx.check_placement import broken_rules
-from convert.onnx.half import to_half
-from convert.onnx.int8 import raise_opset
 from edge_sr import zoo
 from tests.calibration.networks import scale_type
 
@@ -60,7 +60,7 @@ def quantised(network: Network) -> onnx.ModelProto:
     model = network.model
     layers = {layer.name for layer in weighted_layers(model)} - last_layers(model) - anchors(model)
     clips = {
-        name: network.ends.white if name in image_tensors(model) else 4.0
+        name: network.io.white if name in image_tensors(model) else 4.0
         for name in quantisable(model)
     }
     return quantise(model, Plan(frozenset(layers), clips))

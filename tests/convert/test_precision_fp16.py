@@ -10,11 +10,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from calibration.quantize.compare import pooled_psnr, upscale_all
-from calibration.quantize.network import load_network
-from convert.onnx.fp16 import make_half
-from convert.onnx.half import to_half
-from convert.onnx.rounding import rounded
+from calibration.network.compare import pooled_psnr, upscale_all
+from calibration.network.fp16 import make_half
+from calibration.network.half import to_half
+from calibration.network.load import load_network
+from calibration.network.rounding import rounded
 from convert.precision import main
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
@@ -127,12 +127,12 @@ def test_the_shipped_models_lose_little(tmp_path: Path) -> None:
         if sidecar.precision != "fp32":
             continue
         network = load_network(path)
-        images = [picture(48, 64, network.ends.channels, seed) for seed in range(2)]
+        images = [picture(48, 64, network.io.channels, seed) for seed in range(2)]
         result = make_half(network, images)
         assert result.psnr_db >= 55
         assert not result.kept
         found, expected = (
-            upscale_all(model, network.ends, images) for model in (result.model, network.model)
+            upscale_all(model, network.io, images) for model in (result.model, network.model)
         )
         assert pooled_psnr(found, expected) >= 55
         assert len(casts(result.model)) == 2

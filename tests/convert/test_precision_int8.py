@@ -11,10 +11,9 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from calibration import ranges as ranges_module
-from calibration.quantize.network import load_network
+from calibration.network.load import load_network
+from calibration.quantize.check_rules import broken_cpu_rules, broken_rules, int8_layers
 from calibration.quantize.qdq import Plan, tensors_of
-from convert.onnx.check_cpu import broken_cpu_rules
-from convert.onnx.check_placement import broken_rules, int8_layers
 from convert.precision import main
 from convert.verify import main as verify_main
 from convert.verify import verify
@@ -116,7 +115,7 @@ def test_a_bound_that_cannot_hold_fails_with_the_dearest_layers(
     monkeypatch.setattr(Judge, "loss_db", lambda self, model, integer=False: 0.5)
     assert convert(place, "x2.onnx", "no.onnx") == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "int8 loses 0.500 dB, 0.05 allowed; dearest layers:" in error
+    assert "int8 loses 0.500 dB, 0.05 allowed; most expensive layers:" in error
     assert "--allow-loss" in error
     assert not (place / "no.onnx").exists()
 

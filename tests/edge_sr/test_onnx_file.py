@@ -47,7 +47,7 @@ def open_it(path: Path) -> None:
 
 
 def calibrate_it(path: Path) -> None:
-    from calibration.quantize.network import load_network
+    from calibration.network.load import load_network
 
     load_network(path)
 

@@ -12,10 +12,10 @@ from onnx import numpy_helper
 
 keras = pytest.importorskip("keras", reason="pip install 'edge-sr[train]'")
 
-from calibration.quantize.session import open_session, run  # noqa: E402
+from calibration.network.session import open_session, run  # noqa: E402
+from calibration.quantize.check_rules import broken_rules, int8_layers  # noqa: E402
 from calibration.sensitivity import main as sensitivity  # noqa: E402
 from convert.export_onnx import main as export  # noqa: E402
-from convert.onnx.check_placement import broken_rules, int8_layers  # noqa: E402
 from convert.precision import main as precision  # noqa: E402
 from tests.calibration.networks import picture, save_pictures  # noqa: E402
 from training.models import collapse, edge_unet  # noqa: E402

@@ -1,4 +1,4 @@
-"""Writing the float16 or int8 form of a float32 file, with its sidecar."""
+"""Writing the int8 variant of a float32 file, with its sidecar."""
 
 from __future__ import annotations
 
@@ -8,55 +8,14 @@ from typing import Any
 
 import onnx
 
-from calibration.frames.frames import FrameSet, open_frames, sample
-from calibration.quantize.compare import pooled_psnr, upscale_all
-from calibration.quantize.network import Network, load_network
+from calibration.frames.frames import FrameSet, open_frames
+from calibration.network.load import Network, load_network
+from calibration.network.write import check_output, write_model
+from calibration.quantize.check_rules import int8_layers
+from calibration.quantize.int8 import Quantised, quantise_network
 from calibration.quantize.qdq import tensors_of
 from calibration.quantize.search import LossError
-from convert.onnx.check_placement import int8_layers
-from convert.onnx.fp16 import make_half
-from convert.onnx.int8 import Quantised, quantise_network
-from convert.onnx.write import BEST_DB, check_output, write_model
 from edge_sr.model.sidecar import Sidecar
-
-PICTURES, SIDE = 6, 96  # that the fp16 network is run on
-
-
-def to_fp16(
-    source: Path,
-    output: Path,
-    *,
-    frames: Path | None = None,
-    value_range: str = "auto",
-    force: bool = False,
-) -> tuple[Sidecar, dict[str, str]]:
-    """Write the float16 form of a float32 file. Returns its sidecar, and nodes kept in float32.
-
-    Args:
-        frames: a folder of pictures to run it on; None for the set that edge-sr brings.
-        value_range: what black..white is at float ends: "0..1", "0..255" or "auto".
-
-    Raises:
-        EdgeSRError: a file cannot be read, converted or written, or the result is further than
-            55 dB from the float32 network's.
-    """
-    check_output(output, force=force)
-    network = load_network(source, value_range=value_range)
-    images = sample(open_frames(frames), network.ends, count=PICTURES, side=SIDE)
-    result = make_half(network, images)
-    ours, theirs = (upscale_all(m, network.ends, images) for m in (result.model, network.model))
-    sidecar = write_model(
-        output,
-        result.model,
-        network,
-        precision="fp16",
-        quality={
-            "fp16_psnr_db": round(result.psnr_db, 2),
-            "fp16_onnxruntime_psnr_db": round(min(pooled_psnr(ours, theirs), BEST_DB), 2),
-        },
-        conversion={"kept_fp32": result.kept},
-    )
-    return sidecar, result.kept
 
 
 def to_int8(
@@ -79,7 +38,7 @@ def to_int8(
         ranges: a file of ``calibration.ranges`` over the same frames, to reuse.
         plan: ``best.plan.json`` of ``training.qat``; nothing is searched then.
         around: what is not int8: "fp32" for ONNX Runtime on a CPU, "fp16" for TensorRT.
-        max_loss_db: PSNR-Y that may be lost; the dearest layers stay out of int8 for it.
+        max_loss_db: PSNR-Y that may be lost; the most expensive layers stay out of int8 for it.
         allow_loss: write the file even if the bound cannot be kept.
 
     Raises:
@@ -88,7 +47,7 @@ def to_int8(
     """
     check_output(output, force=force)
     network = load_network(source, value_range=value_range)
-    opened = open_frames(frames).guarded(network.ends)
+    opened = open_frames(frames).guarded(network.io)
     result = quantise_network(
         network,
         opened,
@@ -97,7 +56,7 @@ def to_int8(
         max_loss_db=max_loss_db,
         allow_loss=allow_loss,
     )
-    if not int8_layers(spelling(result, around)):
+    if not int8_layers(variant(result, around)):
         raise LossError(
             f"{source}: no layer can be int8 within {max_loss_db:g} dB with {around} around it; "
             f"the file would be {around} all through: use that, or a larger --max-loss-db"
@@ -116,7 +75,7 @@ def write_int8(
     max_loss_db: float,
     measured: Mapping[str, float] | None = None,
 ) -> Sidecar:
-    """Write one spelling of what `quantise_network` found over ``frames``.
+    """Write one variant of what `quantise_network` found over ``frames``.
 
     Args:
         measured: figures of this file, to be told beside its loss.
@@ -124,7 +83,7 @@ def write_int8(
     Raises:
         ModelFileError: it cannot be written.
     """
-    half, model = around == "fp16", spelling(result, around)
+    half, model = around == "fp16", variant(result, around)
     plan = result.found.plan if half else result.cpu_plan
     loss_db = result.loss_fp16_db if half else result.loss_db
     here = {} if half else {"int8_onnxruntime_loss_db": round(result.loss_here_db, 4)}
@@ -153,14 +112,14 @@ def write_int8(
     )
 
 
-def spelling(result: Quantised, around: str) -> onnx.ModelProto:
+def variant(result: Quantised, around: str) -> onnx.ModelProto:
     """The int8 network with "fp16" or "fp32" around its int8 layers."""
     return result.around_fp16 if around == "fp16" else result.around_fp32
 
 
 def kept_out(result: Quantised, around: str) -> dict[str, dict[str, Any]]:
-    """Layer of one spelling's file that is not int8 -> why, and what it would cost in dB."""
-    inside = set(int8_layers(spelling(result, around)))
+    """Layer of one variant's file that is not int8 -> why, and what it would cost in dB."""
+    inside = set(int8_layers(variant(result, around)))
     plan = result.found.plan if around == "fp16" else result.cpu_plan
     found = {}
     for row in result.found.rows:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from calibration.quantize.compare import pooled_psnr, upscale_all
-from calibration.quantize.ends import Image
-from calibration.quantize.network import Network
-from calibration.quantize.session import open_session, run_each
-from convert.onnx.half import KEPT_INPUTS, float_tensors, size_nodes, to_half
-from convert.onnx.rounding import rounded
+from calibration.frames.frames import open_frames, sample
+from calibration.network.compare import pooled_psnr, upscale_all
+from calibration.network.frame_io import Image
+from calibration.network.half import KEPT_INPUTS, float_tensors, size_nodes, to_half
+from calibration.network.load import Network, load_network
+from calibration.network.rounding import rounded
+from calibration.network.session import open_session, run_each
+from calibration.network.write import BEST_DB, check_output, write_model
 from edge_sr.errors import BackendError, ModelFileError
+from edge_sr.model.sidecar import Sidecar
 
+PICTURES, SIDE = 6, 96  # that the fp16 network is run on
 BAR_DB = 55.0  # the half network's result against the float32 network's
 LARGEST = 65504.0  # of float16
 HEADROOM = 4.0  # activations of other pictures may be this much larger
@@ -44,12 +49,12 @@ def make_half(network: Network, images: Sequence[Image], *, bar_db: float = BAR_
         BackendError: the float32 network itself gives NaN or infinity.
     """
     kept = _bad_constants(network.model) | _bad_activations(network, images)
-    expected = upscale_all(network.model, network.ends, images)
+    expected = upscale_all(network.model, network.io, images)
 
     def measure(keep: Collection[str], count: int | None = None) -> float:
         some = images[:count]
         try:
-            found = upscale_all(rounded(network.model, keep=keep), network.ends, some)
+            found = upscale_all(rounded(network.model, keep=keep), network.io, some)
         except BackendError:  # NaN or infinity came out
             return float("-inf")
         return pooled_psnr(found, expected[:count])
@@ -63,6 +68,43 @@ def make_half(network: Network, images: Sequence[Image], *, bar_db: float = BAR_
             f"{len(kept)} nodes kept in fp32; {bar_db:g} dB expected: use the fp32 file"
         )
     return HalfResult(to_half(network.model, keep=kept), psnr_db, kept)
+
+
+def to_fp16(
+    source: Path,
+    output: Path,
+    *,
+    frames: Path | None = None,
+    value_range: str = "auto",
+    force: bool = False,
+) -> tuple[Sidecar, dict[str, str]]:
+    """Write the float16 form of a float32 file. Returns its sidecar, and nodes kept in float32.
+
+    Args:
+        frames: a folder of pictures to run it on; None for the set that edge-sr brings.
+        value_range: what black..white is at float ends: "0..1", "0..255" or "auto".
+
+    Raises:
+        EdgeSRError: a file cannot be read, converted or written, or the result is further than
+            55 dB from the float32 network's.
+    """
+    check_output(output, force=force)
+    network = load_network(source, value_range=value_range)
+    images = sample(open_frames(frames), network.io, count=PICTURES, side=SIDE)
+    result = make_half(network, images)
+    ours, theirs = (upscale_all(m, network.io, images) for m in (result.model, network.model))
+    sidecar = write_model(
+        output,
+        result.model,
+        network,
+        precision="fp16",
+        quality={
+            "fp16_psnr_db": round(result.psnr_db, 2),
+            "fp16_onnxruntime_psnr_db": round(min(pooled_psnr(ours, theirs), BEST_DB), 2),
+        },
+        conversion={"kept_fp32": result.kept},
+    )
+    return sidecar, result.kept
 
 
 def _bad_constants(model: onnx.ModelProto) -> dict[str, str]:
@@ -102,7 +144,7 @@ def _bad_activations(network: Network, images: Sequence[Image]) -> dict[str, str
     )
     session = open_session(network.model, taps=names)
     peaks = dict.fromkeys(names, 0.0)
-    for _, found in run_each(session, (network.ends.feed(image) for image in images)):
+    for _, found in run_each(session, (network.io.feed(image) for image in images)):
         for name, value in zip(names, found[1:], strict=True):
             peak = float(np.max(np.abs(value), initial=0.0))
             if not np.isfinite(peak):

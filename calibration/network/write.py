@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from calibration.quantize.network import Network
-from convert.onnx.graph_size import count_macs
+from calibration.network.graph_size import count_macs
+from calibration.network.load import Network
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
 from edge_sr.writing import whole_file
@@ -74,15 +74,15 @@ def write_model(
 
 def _source_sidecar(network: Network) -> Sidecar:
     """The source's own sidecar; of a stranger's float file, what its graph tells."""
-    if network.ends.frames or sidecar_path(network.path).is_file():
+    if network.io.frames or sidecar_path(network.path).is_file():
         return load_sidecar(network.path)
-    rows, columns = network.ends.size or (720, 1280)
-    size = network.ends.size
+    rows, columns = network.io.size or (720, 1280)
+    size = network.io.size
     return Sidecar(
         name=network.path.stem,
         architecture="unknown",
-        scale=str(network.ends.scale),
-        color=network.ends.color,
+        scale=str(network.io.scale),
+        color=network.io.color,
         width=size[1] if size else None,
         height=size[0] if size else None,
         output_width=None,

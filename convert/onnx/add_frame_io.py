@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from convert.onnx.graph import OPSET
 
 
-class Ends:
+class NodeWriter:
     """Builds the nodes around a core network, in the order they are asked for."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
@@ -30,7 +30,7 @@ class Ends:
         return name
 
 
-def attach_ends(
+def add_frame_io(
     core: onnx.ModelProto,
     *,
     channels: int,
@@ -57,7 +57,7 @@ def attach_ends(
     graph = onnx.GraphProto()
     graph.CopyFrom(core.graph)
     source, result = graph.input[0].name, graph.output[0].name
-    before, after = Ends(graph), Ends(graph)
+    before, after = NodeWriter(graph), NodeWriter(graph)
     x = before.add("Cast", "frame_float", ["frame"], to=TensorProto.FLOAT)
     x = _to_nchw(before, x, channels)
     padded = size is None or any(side % multiple for side in size)
@@ -100,12 +100,12 @@ def attach_ends(
     else:
         sides = target or tuple(int(side * scale) for side in size)
     nodes = [*before.nodes, *graph.node, *after.nodes]
-    ends = (
+    tensors = (
         [helper.make_tensor_value_info("frame", TensorProto.UINT8, [1, rows, columns, channels])],
         [helper.make_tensor_value_info("upscaled", TensorProto.UINT8, [1, *sides, channels])],
     )
     wrapped = helper.make_model(
-        helper.make_graph(nodes, "edge_sr", *ends, list(graph.initializer)),
+        helper.make_graph(nodes, "edge_sr", *tensors, list(graph.initializer)),
         opset_imports=[helper.make_opsetid("", opset)],
         producer_name="edge-sr",
         ir_version=8,
@@ -114,52 +114,54 @@ def attach_ends(
     return wrapped
 
 
-def _to_nchw(ends: Ends, x: str, channels: int) -> str:
+def _to_nchw(writer: NodeWriter, x: str, channels: int) -> str:
     if channels != 1:
-        return ends.add("Transpose", "frame_nchw", [x], perm=[0, 3, 1, 2])
-    last = ends.constant("axis_last", np.array([3], np.int64))
-    ends.constant("axis_channel", np.array([1], np.int64))
-    flat = ends.add("Squeeze", "frame_flat", [x, last])  # free, unlike a transpose
-    return ends.add("Unsqueeze", "frame_nchw", [flat, "axis_channel"])
+        return writer.add("Transpose", "frame_nchw", [x], perm=[0, 3, 1, 2])
+    last = writer.constant("axis_last", np.array([3], np.int64))
+    writer.constant("axis_channel", np.array([1], np.int64))
+    flat = writer.add("Squeeze", "frame_flat", [x, last])  # free, unlike a transpose
+    return writer.add("Unsqueeze", "frame_nchw", [flat, "axis_channel"])
 
 
-def _to_nhwc(ends: Ends, y: str, channels: int) -> str:
+def _to_nhwc(writer: NodeWriter, y: str, channels: int) -> str:
     if channels != 1:
-        return ends.add("Transpose", "upscaled_nhwc", [y], perm=[0, 2, 3, 1])
-    flat = ends.add("Squeeze", "upscaled_flat", [y, "axis_channel"])
-    return ends.add("Unsqueeze", "upscaled_nhwc", [flat, "axis_last"])
+        return writer.add("Transpose", "upscaled_nhwc", [y], perm=[0, 2, 3, 1])
+    flat = writer.add("Squeeze", "upscaled_flat", [y, "axis_channel"])
+    return writer.add("Unsqueeze", "upscaled_nhwc", [flat, "axis_last"])
 
 
-def _pad(ends: Ends, x: str, rows_columns: str, multiple: int, size: tuple[int, int] | None) -> str:
+def _pad(
+    writer: NodeWriter, x: str, rows_columns: str, multiple: int, size: tuple[int, int] | None
+) -> str:
     """Replicate the last row and column until both sides are multiples of ``multiple``."""
     if size is not None:
         missing = [-side % multiple for side in size]
-        pads = ends.constant("pads", np.array([0, 0, 0, 0, 0, 0, *missing], np.int64))
+        pads = writer.constant("pads", np.array([0, 0, 0, 0, 0, 0, *missing], np.int64))
     else:
         # not Mod of the negative side: TensorRT's shape analysis takes that for a negative size
-        step = ends.constant("size_multiple", np.array(multiple, np.int64))
-        almost = ends.constant("size_multiple_less_1", np.array(multiple - 1, np.int64))
-        raised = ends.add("Add", "sides_raised", [rows_columns, almost])
-        steps = ends.add("Div", "sides_in_steps", [raised, step])
-        whole = ends.add("Mul", "sides_whole", [steps, step])
-        missing_now = ends.add("Sub", "sides_missing", [whole, rows_columns])
-        zeros = ends.constant("pads_zero", np.zeros(6, np.int64))
-        pads = ends.add("Concat", "pads", [zeros, missing_now], axis=0)
-    return ends.add("Pad", "frame_padded", [x, pads], mode="edge")
+        step = writer.constant("size_multiple", np.array(multiple, np.int64))
+        almost = writer.constant("size_multiple_less_1", np.array(multiple - 1, np.int64))
+        raised = writer.add("Add", "sides_raised", [rows_columns, almost])
+        steps = writer.add("Div", "sides_in_steps", [raised, step])
+        whole = writer.add("Mul", "sides_whole", [steps, step])
+        missing_now = writer.add("Sub", "sides_missing", [whole, rows_columns])
+        zeros = writer.constant("pads_zero", np.zeros(6, np.int64))
+        pads = writer.add("Concat", "pads", [zeros, missing_now], axis=0)
+    return writer.add("Pad", "frame_padded", [x, pads], mode="edge")
 
 
 def _crop(
-    ends: Ends, y: str, rows_columns: str, scale: Fraction, size: tuple[int, int] | None
+    writer: NodeWriter, y: str, rows_columns: str, scale: Fraction, size: tuple[int, int] | None
 ) -> str:
     """Keep floor(side * scale) rows and columns."""
     if size is not None:
-        sides = ends.constant("crop_end", np.array([int(s * scale) for s in size], np.int64))
+        sides = writer.constant("crop_end", np.array([int(s * scale) for s in size], np.int64))
     else:
-        up = ends.constant("scale_up", np.array(scale.numerator, np.int64))
-        sides = ends.add("Mul", "crop_end", [rows_columns, up])
+        up = writer.constant("scale_up", np.array(scale.numerator, np.int64))
+        sides = writer.add("Mul", "crop_end", [rows_columns, up])
         if scale.denominator > 1:
-            down = ends.constant("scale_down", np.array(scale.denominator, np.int64))
-            sides = ends.add("Div", "crop_end_whole", [sides, down])
-    zero = ends.constant("crop_start", np.zeros(2, np.int64))
-    axes = ends.constant("crop_axes", np.array([2, 3], np.int64))
-    return ends.add("Slice", "cropped", [y, zero, sides, axes])
+            down = writer.constant("scale_down", np.array(scale.denominator, np.int64))
+            sides = writer.add("Div", "crop_end_whole", [sides, down])
+    zero = writer.constant("crop_start", np.zeros(2, np.int64))
+    axes = writer.constant("crop_axes", np.array([2, 3], np.int64))
+    return writer.add("Slice", "cropped", [y, zero, sides, axes])

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import numpy_helper, version_converter
 
-from calibration.quantize.ends import Ends, read_ends
+from calibration.network.frame_io import FrameIO, read_frame_io
 from edge_sr.errors import ModelFileError
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import sha256_of
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "QLinearMatMul")
+HALF_SCALES = 19  # the first opset in which scales may be float16
 OLDEST_OPSET = 13  # the first with per-channel QuantizeLinear
 
 
@@ -26,14 +27,14 @@ class Network:
     path: Path
     sha256: str  # of the file as it was read, hex
     model: onnx.ModelProto  # constants as initialisers, batch norms folded, node names unique
-    ends: Ends
+    io: FrameIO
 
 
 def load_network(path: Path, *, value_range: str = "auto") -> Network:
     """Read, check and tidy a float32 ONNX file.
 
     Args:
-        value_range: what black..white is at float ends: "0..1", "0..255", or "auto" to find out.
+        value_range: what black..white is at float io: "0..1", "0..255", or "auto" to find out.
 
     Raises:
         ModelFileError: the file is missing or damaged, keeps weights in other files, is already
@@ -45,13 +46,37 @@ def load_network(path: Path, *, value_range: str = "auto") -> Network:
     _check_floats(path, model)
     fold_batch_norm(model)
     _name_nodes(model)
-    ends = read_ends(path, model, value_range=value_range)
-    return Network(path, sha256_of(path), model, ends)
+    io = read_frame_io(path, model, value_range=value_range)
+    return Network(path, sha256_of(path), model, io)
 
 
 def opset_of(model: onnx.ModelProto) -> int:
     """The version of the standard operators that the file asks for."""
     return max(int(item.version) for item in model.opset_import if item.domain in ("", "ai.onnx"))
+
+
+def raise_opset(network: Network) -> onnx.ModelProto:
+    """The same graph at the opset that knows float16 scales, node names kept.
+
+    Raises:
+        ModelFileError: an operator has no form there.
+    """
+    model = network.model
+    if opset_of(model) >= HALF_SCALES:
+        return model
+    try:
+        newer = version_converter.convert_version(model, HALF_SCALES)
+    except Exception as error:  # the converter's errors have no common public class
+        reason = str(error).strip().splitlines()[0]
+        raise ModelFileError(
+            f"{network.path}: cannot be raised to opset {HALF_SCALES} for fp16 scales ({reason})"
+        ) from error
+    newer.ir_version = max(newer.ir_version, 9)
+    names = [node.name for node in model.graph.node]
+    if len(newer.graph.node) == len(names):
+        for node, name in zip(newer.graph.node, names, strict=True):
+            node.name = name
+    return newer
 
 
 def _read(path: Path) -> onnx.ModelProto:

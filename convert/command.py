@@ -1,13 +1,15 @@
-"""What a long command tells while it works: one line for each step, with its time."""
+"""What the commands of this package share: size options, and a line on stderr for each step."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_sr.cli.options import frame_size
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import locked
 from edge_sr.model.sidecar import Sidecar, load_sidecar
@@ -33,7 +35,7 @@ class Steps:
         name: str,
         path: Path,
         make: Callable[[Path], object],
-        words: Callable[[Sidecar], str],
+        describe: Callable[[Sidecar], str],
     ) -> Sidecar:
         """A model file of the cache: reused if it is whole, else made by ``make(path)``.
 
@@ -41,7 +43,7 @@ class Steps:
             EdgeSRError: as ``make``, or the cache cannot be written.
         """
         if sidecar := _whole(path):
-            self.line(name, f"{words(sidecar)} (reused)")
+            self.line(name, f"{describe(sidecar)} (reused)")
             return sidecar
         with locked(path, tell=self.note):
             started = time.monotonic()
@@ -51,7 +53,7 @@ class Steps:
                     print(f"{name:<12}...", end="\r", file=sys.stderr, flush=True)
                 make(path)
                 sidecar = load_sidecar(path)
-            self.line(name, words(sidecar), time.monotonic() - started)
+            self.line(name, describe(sidecar), time.monotonic() - started)
         return sidecar
 
 
@@ -60,3 +62,33 @@ def _whole(path: Path) -> Sidecar | None:
         return load_sidecar(path)
     except ModelFileError:
         return None
+
+
+Size = tuple[int, int]  # rows, columns
+RANGES = {"0..255": (255.0, 0.0), "0..1": (1.0, 0.0), "-1..1": (2.0, -1.0)}  # levels, offset
+
+
+def parse_size(text: str) -> Size:
+    """ "1280x720" -> (720, 1280), rows first."""
+    columns, rows = frame_size(text)
+    return rows, columns
+
+
+def parse_sizes(text: str) -> tuple[Size, Size, Size]:
+    """ "640x360,1280x720,1920x1080" -> three (rows, columns), each at least the one before.
+
+    Raises:
+        argparse.ArgumentTypeError: something else.
+    """
+    parts = [parse_size(part) for part in text.split(",")]
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected three sizes: MIN,OPT,MAX")
+    low, middle, high = parts
+    if not all(a <= b <= c for a, b, c in zip(low, middle, high, strict=True)):
+        raise argparse.ArgumentTypeError(f"{text}: expected MIN <= OPT <= MAX on both sides")
+    return low, middle, high
+
+
+def size_text(size: Size) -> str:
+    """(720, 1280) -> "1280x720"."""
+    return f"{size[1]}x{size[0]}"

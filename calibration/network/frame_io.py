@@ -11,25 +11,25 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from calibration.quantize.session import open_session, run
+from calibration.network.session import open_session, run
 from edge_sr.errors import BackendError, FrameError, ModelFileError
 
 Image = NDArray[np.uint8]
-LEVELS = {"0..1": 1.0, "0..255": 255.0}  # white at float ends
+LEVELS = {"0..1": 1.0, "0..255": 255.0}  # white at float io
 FLOAT, UINT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8
 LIKENESS_DB = 12.0  # any upscaler is this near to plain repetition of pixels
 CLEAR_DB = 18.0  # this near, the first range tried is taken
 
 
 @dataclass(frozen=True)
-class Ends:
+class FrameIO:
     """How to give a network an image and how to read its result."""
 
     input: str
     output: str
     frames: bool  # uint8 (1, H, W, C) both ways; else float32 (1, C, H, W)
     channels: int  # 1: luma, 3: RGB
-    white: float  # of float ends, 1 or 255
+    white: float  # of float io, 1 or 255
     scale: Fraction  # output side / input side
     size: tuple[int, int] | None  # (rows, columns) if the network takes one size only
 
@@ -75,8 +75,8 @@ class Ends:
         return image
 
 
-def read_ends(path: Path, model: onnx.ModelProto, *, value_range: str = "auto") -> Ends:
-    """Find out what the network takes and gives, by its declared ends and by running it once.
+def read_frame_io(path: Path, model: onnx.ModelProto, *, value_range: str = "auto") -> FrameIO:
+    """Find out what the network takes and gives, by its declared io and by running it once.
 
     Raises:
         ModelFileError: it is no image-to-image network.
@@ -92,7 +92,7 @@ def read_ends(path: Path, model: onnx.ModelProto, *, value_range: str = "auto") 
     kinds = (source.type.tensor_type.elem_type, result.type.tensor_type.elem_type)
     if kinds not in ((UINT8, UINT8), (FLOAT, FLOAT)):
         names = " and ".join(onnx.TensorProto.DataType.Name(kind).lower() for kind in kinds)
-        raise ModelFileError(f"{path}: its ends are {names}; expected both uint8 or both float32")
+        raise ModelFileError(f"{path}: its io are {names}; expected both uint8 or both float32")
     frames = kinds[0] == UINT8
     dims = [item.dim_value for item in source.type.tensor_type.shape.dim]
     channels = dims[3 if frames else 1] if len(dims) == 4 else 0
@@ -102,19 +102,19 @@ def read_ends(path: Path, model: onnx.ModelProto, *, value_range: str = "auto") 
     rows, columns = dims[1:3] if frames else dims[2:4]
     size = (rows, columns) if rows and columns else None
     white = LEVELS.get(value_range, 1.0)
-    ends = Ends(source.name, result.name, frames, channels, white, Fraction(1), size)
-    return _probe(path, model, ends, guess=value_range == "auto" and not frames)
+    io = FrameIO(source.name, result.name, frames, channels, white, Fraction(1), size)
+    return _probe(path, model, io, guess=value_range == "auto" and not frames)
 
 
-def _probe(path: Path, model: onnx.ModelProto, ends: Ends, *, guess: bool) -> Ends:
+def _probe(path: Path, model: onnx.ModelProto, io: FrameIO, *, guess: bool) -> FrameIO:
     """Run the network on a soft picture: its scale, and the range that makes a picture of it."""
     session = open_session(model)
-    image = _soft_picture(*(ends.size or (64, 80)), ends.channels)
-    best: tuple[float, Ends] | None = None
-    for white in LEVELS.values() if guess else (ends.white,):
-        tried = replace(ends, white=white)
+    image = _soft_picture(*(io.size or (64, 80)), io.channels)
+    best: tuple[float, FrameIO] | None = None
+    for white in LEVELS.values() if guess else (io.white,):
+        tried = replace(io, white=white)
         found = run(session, tried.feed(image))[0]
-        if found.ndim != 4 or found.shape[3 if ends.frames else 1] != ends.channels:
+        if found.ndim != 4 or found.shape[3 if io.frames else 1] != io.channels:
             raise ModelFileError(
                 f"{path}: gives {found.shape} for {image.shape}; expected an image"
             )

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tqdm import tqdm
+
 from calibration.quantize.correct import correct_biases
-from calibration.quantize.cpu import cpu_plan, quantise_for_cpu
+from calibration.quantize.cpu import cpu_plan, missing_outputs, quantise_for_cpu
 from calibration.quantize.judge import Judge
-from calibration.quantize.outputs import choose_outputs
 from calibration.quantize.qdq import Plan
-from calibration.quantize.range_file import Ranges
-from calibration.quantize.rows import LOSS_BOUND, Row
-from calibration.quantize.search import MARGIN
+from calibration.quantize.ranges import Ranges
+from calibration.quantize.search import LOSS_BOUND, MARGIN, Row
+from calibration.quantize.thresholds import METHODS
 
 Spelling = tuple[Plan, dict[str, float]]  # a plan, and the results quantised besides its tensors
 
@@ -58,3 +59,41 @@ def plan_for_cpu(
         found = put_back(middle)
         few, many, best = (middle, many, found) if found else (few, middle, best)
     return best
+
+
+def choose_outputs(
+    judge: Judge, plan: Plan, ranges: Ranges, *, max_loss_db: float
+) -> dict[str, float]:
+    """Tensor -> clip: all of `missing_outputs`, or the cheapest for which the bound holds.
+
+    One range method serves all of them: the one with the least error of the network's result.
+    """
+    model = judge.network.model
+    wanted = missing_outputs(model, plan)
+    if not wanted:
+        return {}
+
+    def clips(method: str) -> dict[str, float]:
+        return {name: ranges.tensors[name][method] for name in wanted}
+
+    def error(outputs: dict[str, float]) -> float:
+        return judge.error(quantise_for_cpu(model, plan, outputs))
+
+    every = clips(min(METHODS, key=lambda method: error(clips(method))))
+
+    def holds(outputs: dict[str, float]) -> bool:
+        return judge.loss_db(quantise_for_cpu(model, plan, outputs)) <= max_loss_db
+
+    if holds(every):
+        return every
+    alone = {
+        name: error({name: every[name]})
+        for name in tqdm(wanted, desc="quantising results", unit="tensor", disable=None)
+    }
+    cheapest = sorted(wanted, key=lambda name: alone[name])
+    few, many = 0, len(cheapest)
+    while many - few > 1:
+        middle = (few + many) // 2
+        good = holds({name: every[name] for name in cheapest[:middle]})
+        few, many = (middle, many) if good else (few, middle)
+    return {name: every[name] for name in cheapest[:few]}

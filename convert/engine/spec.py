@@ -1,4 +1,4 @@
-"""What is wanted of an engine, and what its sidecar tells once it is there."""
+"""What an engine is built from and with, and the sidecar of the finished engine."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from convert.command import Size, size_text
 from convert.engine import census
 from convert.engine.flavours import engine_home
-from convert.options import BuildOptions
-from convert.sizes import Size, words
+from convert.engine.options import BuildOptions
 from edge_sr import __version__
 from edge_sr.model.engine_facts import EngineFacts, Machine
 from edge_sr.model.sidecar import Sidecar, sha256_of
@@ -20,8 +20,8 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """One engine that is wanted."""
+class EngineSpec:
+    """One engine to build: the file, the machine, the sizes and the options."""
 
     onnx: Path  # with uint8 frames at its ends, already of the precision wanted
     sidecar: Sidecar
@@ -34,10 +34,10 @@ class Request:
     log: Path | None = None  # for all that the builder says
 
     @property
-    def size_text(self) -> str:
+    def sizes_text(self) -> str:
         """ "1280x720", or three of them."""
         some = [self.size] if self.size else list(self.sizes or ())
-        return ",".join(words(size) for size in some)
+        return ",".join(size_text(size) for size in some)
 
     @property
     def usual(self) -> Size:
@@ -45,9 +45,9 @@ class Request:
         return self.size or (self.sizes or ((64, 64),) * 3)[1]
 
 
-def warn(request: Request, found: census.Census, tell: Tell) -> None:
+def warn(spec: EngineSpec, found: census.Census, tell: Tell) -> None:
     """Say so where the file's own exceptions outweigh its precision."""
-    precision, total = request.sidecar.precision, sum(found.convolutions.values())
+    precision, total = spec.sidecar.precision, sum(found.convolutions.values())
     have = found.convolutions.get(precision, 0)
     if 2 * have < total:
         rest = {name: count for name, count in found.convolutions.items() if name != precision}
@@ -58,42 +58,42 @@ def warn(request: Request, found: census.Census, tell: Tell) -> None:
         )
 
 
-def make_facts(request: Request, reply: Mapping[str, Any], digest: str) -> EngineFacts:
+def make_facts(spec: EngineSpec, reply: Mapping[str, Any], digest: str) -> EngineFacts:
     """What the sidecar says of a built engine.
 
     Args:
         reply: of the process that built it, see `build_child`.
         digest: of the cache key.
     """
-    gpu, capabilities = engine_home(request.machine, request.options)
-    rtx = request.machine.flavour == "tensorrt-rtx"
+    gpu, capabilities = engine_home(spec.machine, spec.options)
+    rtx = spec.machine.flavour == "tensorrt-rtx"
     names = ("min", "opt", "max")
     return EngineFacts(
-        flavour=request.machine.flavour,
-        version=request.machine.version,
+        flavour=spec.machine.flavour,
+        version=spec.machine.version,
         gpu=gpu,
         compute_capabilities=capabilities,
-        cuda="" if rtx else request.machine.cuda,
-        l4t=request.machine.l4t,
+        cuda="" if rtx else spec.machine.cuda,
+        l4t=spec.machine.l4t,
         options=reply["options"],
         census=reply["layers"],
         census_source=reply["source"],
-        onnx_sha256=request.sidecar.sha256,
+        onnx_sha256=spec.sidecar.sha256,
         cache_key=digest,
-        sizes=dict(zip(names, request.sizes, strict=True)) if request.sizes else {},
+        sizes=dict(zip(names, spec.sizes, strict=True)) if spec.sizes else {},
         build_seconds=reply["seconds"],
     )
 
 
-def make_sidecar(request: Request, result: list[int], part: Path, path: Path) -> Sidecar:
+def make_sidecar(spec: EngineSpec, result: list[int], part: Path, path: Path) -> Sidecar:
     """The engine's own facts; what was measured of the ONNX file stays with the ONNX file."""
-    source = request.sidecar
-    rows, columns = request.size or (None, None)
+    source = spec.sidecar
+    rows, columns = spec.size or (None, None)
     out: tuple[int | None, int | None] = (None, None)
     scale = source.scale
-    if request.size:
+    if spec.size:
         out = (result[1], result[2])
-        ratios = {Fraction(a, b) for a, b in zip(out, request.size, strict=True)}
+        ratios = {Fraction(a, b) for a, b in zip(out, spec.size, strict=True)}
         scale = str(ratios.pop()) if len(ratios) == 1 else scale
     return replace(
         source,
@@ -104,9 +104,8 @@ def make_sidecar(request: Request, result: list[int], part: Path, path: Path) ->
         output_width=out[1],
         output_height=out[0],
         sha256=sha256_of(part),
-        made_from=request.onnx.name,
+        made_from=spec.onnx.name,
         made_from_sha256=source.sha256,
         quality={},
-        tools=source.tools
-        | {"edge_sr": __version__, request.machine.flavour: request.machine.version},
+        tools=source.tools | {"edge_sr": __version__, spec.machine.flavour: spec.machine.version},
     )

@@ -12,15 +12,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from edge_sr.errors import EdgeSRError, MissingDependencyError, ModelFileError
+from edge_sr.errors import MissingDependencyError, ModelFileError
 
 # the parent's own search path: a folder the user stands in must not be imported from
 START = (
     "import os, sys; sys.path[:] = sys.argv[1].split(os.pathsep); "
-    "from convert.keras.export_child import main; sys.exit(main(sys.argv[2:]))"
+    "from convert.keras.export import main; sys.exit(main(sys.argv[2:]))"
 )
 LIMIT = 1800.0  # seconds
 
@@ -33,7 +32,7 @@ def export_in_child(
     value_range: str,
     force: bool,
 ) -> None:
-    """`export_onnx.export_here` in a child process.
+    """`export.export_here` in a child process.
 
     Raises:
         MissingDependencyError: TensorFlow is not installed here.
@@ -65,22 +64,3 @@ def export_in_child(
             f"{source}: the process that read it ended with {how}; is there enough memory, and "
             "is the file whole?"
         )
-
-
-def main(argv: Sequence[str]) -> int:
-    """The child: 0 when the file was written; 1 with one line on stdout when it was not."""
-    from convert.export_onnx import export_here
-
-    size, value_range, force = json.loads(argv[2])
-    try:
-        export_here(
-            Path(argv[0]),
-            Path(argv[1]),
-            size=tuple(size) if size else None,
-            value_range=value_range,
-            force=force,
-        )
-    except EdgeSRError as error:
-        print(error)
-        return 1
-    return 0

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
-from onnx import version_converter
 
 from calibration.frames.frames import FrameSet
+from calibration.network.fp16 import make_half
+from calibration.network.half import to_half
+from calibration.network.load import Network, raise_opset
+from calibration.network.rounding import rounded
+from calibration.quantize.check_rules import broken_cpu_rules, broken_rules
 from calibration.quantize.cpu import quantise_for_cpu
+from calibration.quantize.cpu_search import choose_outputs, plan_for_cpu
 from calibration.quantize.judge import Judge, split
-from calibration.quantize.network import Network, opset_of
-from calibration.quantize.outputs import choose_outputs
-from calibration.quantize.put_back import plan_for_cpu
-from calibration.quantize.qdq import Plan, quantise
-from calibration.quantize.range_file import Ranges, load_ranges
-from calibration.quantize.rows import Row
-from calibration.quantize.search import Found, LossError, find_plan, judge_plan
-from calibration.quantize.trained_plan import load_trained_plan
-from calibration.ranges import measure_ranges
-from convert.onnx.check_cpu import broken_cpu_rules
-from convert.onnx.check_placement import broken_rules
-from convert.onnx.fp16 import make_half
-from convert.onnx.half import to_half
-from convert.onnx.rounding import rounded
+from calibration.quantize.placement import residuals, weighted_layers
+from calibration.quantize.qdq import Plan, quantise, tensors_of
+from calibration.quantize.ranges import Ranges, load_ranges, measure_ranges
+from calibration.quantize.search import Found, LossError, Row, find_plan, judge_plan
 from edge_sr.errors import ModelFileError
-
-HALF_SCALES = 19  # the first opset in which scales may be float16
+from edge_sr.model.sidecar import load_sidecar, sidecar_path
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ def quantise_network(
     if found.loss_db > max_loss_db and not allow_loss:
         raise LossError(
             f"{network.path}: int8 loses {found.loss_db:.3f} dB, {max_loss_db:g} allowed; "
-            f"dearest layers: {_dearest(found.rows)}; use fp16, or --allow-loss"
+            f"most expensive layers: {_most_expensive(found.rows)}; use fp16, or --allow-loss"
         )
     singles = make_half(network, judge.tuning).kept
     plan = replace(found.plan, layers=found.plan.layers - set(singles))
@@ -105,30 +100,46 @@ def quantise_network(
     )
 
 
-def _dearest(rows: list[Row]) -> str:
+def _most_expensive(rows: list[Row]) -> str:
     worst = sorted(rows, key=lambda row: -row.loss_db)[:3]
     return ", ".join(f"{row.name} {row.loss_db:.3f}" for row in worst)
 
 
-def raise_opset(network: Network) -> onnx.ModelProto:
-    """The same graph at the opset that knows float16 scales, node names kept.
+def load_trained_plan(path: Path, network: Network) -> Plan:
+    """Read ``best.plan.json`` of `training.qat` for the network exported from ``best.keras``.
 
     Raises:
-        ModelFileError: an operator has no form there.
+        ModelFileError: it cannot be read, or belongs to other weights.
     """
-    model = network.model
-    if opset_of(model) >= HALF_SCALES:
-        return model
     try:
-        newer = version_converter.convert_version(model, HALF_SCALES)
-    except Exception as error:  # the converter's errors have no common public class
-        reason = str(error).strip().splitlines()[0]
+        content = json.loads(path.read_text())
+        wanted, found = str(content["keras_sha256"]), content["plan"]
+        clips = {str(name): float(clip) for name, clip in found["clips"].items()}
+        plan = Plan(
+            frozenset(map(str, found["layers"])),
+            clips,
+            frozenset(map(str, found["float_residuals"])),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
-            f"{network.path}: cannot be raised to opset {HALF_SCALES} for fp16 scales ({reason})"
+            f"{path}: cannot be read as a plan of training.qat ({error!r})"
         ) from error
-    newer.ir_version = max(newer.ir_version, 9)
-    names = [node.name for node in model.graph.node]
-    if len(newer.graph.node) == len(names):
-        for node, name in zip(newer.graph.node, names, strict=True):
-            node.name = name
-    return newer
+    made_from = (
+        load_sidecar(network.path).made_from_sha256
+        if sidecar_path(network.path).is_file()
+        else "unknown"
+    )
+    if made_from != wanted:
+        raise ModelFileError(
+            f"{path}: is of weights {wanted[:12]}; {network.path} was made from {made_from[:12]}: "
+            "export the best.keras that lies beside the plan"
+        )
+    known = {layer.name for layer in weighted_layers(network.model)}
+    missing = plan.layers - known
+    if not missing:
+        missing = frozenset(tensors_of(network.model, plan)) - set(clips)
+    if missing or not all(clip > 0 for clip in clips.values()):
+        what = f"knows nothing of {sorted(missing)[0]}" if missing else "has a clip of 0"
+        raise ModelFileError(f"{path}: {what}; train again with the plan of this network")
+    names = {item.name for item in residuals(network.model, plan.layers)}
+    return Plan(plan.layers, clips, plan.float_residuals & names)

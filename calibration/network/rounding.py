@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from convert.onnx.half import KEPT_INPUTS, float_tensors, size_nodes
+from calibration.network.half import KEPT_INPUTS, float_tensors, size_nodes
 
 EXACT = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "DepthToSpace")
 

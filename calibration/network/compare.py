@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 
-from calibration.quantize.ends import Image
+from calibration.network.frame_io import FrameIO, Image
+from calibration.network.session import open_session, run_each
 from edge_sr.errors import FrameError
 from edge_sr.media.stills.files import read_image
 from edge_sr.quality import luma_bt601, psnr
@@ -106,3 +109,22 @@ def _luma(image: Image) -> np.ndarray:
     if image.ndim == 2:
         return image
     return image[..., 0] if image.shape[2] == 1 else luma_bt601(image[..., :3])
+
+
+def upscale_all(
+    model: onnx.ModelProto, io: FrameIO, images: Sequence[Image], *, integer: bool = False
+) -> list[Image]:
+    """The network's uint8 (H*s, W*s, C) results for uint8 (H, W, C) images."""
+    session = open_session(model, integer=integer)
+    return [io.fetch(found[0]) for _, found in run_each(session, (io.feed(i) for i in images))]
+
+
+def pooled_psnr(a: Sequence[Image], b: Sequence[Image]) -> float:
+    """PSNR in dB over all pixels and channels of two equally long lists, peak 255, no border.
+
+    Returns inf where nothing differs.
+    """
+    pairs = list(zip(a, b, strict=True))
+    squares = sum(float(np.sum((x.astype(np.int32) - y) ** 2)) for x, y in pairs)
+    count = sum(x.size for x, _ in pairs)
+    return float("inf") if squares == 0 else 10 * float(np.log10(255**2 * count / squares))
