@@ -267,6 +267,6 @@ def test_what_cannot_be_converted_is_one_clear_line(
 
 
 def test_ends_are_found_out(place: Path) -> None:
-    luma, rgb = (load_network(place / name).ends for name in ("x2.onnx", "hers.onnx"))
+    luma, rgb = (load_network(place / name).io for name in ("x2.onnx", "hers.onnx"))
     assert (luma.frames, luma.channels, luma.scale) == (True, 1, 2)
     assert (rgb.frames, rgb.channels, rgb.white, rgb.scale) == (False, 3, 1.0, 2)
