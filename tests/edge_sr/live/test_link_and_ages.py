@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from clips import frame
+from clocks import HANG_S, Clock
 
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.null import NullSink
-from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.open import Paced
 from edge_sr.media.sources.pattern import Pattern
 from edge_sr.pipeline.pipeline import run_pipeline
@@ -23,34 +23,80 @@ from edge_sr.pipeline.shot import Shot
 from edge_sr.pipeline.stats import Recent, Stats
 
 
-class SlowSink(NullSink):
-    """Takes its time for each frame; remembers shots instead of frames if it `shows`."""
+class SteppedSource:
+    """A camera that gives the next `per_write` frames when a sink begins to write one."""
 
-    def __init__(self, pause_s: float, error: Exception | None = None) -> None:
+    def __init__(self, count: int, per_write: int) -> None:
+        self.info = replace(Pattern(64, 48, frames=count).info, live=True)
+        self.count, self.per_write = count, per_write
+        self.given, self.allowed = 0, 1
+        self.changed = threading.Condition()
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number in range(self.count):
+            with self.changed:
+                self.changed.wait_for(lambda: self.given < self.allowed)
+            yield frame(number)
+            with self.changed:  # the frame was taken
+                self.given += 1
+                self.changed.notify_all()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def step(self) -> int:
+        """Give `per_write` more frames; returns how many were given when they have been taken."""
+        with self.changed:
+            self.allowed = min(self.allowed + self.per_write, self.count)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.given >= self.allowed)
+            return self.given
+
+
+class SteppingSink(NullSink):
+    """Writes so slowly that `per_write` new frames come meanwhile."""
+
+    def __init__(self, source: SteppedSource) -> None:
         super().__init__()
-        self.pause_s, self.error = pause_s, error
+        self.source = source
+        self.behind: list[int] = []  # frames given after the one that is written, at its start
+
+    def write(self, frame: Frame) -> None:
+        self.behind.append(self.source.given - 1 - frame.pts)
+        self.source.step()
+        super().write(frame)
+
+
+class BlockedSink(NullSink):
+    """Takes one frame and holds it until it is released."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.entered, self.released = threading.Event(), threading.Event()
 
     def write(self, frame: Frame) -> None:
         if self.error:
             raise self.error
-        time.sleep(self.pause_s)
+        self.entered.set()
+        self.released.wait()
         super().write(frame)
 
 
 def test_a_slow_consumer_gets_fresh_frames_and_short_queues() -> None:
-    source = Pattern(64, 48, fps=50, frames=75, live=True)
-    stats = run_pipeline(source, lambda frame: frame, [SlowSink(0.1)])  # five times too slow
+    source = SteppedSource(76, per_write=5)
+    sink = SteppingSink(source)
+    stats = run_pipeline(source, lambda frame: frame, [sink])
     assert stats.depth_max <= 2
-    assert stats.dropped == pytest.approx(60, abs=4)
-    median = stats.age.percentile(0.5)
-    assert median is not None
-    assert 0.1 <= median < 0.25  # its own 0.1 s, and at most one period of waiting
-    assert stats.written + stats.dropped == 75
+    assert stats.written == sink.frames <= 76 // 5 + 2
+    assert stats.written + stats.dropped == 76
+    assert max(sink.behind) <= 2 * 5  # one write's frames wait, one write's frames came since
+    assert stats.age.count == stats.written
 
 
 def test_no_frame_is_dropped_when_that_is_asked_for() -> None:
-    source = Pattern(64, 48, fps=200, frames=30, live=True)
-    stats = run_pipeline(source, lambda f: f, [SlowSink(0.01)], newest_wins=False)
+    source = Pattern(64, 48, fps=1000, frames=30, live=True)
+    stats = run_pipeline(source, lambda f: f, [NullSink()], newest_wins=False)
     assert (stats.written, stats.dropped) == (30, 0)
 
 
@@ -82,10 +128,25 @@ def test_a_reader_that_waits_is_freed_at_the_end() -> None:
 
 
 def test_idle_is_called_while_nothing_comes() -> None:
-    calls: list[float] = []
-    source = Pattern(64, 48, fps=2, frames=2, live=True)
-    run_pipeline(source, lambda f: f, [NullSink()], on_idle=lambda: calls.append(time.monotonic()))
-    assert len(calls) >= 2
+    class Waiting(Pattern):
+        """Its second frame comes when `on_idle` was called twice."""
+
+        def __iter__(self) -> Iterator[Frame]:
+            yield frame(0)
+            idle_twice.wait()
+            yield frame(1)
+
+    def on_idle() -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            idle_twice.set()
+
+    calls: list[None] = []
+    idle_twice = threading.Event()
+    stats = run_pipeline(
+        Waiting(64, 48, live=True), lambda f: f, [NullSink()], newest_wins=False, on_idle=on_idle
+    )
+    assert stats.written == 2
 
 
 def test_sinks_that_compare_see_both_frames() -> None:
@@ -132,18 +193,21 @@ def test_the_end_waits_for_the_last_item() -> None:
 
 
 def test_a_mailbox_never_waits_and_keeps_the_newest() -> None:
-    box = Mailbox(SlowSink(0.05))
-    begun = time.perf_counter()
-    for number in range(20):
-        box.write(frame(number))
-    assert time.perf_counter() - begun < 0.04
+    sink = BlockedSink()
+    box = Mailbox(sink)
+    box.write(frame(0))
+    assert sink.entered.wait(HANG_S)
+    for number in range(1, 20):
+        box.write(frame(number))  # would wait for ever if it waited for the sink
+    assert box.dropped == 18
+    sink.released.set()
     assert box.finish().startswith("null: 64x48")
-    assert box.dropped >= 17
-    assert "too slow" in box.notices[0]
+    assert sink.frames == 2
+    assert "too slow for 18 frames" in box.notices[0]
 
 
 def test_what_a_boxed_sink_raises_comes_out() -> None:
-    box = Mailbox(SlowSink(0, MediaError("no loopback device")))
+    box = Mailbox(BlockedSink(MediaError("no loopback device")))
     box.write(frame(0))
     box._thread.join(5)
     with pytest.raises(MediaError, match="loopback"):
@@ -157,19 +221,23 @@ def test_percentiles_and_rates() -> None:
     for value in range(1, 101):
         values.add(float(value))
     assert (values.percentile(0.5), values.percentile(0.99), values.last) == (50, 99, 100)
-    times, now = Recent(), time.perf_counter()
-    for index in range(11):
-        times.add(now - 1 + index / 10)
-    assert times.rate() == pytest.approx(10, rel=0.1)
 
 
-def test_a_paced_file_takes_its_own_time(tmp_path: object) -> None:
-    class Listed(Pattern):
-        """Not live, 20 frames of 100 a second."""
+def test_the_rate_is_of_the_last_two_seconds(clock: Clock) -> None:
+    times = Recent()
+    for _ in range(31):
+        clock.sleep(0.1)
+        times.add(clock.now)
+    assert times.rate() == pytest.approx(10)
+    clock.sleep(1)
+    assert times.rate() == pytest.approx(5, rel=0.2)
+    clock.sleep(2)
+    assert times.rate() == 0
 
-    begun = time.perf_counter()
-    frames = list(Paced(Listed(64, 48, fps=100, frames=21)))
-    assert 0.2 <= time.perf_counter() - begun < 0.6
-    assert len(frames) == 21
-    assert VideoFile  # the same protocol
-    assert isinstance(frames[0].y, np.ndarray)
+
+def test_a_paced_file_takes_its_own_time(clock: Clock) -> None:
+    times = []
+    for frame_ in Paced(Pattern(64, 48, fps=100, frames=21)):  # not live
+        assert isinstance(frame_.y, np.ndarray)
+        times.append(clock.now)
+    assert times == pytest.approx([times[0] + number / 100 for number in range(21)])

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clocks import HANG_S
 
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame
@@ -41,7 +43,7 @@ class FakeCapture:
         if isinstance(self.after, Exception):
             raise self.after
         if self.after == "hang":
-            self.released.wait(5)
+            self.released.wait(HANG_S)
         return False, None
 
     def get(self, prop: int) -> float:
@@ -99,37 +101,31 @@ def test_grey_cameras_have_neutral_chroma() -> None:
     assert np.unique(frame.u).tolist() == np.unique(frame.v).tolist() == [128]
 
 
-def test_a_camera_without_pictures_is_an_error_in_bounded_time() -> None:
+def test_a_camera_without_pictures_is_an_error() -> None:
     fake = FakeCapture([])
-    begun = time.perf_counter()
     with pytest.raises(MediaError, match=r"camera 0: gives no picture for 0\.2 s; check"):
         Camera(0, opener=fake, stall_s=0.2)
-    assert time.perf_counter() - begun < 2
     assert fake.released.is_set()
 
 
-def test_a_camera_that_hangs_is_an_error_in_bounded_time() -> None:
+def test_a_camera_that_hangs_is_an_error() -> None:
     fake = FakeCapture([flat(0, 0, 0)], after="hang")
-    begun = time.perf_counter()
     camera = Camera(0, opener=fake, stall_s=0.2)
     frames = iter(camera)
     next(frames)
     with pytest.raises(MediaError, match="stopped giving pictures"):
         next(frames)
-    camera.close()
-    assert time.perf_counter() - begun < 4
+    camera.close()  # the driver hangs until it is released below
     fake.released.set()
 
 
 def test_a_driver_s_own_error_is_told() -> None:
     fake = FakeCapture([flat(0, 0, 0)], after=OSError("No such device"))
-    with Camera(0, opener=fake, stall_s=5) as camera:
+    with Camera(0, opener=fake, stall_s=10 * HANG_S) as camera:
         frames = iter(camera)
         next(frames)
-        begun = time.perf_counter()
         with pytest.raises(MediaError, match=r"stopped giving pictures \(No such device\)"):
             next(frames)
-        assert time.perf_counter() - begun < 2
 
 
 def test_a_change_of_size_is_an_error() -> None:
@@ -138,13 +134,13 @@ def test_a_change_of_size_is_an_error() -> None:
         list(camera)
 
 
-def test_closing_ends_the_iteration_from_another_thread() -> None:
+def test_closing_ends_the_iteration_from_another_thread(
+    ends: Callable[[Callable[[], list[Frame]]], list[Frame]],
+) -> None:
     fake = FakeCapture([flat(0, 0, 0)])
-    camera = Camera(0, opener=fake, stall_s=10)
+    camera = Camera(0, opener=fake, stall_s=10 * HANG_S)
     threading.Timer(0.2, camera.close).start()
-    begun = time.perf_counter()
-    assert len(list(camera)) == 1
-    assert time.perf_counter() - begun < 3
+    assert len(ends(lambda: list(camera))) == 1
 
 
 def test_only_the_newest_picture_waits() -> None:

