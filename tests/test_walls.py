@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from source import ROOMS, ROOT, circles, files, imported, modules, own_imports
+from source import ROOMS, ROOT, circles, files, imported, modules, own_imports, tree
 
 # a package -> where it may be imported; everything else may be imported anywhere
 PLACES = {
@@ -221,3 +222,20 @@ def test_importing_the_runtime_imports_nothing_heavy(code: str, banned: set[str]
     command = [sys.executable, "-c", WALL.format(code=code, banned=banned)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_test_measures_a_time() -> None:
+    """A busy machine fails no test: they use the fixture `clock`, events, or a limit on hanging."""
+    timed = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / "tests").rglob("*.py")
+        if "tools" not in path.parts
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Assert)
+        and any(
+            isinstance(part, ast.BinOp) and re.search(r"\b(perf_counter|monotonic|time)\(\)", text)
+            for part in ast.walk(node.test)
+            if (text := ast.unparse(part))
+        )
+    ]
+    assert timed == []
