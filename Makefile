@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types format test-runtime check-aarch64 soak pycuda-double clean
+.PHONY: demo test test-slow lint types format test-runtime check-aarch64 soak pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench.commands.demo
 
+# what takes a second or less each, in parallel; `make test-slow` runs the rest, CI runs both
 test: lint types
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest -m "not gpu and not slow" -n auto --dist worksteal
+
+test-slow: .venv/.dev
+	$(BIN)/python -m pytest -m "slow and not gpu" -n auto --dist worksteal
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -25,11 +29,13 @@ format: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# the runtime alone, as a device has it: no TensorFlow. make test-runtime PYTHON=python3.12
+# the runtime alone, as a device has it: no TensorFlow, no onnx, no web server. What needs more is
+# skipped and listed at the end. make test-runtime PYTHON=python3.12
 test-runtime:
 	$(PYTHON) -m venv --clear build/venv-runtime
-	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest
-	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu"
+	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest pytest-xdist
+	rm -rf build/lib
+	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu" -n auto --dist worksteal
 
 # damaged inputs, signals, full disks, little memory, thousands of frames: long
 soak: .venv/.dev

@@ -14,6 +14,7 @@ from edge_sr.media.libraries import load_av, load_cv2
 from edge_sr.media.planes import FULL, LIMITED, plane_view
 
 Bgr = NDArray[np.uint8]
+BT709, BT2020 = 1, 9
 KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)  # those that swscale has coefficients for
 
 
@@ -55,6 +56,8 @@ def to_bgr(frame: Frame, *, rows: int | None = None) -> Bgr:
     matrix = frame.color.effective_matrix(height)
     if matrix not in KNOWN_MATRICES:
         matrix = Color().effective_matrix(height)
+    if matrix == BT2020 and not hasattr(load_av().video.reformatter.Colorspace, "BT2020"):
+        matrix = BT709  # PyAV before 18 does not pass BT.2020 on; BT.709 is within two grey levels
     picture = to_picture(frame).reformat(
         format="bgr24",
         src_colorspace=matrix,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -52,9 +53,20 @@ def path_of(out: str) -> Path:
     return Path(out.partition(": ")[0])
 
 
-@pytest.mark.parametrize("size", ["1280x720", "640x360", "1366x768"])
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-@pytest.mark.parametrize("name", zoo.names())
+QUICK = {  # of the matrix of shipped models, what `make test` builds too
+    ("edge-unet-s-x2", "fp32", "1366x768"),
+    ("edge-unet-s-x1.5", "fp16", "640x360"),
+    ("edge-unet-s-live-x2", "int8", "640x360"),
+}
+MATRIX = [
+    pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
+    for case in itertools.product(
+        zoo.names(), ("fp32", "fp16", "int8"), ("1280x720", "640x360", "1366x768")
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "precision", "size"), MATRIX)
 def test_every_shipped_model_builds(name: str, precision: str, size: str, build: Build) -> None:
     code, out, err = build("--precision", precision, "--size", size, model=name)
     assert code == 0, err

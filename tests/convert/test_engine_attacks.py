@@ -56,6 +56,7 @@ def whole(home: Path) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 def test_killed_at_ten_random_moments(tmp_path: Path) -> None:
     home = tmp_path / "cache"
     assert build(home, "--level", "5")[0] == 0

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 def doubles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """The environment of a process on the double, for each binding that is here."""
     found = {}
-    if importlib.util.find_spec("cuda.bindings"):
+    if importlib.util.find_spec("cuda") and importlib.util.find_spec("cuda.bindings"):
         folder = tmp_path_factory.mktemp("double")
         build_double(folder)
         found["cuda-python"] = _environment("cuda-python", [folder], [])

@@ -125,6 +125,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_run_that_does_not_begin_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("uvicorn", reason="pip install 'edge-sr[serve]'")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
