@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.measure.device import device_facts, device_name, device_state
+from bench.measure.device import device_facts, device_state
 from bench.models.adapters import Rival, prepare, read_rivals
 from bench.models.contenders import Contender
 from bench.quality.images import ImageSet, list_images, read_set
@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"bench: {rival.name}: {error}", file=sys.stderr)
     kept = sum(max(item.losses_db) <= BOUND_DB for item in found)
     told = (
-        f"{device_state()['utc']}, {device_name(device_facts())}, ONNX Runtime, the CPU's "
+        f"{device_state().utc}, {device_facts().name}, ONNX Runtime, the CPU's "
         f"spelling, `--max-loss-db {args.max_loss_db:g}`, edge-sr's own frames. Losses are PSNR-Y "
         f"against fp32. Within {BOUND_DB:g} dB on every set: {kept} of {len(rivals)}."
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.measure.device import device_facts, device_name, device_state
+from bench.measure.device import device_facts, device_state
 from bench.report.section import replace_section
 from edge_sr import zoo
 from edge_sr.backend.onnxruntime.backend import PROVIDER, usable_cores
@@ -131,8 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = "\n\n".join(parts)
     if args.write:
         state = device_state()
-        where = f"{state['utc']}, {device_name(device_facts())}"
-        told = f"{where}, load average {state.get('load_1min', '?')}. Medians of each node."
+        where = f"{state.utc}, {device_facts().name}"
+        told = f"{where}, load average {state.load}. Medians of each node."
         replace_section(args.write, "nodes", f"{told}\n\n{text}")
     else:
         print(text, end="\n\n")

@@ -101,7 +101,7 @@ def compare(args: argparse.Namespace, folder: Path) -> str:
                 cells = [f"{measure_set(upscaler, way, images):.2f}" for images in sets]
                 lines.append(f"| {' | '.join([label, *cells])} |")
     told = (
-        f"Measured {device_state()['utc']} by `python -m lab.on_video`, ONNX Runtime fp32. "
+        f"Measured {device_state().utc} by `python -m lab.on_video`, ONNX Runtime fp32. "
         "PSNR-Y in dB of 8-bit luma, the mean over a set's pictures; grey files taken for RGB."
     )
     return told + "\n\n" + "\n".join(lines)

@@ -17,7 +17,7 @@ from bench.report.plot import scatter
 from bench.report.section import replace_section
 from bench.report.sentences import busy
 from bench.report.summary import SORTS, Entry, Group, make_groups, set_names
-from bench.rows import add_losses, merge, read_rows
+from bench.rows import read_files
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import MediaError
 
@@ -96,20 +96,20 @@ def _cell(entry: Entry, title: str, column: Column) -> str:
     if title != "model":
         return text
     text = re.sub(r"([|<>\\*_`\[\]])", r"\\\1", text)
-    return {"model": f"**{text}**", "rival": f"{text}, a rival"}.get(entry.row["kind"], text)
+    return {"model": f"**{text}**", "rival": f"{text}, a rival"}.get(entry.row.kind, text)
 
 
 def _note(groups: Sequence[Group]) -> str:
     entries = [entry for group in groups for entry in group.entries]
     rows = [entry.row for entry in entries]
-    days = sorted({row["latency"]["state_before"]["utc"][:10] for row in rows if row["latency"]})
+    times = [row.latency for row in rows if row.latency]
+    days = sorted({item.state_before.utc[:10] for item in times})
     where = "; ".join(dict.fromkeys(group.device_name for group in groups))
-    ran_on = dict.fromkeys(row["latency"].get("ran_on") for row in rows if row["latency"])
-    protocols = dict.fromkeys(s["protocol"] for row in rows for s in row["quality"].values())
+    ran_on = ", ".join(dict.fromkeys(item.ran_on for item in times))
+    protocols = dict.fromkeys(score.protocol for row in rows for score in row.quality.values())
     when = " and ".join(dict.fromkeys([*days[:1], *days[-1:]]))
-    told = ", ".join(filter(None, ran_on))
     sentences = [
-        f"Measured {f'on {when} ' if when else ''}on {where}{f' ({told})' if told else ''} by "
+        f"Measured {f'on {when} ' if when else ''}on {where}{f' ({ran_on})' if ran_on else ''} by "
         "`python -m bench run`, models in turns.",
         *(f"PSNR-Y in dB: {protocol}." for protocol in protocols),
         busy(entries) or "",
@@ -134,11 +134,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the tables and plots were written."""
     args = build_parser().parse_args(argv)
-    rows = merge(row for path in args.rows for row in read_rows(path))
-    if not rows:
-        raise MediaError(f"{args.rows[0]}: holds no row; measure with python -m bench run")
-    add_losses(rows)
-    for path in write_readme(args.write, make_groups(rows, picture_set=None, sort=args.sort)):
+    groups = make_groups(read_files(args.rows), picture_set=None, sort=args.sort)
+    for path in write_readme(args.write, groups):
         print(path)
     return 0
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from bench.rows import Row, read_rows
+from bench.records import Row
+from bench.rows import read_rows
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import MediaError
 
@@ -44,8 +45,7 @@ def compare(first: Sequence[Row], second: Sequence[Row]) -> Repeat:
         MediaError: they have not two timed models of one size in common.
     """
     times = [
-        {_key(row): float(row["latency"]["p50_ms"]) for row in rows if row["latency"]}
-        for rows in (first, second)
+        {_key(row): row.latency.p50_ms for row in rows if row.latency} for rows in (first, second)
     ]
     both = {key: (ms, times[1][key]) for key, ms in times[0].items() if key in times[1]}
     pairs = [(a, b) for a, b in combinations(both, 2) if a[1:] == b[1:]]
@@ -68,7 +68,7 @@ def compare(first: Sequence[Row], second: Sequence[Row]) -> Repeat:
 
 
 def _key(row: Row) -> tuple[str, int, int]:
-    return f"{row['name']} ({row['backend']})", row["width"], row["height"]
+    return f"{row.name} ({row.backend})", row.width, row.height
 
 
 def _measure(options: Sequence[str], output: Path) -> list[Row]:

@@ -11,15 +11,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.measure.device import device_facts, device_name, device_state
+from bench.measure.device import device_facts, device_state
 from bench.measure.lane import Plan
-from bench.measure.latency import Latency, measure_latency
+from bench.measure.latency import measure_latency
 from bench.measure.speed import frame_of
 from bench.measure.timing import pinned
 from bench.models.adapters import read_rivals
 from bench.models.contenders import count_contender, find_contenders
 from bench.models.roofline import bound, read_devices
 from bench.quality.images import ImageSet, default_files, list_images, read_set
+from bench.records import Times
 from bench.report.section import show_or_replace
 from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.cli.common import exit_codes, make_parser
@@ -67,7 +68,7 @@ def search(args: argparse.Namespace, folder: Path) -> list[Line]:
     took: dict[str, float] = {}
     for index, item in enumerate(everyone):
         result = times[index]
-        if not isinstance(result, Latency):
+        if not isinstance(result, Times):
             raise MediaError(f"{item.name}: was not timed ({result})")
         took[item.name] = result.cpu_p50_ms
     lines = []
@@ -127,13 +128,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the table was made."""
     args = build_parser().parse_args(argv)
     before = device_state()
-    load = before.get("load_1min", "?")
+    load = before.load
     with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
         lines = search(args, Path(folder))
     told = (
-        f"{before['utc']}, {device_name(device_facts())}, {args.threads} of them used, "
+        f"{before.utc}, {device_facts().name}, {args.threads} of them used, "
         f"{args.size[0]}x{args.size[1]} in, {args.rounds} rounds in turns, load average "
-        f"{load} before and {device_state().get('load_1min', '?')} after"
+        f"{load} before and {device_state().load} after"
     )
     text = render(lines, told, args.images.name if args.images else None)
     if args.plot:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.measure.lane import Plan
-from bench.measure.latency import Latency, measure_latency
+from bench.measure.latency import measure_latency
 from bench.measure.speed import frame_of
 from bench.measure.timing import pinned
 from bench.models.contenders import Contender, open_contender
 from bench.quality.images import ImageSet
 from bench.quality.pictures import make_pair, measure
+from bench.records import Times
 from lab.target_list import Pace, Quality
 
 ROUNDS = 15
@@ -61,9 +62,9 @@ def measure_paces(
     for index, name in enumerate(pairs):
         ours, theirs = times[2 * index], times[2 * index + 1]
         for result in (ours, theirs):
-            if not isinstance(result, Latency):
+            if not isinstance(result, Times):
                 raise result
-        if isinstance(ours, Latency) and isinstance(theirs, Latency):
+        if isinstance(ours, Times) and isinstance(theirs, Times):
             rounds = np.divide(ours.round_p50_ms, theirs.round_p50_ms)
             found[name] = Pace(
                 p50_ms=ours.p50_ms,
@@ -84,6 +85,6 @@ def measure_fps(item: Contender, images: ImageSet, at: tuple[int, int], threads:
         result = measure_latency(
             [item], frame_of(images, *at), threads=threads, plan=plan, keep_open=True
         )[0]
-    if not isinstance(result, Latency):
+    if not isinstance(result, Times):
         raise result
     return plan.frames / result.frames30_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.measure.device import Facts
+from bench.records import DeviceState
 from lab.target_list import Pace, Quality, Target, verdict
 
 
@@ -22,7 +22,7 @@ class Report:
     size: tuple[int, int]
     threads: int
     device: str
-    state: tuple[Facts, Facts]  # before and after
+    state: tuple[DeviceState, DeviceState]  # before and after
 
 
 def render(report: Report) -> str:
@@ -36,9 +36,9 @@ def render(report: Report) -> str:
 def _where(report: Report) -> str:
     before, after = report.state
     return (
-        f"Measured {before['utc']} to {after['utc']} by `python -m lab.targets` on "
+        f"Measured {before.utc} to {after.utc} by `python -m lab.targets` on "
         f"{report.device}, ONNX Runtime fp32, {report.threads} threads; load average "
-        f"{before.get('load_1min', '?')} before and {after.get('load_1min', '?')} after. PSNR-Y in "
+        f"{before.load} before and {after.load} after. PSNR-Y in "
         "dB; where two figures stand, the second takes grey files for RGB, as figures of RGB "
         "networks are published. A verdict is by the second: the targets were set so."
     )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from bench.measure.device import device_facts, device_name, device_state
+from bench.measure.device import device_facts, device_state
 from bench.models.adapters import choose_rivals
 from bench.models.contenders import Contender, find_contenders
 from bench.models.floors import floor_sidecar
@@ -77,7 +77,7 @@ def report(args: argparse.Namespace, folder: Path) -> Report:
         fps=fps,
         size=args.size,
         threads=args.threads,
-        device=device_name(device_facts()),
+        device=device_facts().name,
         state=(before, device_state()),
     )
 

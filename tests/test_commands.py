@@ -25,7 +25,7 @@ ELSEWHERE = {
     "pip install pip-audit ": "asks an advisory service over the network",
     "python -m convert.zoo ": "makes the shipped files anew: hours",
     "python -m lab.targets ": "measures for an hour, and writes into the document",
-    "python -m lab.on_video ": "needs rival networks; test_bench_on_video.py runs it on one",
+    "python -m lab.on_video ": "needs rival networks; test_lab_on_video.py runs it on one",
     "python -m lab.search ": "measures and trains for hours, and writes into the document",
     "python -m lab.external_models ": "needs rivals; test_bench_strangers.py runs it on one",
     "python -m lab.nodes ": "measures for minutes, and writes into the document",

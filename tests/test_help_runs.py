@@ -22,13 +22,13 @@ ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m convert.zoo": "tests/convert/test_zoo.py",
     "python -m bench device-check": "tests/edge_sr/on_double/case_bench.py",
     "python -m lab.host_cost": "tests/edge_sr/on_double/case_bench.py",
-    "python -m bench.commands.demo": "tests/bench/test_bench_demo.py",
-    "python -m lab.on_video": "tests/bench/test_bench_on_video.py",  # needs rivals
-    "python -m lab.overhead": "tests/bench/test_bench_demo.py",
-    "python -m lab.repeat": "tests/bench/test_bench_repeat.py",  # exits by time
-    "python -m lab.search": "tests/bench/test_bench_targets.py",  # as the next two: needs rivals
-    "python -m lab.external_models": "tests/bench/test_bench_strangers.py",
-    "python -m lab.targets": "tests/bench/test_bench_targets.py",
+    "python -m bench.commands.demo": "tests/bench/commands/test_demo.py",
+    "python -m lab.on_video": "tests/lab/test_lab_on_video.py",  # needs rivals
+    "python -m lab.overhead": "tests/bench/commands/test_demo.py",
+    "python -m lab.repeat": "tests/lab/test_lab_repeat.py",  # exits by time
+    "python -m lab.search": "tests/lab/test_lab_targets.py",  # as the next two: needs rivals
+    "python -m lab.external_models": "tests/lab/test_lab_external_models.py",
+    "python -m lab.targets": "tests/lab/test_lab_targets.py",
 }
 CHOSEN = {"python -m bench run": 1, "python -m bench report": 1}
 BENCH = "--size 64x36 --runs 2 --seconds 0.2 --images Set5/"

@@ -12,9 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.measure.device import device_facts, device_state
-from bench.measure.gpu_checks import SETTINGS, agree, endure, sample_frames, time_frames
-from bench.report.check_page import check_page
+from bench.measure.gpu import SETTINGS, agree, endure, sample_frames, time_frames
 from edge_sr import zoo
 from edge_sr.cli.common import add_command
 from edge_sr.cli.options import at_least_one, frame_size
@@ -71,15 +72,15 @@ def run(args: argparse.Namespace) -> int:
     found: dict[str, Any] = {
         "made_by": "python -m bench device-check",
         "gpu": asdict(machine),
-        "machine": device_facts(),
-        "before": device_state(),
+        "machine": msgspec.to_builtins(device_facts()),
+        "before": msgspec.to_builtins(device_state()),
         "size": f"{args.size[0]}x{args.size[1]}",
         "engines": [_check(args, *item) for item in _engines(args)],
-        "after": device_state(),
+        "after": msgspec.to_builtins(device_state()),
     }
     args.output.mkdir(parents=True, exist_ok=True)
     (args.output / f"{NAME}.json").write_text(json.dumps(found, indent=2) + "\n")
-    (args.output / f"{NAME}.md").write_text(check_page(found))
+    (args.output / f"{NAME}.md").write_text(render(found))
     bad = [item["engine"] for item in found["engines"] if not item["good"]]
     verdict = f"failed: {', '.join(bad)}" if bad else "all checks passed"
     print(f"{args.output / NAME}.json and .md: {verdict}")
@@ -146,3 +147,59 @@ def _source_of(engine: Path) -> tuple[Path, Sidecar]:
     raise ModelFileError(
         f"{engine}: {name}, which it was made from, is not beside it: put it there to compare with"
     )
+
+
+def render(found: dict[str, Any]) -> str:
+    """The Markdown page of the findings."""
+    gpu = found["gpu"]
+    lines = [
+        "# edge-sr device check",
+        "",
+        f"{gpu['gpu']} (compute capability {gpu['compute_capability']}), "
+        f"{gpu['flavour']} {gpu['version']}, driver for CUDA {gpu['cuda']}"
+        + (f", L4T {gpu['l4t']}" if gpu["l4t"] else ""),
+        "",
+        f"edge-sr {found['machine']['edge_sr']}, {found['machine'].get('board', '')}"
+        f"{found['machine'].get('cpu', '')}, {found['before'].get('utc', '')}. "
+        f"Frames of {found['size']} from `bench.measure.gpu`.",
+    ]
+    for item in found["engines"]:
+        lines += ["", *_render_engine(item)]
+    return "\n".join(lines) + "\n"
+
+
+def _render_engine(item: dict[str, Any]) -> list[str]:
+    lines = [f"## {item['engine']}, {item['precision']}: {'good' if item['good'] else 'FAILED'}"]
+    if "error" in item:
+        lines += ["", f"Error: {item['error']}"]
+    if "agreement" in item:
+        seen = item["agreement"]
+        lines += [
+            "",
+            f"Against ONNX Runtime on the CPU, {seen['frames']} frames: PSNR "
+            f"{seen['psnr_db']:.1f} dB at worst ({seen['least_db']:g} wanted), "
+            f"largest difference {seen['max_difference']} grey levels.",
+        ]
+    if "timings" in item:
+        lines += [
+            "",
+            "| CUDA graphs | slots | p50 ms | p99 ms | fps | GPU ms | host µs to begin |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {'yes' if one['graphs'] else 'no'} | {one['slots']} | {one['p50_ms']:.3f} | "
+            f"{one['p99_ms']:.3f} | {one['fps']:.1f} | {one['gpu_ms']:.3f} | "
+            f"{one['submit_us']:.0f} |"
+            for one in item["timings"]
+        ]
+        notes = {note for one in item["timings"] for note in one["notes"]}
+        lines += ["", *(f"- {note}" for note in sorted(notes) if not note.startswith("GPU time"))]
+    if "endurance" in item:
+        seen = item["endurance"]
+        lines += [
+            "",
+            f"{seen['frames']} frames: host memory {seen['host_growth_mib']:+.1f} MiB, GPU memory "
+            f"{seen['gpu_growth_mib']:+.1f} MiB, left after closing {seen['gpu_left_mib']:+.1f} "
+            f"MiB; {seen['black']} black and {seen['constant']} constant results.",
+        ]
+    return lines

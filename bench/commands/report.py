@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.commands.run import ROWS
+from bench.records import CropFile, Row
 from bench.report.changes import find_changes
 from bench.report.page import Baseline, Crop, plot_name, plots, render_html, render_markdown
 from bench.report.summary import SORTS, Group, make_groups, set_names
-from bench.rows import Row, add_losses, merge, read_rows
+from bench.rows import read_files, read_rows
 from edge_sr.cli.common import add_command
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.writing import whole_folder
 
+logger = logging.getLogger(__name__)
 FOLDER = Path("runs/bench-report")
 EXAMPLES = """\
 examples:
@@ -44,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--sort", choices=SORTS, default="p50", help="the table by (default: p50)")
     command.add_argument("--set", metavar="NAME", help="picture set whose PSNR is plotted")
     command.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="earlier rows: say what changed beyond noise"
+        "--baseline", type=Path, metavar="FILE", help="earlier rows: list what changed beyond noise"
     )
     command.add_argument("--force", action="store_true", help="replace an existing report")
     command.set_defaults(command=run)
@@ -56,10 +57,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         EdgeSRError: rows cannot be read, or the report cannot be written.
     """
-    rows = merge(row for path in args.rows for row in read_rows(path))
-    if not rows:
-        raise MediaError(f"{args.rows[0]}: holds no row; measure with python -m bench run")
-    add_losses(rows)
+    rows = read_files(args.rows)
     if args.set is not None and args.set not in set_names(rows):
         known = ", ".join(set_names(rows)) or "none"
         raise UsageError(f"--set is {args.set!r}; the rows have {known}")
@@ -68,11 +66,11 @@ def run(args: argparse.Namespace) -> int:
         changes, notes = find_changes(rows, read_rows(args.baseline))
         baseline = Baseline(changes=changes, notes=notes)
         for change in changes:
-            print(f"bench: {change.label}: {change.text}", file=sys.stderr)
+            logger.info("%s: %s", change.label, change.text)
     groups = make_groups(rows, picture_set=args.set, sort=args.sort)
     crops, missing = _crops(groups, [path.parent for path in args.rows])
     if missing:
-        print(f"bench: {missing} patch pictures are not beside their rows", file=sys.stderr)
+        logger.warning("%d patch pictures are not beside their rows", missing)
     write_report(args.output, groups, crops, baseline, force=args.force)
     print(args.output / "report.html")
     print(args.output / "report.md")
@@ -120,24 +118,22 @@ def _crops(groups: Sequence[Group], folders: Sequence[Path]) -> tuple[dict[int, 
     seen: set[Path] = set()
     for index, group in enumerate(groups):
         for entry in group.entries:
-            for told in _told(entry.row, group.picture_set):
-                path = next(
-                    (f / told["file"] for f in folders if (f / told["file"]).is_file()), None
-                )
+            for crop in _files(entry.row, group.picture_set):
+                path = next((f / crop.file for f in folders if (f / crop.file).is_file()), None)
                 if path is None:
                     missing += 1
                 elif path not in seen:
                     seen.add(path)
                     caption = (
-                        f"{entry.label}, {told['kind']}: {told['picture']} at {told['left']}, "
-                        f"{told['top']}; {told['gain_db']:+.2f} dB over bicubic"
+                        f"{entry.label}, {crop.kind}: {crop.picture} at {crop.left}, {crop.top}; "
+                        f"{crop.gain_db:+.2f} dB over bicubic"
                     )
                     found.setdefault(index, []).append(Crop(path=path, caption=caption))
     return found, missing
 
 
-def _told(row: Row, picture_set: str | None) -> list[dict[str, Any]]:
-    if row["kind"] == "floor" and row["architecture"] == "bicubic":
-        return []  # the strip shows bicubic already
-    crops: list[dict[str, Any]] = row["quality"].get(picture_set or "", {}).get("crops", [])
-    return crops
+def _files(row: Row, picture_set: str | None) -> tuple[CropFile, ...]:
+    if row.kind == "floor" and row.architecture == "bicubic":
+        return ()  # the strip shows bicubic already
+    score = row.quality.get(picture_set or "")
+    return score.crops if score else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shlex
 import sys
 import tempfile
@@ -11,13 +12,17 @@ from pathlib import Path
 
 from bench.commands.options import positive
 from bench.measure.lane import Plan
-from bench.measure.runner import Bench, note
+from bench.measure.quality import measure_clips, measure_set
+from bench.measure.speed import measure_speed
+from bench.measure.state import Bench
+from bench.measure.timing import pinned
 from bench.models.adapters import read_rivals
 from bench.models.contenders import find_contenders
 from bench.models.floors import FLOORS
 from bench.quality.clip import read_clip
 from bench.quality.images import GREYS, ImageSet, default_files, list_images, read_set
-from bench.rows import Row, read_rows
+from bench.records import Row
+from bench.rows import read_rows
 from edge_sr import zoo
 from edge_sr.backend import BACKENDS
 from edge_sr.backend.onnxruntime.backend import usable_cores
@@ -26,6 +31,7 @@ from edge_sr.cli.options import at_least_one, frame_size
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.model.sidecar import PRECISIONS
 
+logger = logging.getLogger(__name__)
 ROWS = Path("runs/bench.jsonl")
 EXAMPLES = """\
 examples:
@@ -114,10 +120,10 @@ def run(args: argparse.Namespace) -> int:
     if threads > usable_cores():
         raise UsageError(f"--threads is {threads}; this process may use {usable_cores()} cores")
     sets = _sets(args.images, args.grey)
-    clip = None
+    clips = []
     if args.video:
         low = args.video[1] if len(args.video) == 2 else None
-        clip = read_clip(args.video[0], low, args.video_frames)
+        clips = [read_clip(args.video[0], low, args.video_frames)]
     with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
         bench = Bench(
             contenders=find_contenders(
@@ -129,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
             ),
             sizes=list(dict.fromkeys(args.size)),
             sets=sets,
-            clip=clip,
+            clips=clips,
             threads=threads,
             plan=Plan(
                 runs=args.runs,
@@ -137,21 +143,43 @@ def run(args: argparse.Namespace) -> int:
                 least_seconds=min(Plan.least_seconds, args.seconds),
             ),
             output=args.output,
-            rows=rows,
         )
+        bench.put(rows)
         try:
-            bench.run()
+            measure(bench)
         except KeyboardInterrupt:
             bench.save()
-            kept = sum(1 for row in bench.ours() if row["latency"] or row["quality"])
+            kept = sum(1 for row in bench.ours() if row.measured)
             again = f"python -m bench {shlex.join(sys.argv[1:])}".strip()
-            note(f"interrupted; {kept} rows are kept in {args.output}; go on with: {again}")
+            logger.warning(
+                "interrupted; %d rows are kept in %s; go on with: %s", kept, args.output, again
+            )
             return 130
     _print_table(bench.ours(), [item.name for item in sets])
     print(args.output)
     if bench.failures:
-        note(f"{len(bench.failures)} things could not be measured; they are named above")
+        logger.warning("%d things could not be measured; see above", len(bench.failures))
     return 1 if bench.failures else 0
+
+
+def measure(bench: Bench) -> None:
+    """Measure what is missing. Every finished part is in the file when this returns or raises.
+
+    Raises:
+        MediaError: the rows cannot be written.
+        KeyboardInterrupt: finished parts are kept.
+    """
+    for images in bench.sets:
+        for line in images.left_out:
+            bench.fail(f"left out: {line}")
+    with pinned(bench.threads) as cores:
+        for size in bench.sizes:
+            measure_speed(bench, size, cores)
+        for images in bench.sets:
+            measure_set(bench, images)
+        for clip in bench.clips:
+            measure_clips(bench, clip)
+    bench.save()
 
 
 def _sets(folders: Sequence[Path] | None, grey: str) -> list[ImageSet]:
@@ -170,17 +198,13 @@ def _sets(folders: Sequence[Path] | None, grey: str) -> list[ImageSet]:
 def _print_table(rows: Sequence[Row], sets: Sequence[str]) -> None:
     if not rows:
         raise MediaError("nothing was measured")
-    width = max(len(row["name"]) for row in rows)
+    width = max(len(row.name) for row in rows)
     heads = "".join(f"  {name[:12]:>12}" for name in sets)
-    print(f"{'model':<{width}} {'size':>9} {'parameters':>10} {'p50 ms':>9} {'30 fr. s':>8}{heads}")
+    print(f"{'model':<{width}} {'size':>9} {'parameters':>10} {'p50 ms':>9} {'fps':>8}{heads}")
     for row in rows:
-        times = row["latency"] or {}
-        cells = [times.get("p50_ms"), times.get("frames30_s")]
-        p50, thirty = (f"{value:.2f}" if value is not None else "-" for value in cells)
-        scores = [row["quality"].get(name, {}).get("psnr_y_db") for name in sets]
+        p50 = f"{row.latency.p50_ms:.2f}" if row.latency else "-"
+        fps = f"{row.latency.fps:.1f}" if row.latency else "-"
+        scores = [row.quality[name].psnr_y_db if name in row.quality else None for name in sets]
         shown = "".join(f"  {f'{s:.2f} dB' if s is not None else '-':>12}" for s in scores)
-        size_text = f"{row['width']}x{row['height']}"
-        print(
-            f"{row['name']:<{width}} {size_text:>9} {row['parameters']:>10,} {p50:>9} {thirty:>8}"
-            f"{shown}"
-        )
+        size = f"{row.width}x{row.height}"
+        print(f"{row.name:<{width}} {size:>9} {row.parameters:>10,} {p50:>9} {fps:>8}{shown}")

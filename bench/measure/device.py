@@ -1,4 +1,4 @@
-"""What this machine is, and the state it is in while it is measured."""
+"""Facts about this machine, and its state while models are measured on it."""
 
 from __future__ import annotations
 
@@ -10,62 +10,54 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from bench.measure.power import power_w
+from bench.records import DeviceFacts, DeviceState, Gpu
 from edge_sr import __version__
 from edge_sr.backend.onnxruntime.backend import usable_cores
 
-Facts = dict[str, object]
 TOOLS = ("onnxruntime", "numpy", "onnx", "pillow", "tensorrt", "tensorrt-rtx-cu12")
 GPU_FIELDS = ("name", "driver_version", "compute_cap", "memory.total", "power.limit")
 
 
-def device_facts() -> Facts:
-    """What does not change while the machine runs; absent facts are left out."""
+def device_facts() -> DeviceFacts:
+    """What does not change while this machine runs."""
     versions = {name: _version(name) for name in TOOLS}
-    facts: Facts = {
-        "cpu": _cpu_name(),
-        "cores": usable_cores(),
-        "machine": platform.machine(),
-        "memory_mib": _memory_mib("MemTotal"),
-        "os": _os_name(),
-        "python": platform.python_version(),
-        "edge_sr": __version__,
-        "versions": {name: version for name, version in versions.items() if version},
-        "board": _text(Path("/proc/device-tree/model")),
-        "l4t": _text(Path("/etc/nv_tegra_release")),
-        "power_mode": _command(["nvpmodel", "-q"]),
-        "gpus": _gpus(),
-    }
-    return {name: value for name, value in facts.items() if value}
+    return DeviceFacts(
+        cpu=_cpu_name(),
+        cores=usable_cores(),
+        machine=platform.machine(),
+        memory_mib=_memory_mib("MemTotal"),
+        os=_os_name(),
+        python=platform.python_version(),
+        edge_sr=__version__,
+        versions={name: version for name, version in versions.items() if version},
+        board=_text(Path("/proc/device-tree/model")) or None,
+        l4t=_text(Path("/etc/nv_tegra_release")) or None,
+        power_mode=_command(["nvpmodel", "-q"]),
+        gpus=tuple(_gpus()),
+    )
 
 
-def device_name(facts: Facts) -> str:
-    """One line that tells machines apart: "AMD EPYC, 2 cores"."""
-    gpus = facts.get("gpus")
-    parts = [str(facts.get("board") or facts.get("cpu")), f"{facts.get('cores')} cores"]
-    if isinstance(gpus, list):
-        parts += [str(gpu["name"]) for gpu in gpus]
-    return ", ".join(parts)
+def device_state() -> DeviceState:
+    """Time, load, clocks, temperature, power and throttling now."""
+    return DeviceState(
+        utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        load_1min=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        available_mib=available_mib(),
+        cpu_mhz=_cpu_mhz(),
+        temperature_c=_temperature_c(),
+        power_w=power_w(),
+        throttle_count=_throttle_count(),
+    )
 
 
-def device_state() -> Facts:
-    """What changes: time, load, clocks, heat, power, throttling; as far as it can be read."""
-    state: Facts = {
-        "utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "load_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "available_mib": _memory_mib("MemAvailable"),
-        "cpu_mhz": _cpu_mhz(),
-        "temperature_c": _temperature_c(),
-        "power_w": power_w(),
-        "throttle_count": _throttle_count(),
-    }
-    return {name: value for name, value in state.items() if value is not None}
-
-
-def throttled(before: Facts, after: Facts) -> bool | None:
+def throttled(before: DeviceState, after: DeviceState) -> bool | None:
     """Whether the CPU slowed itself down in between; None where that cannot be read."""
-    counts = [state.get("throttle_count") for state in (before, after)]
-    return None if None in counts else counts[0] != counts[1]
+    if before.throttle_count is None or after.throttle_count is None:
+        return None
+    return before.throttle_count != after.throttle_count
 
 
 def available_mib() -> int | None:
@@ -130,17 +122,19 @@ def _os_name() -> str:
     return platform.platform()
 
 
-def _gpus() -> list[dict[str, str]]:
+def _gpus() -> list[Gpu]:
     query = ["nvidia-smi", f"--query-gpu={','.join(GPU_FIELDS)}", "--format=csv,noheader"]
     lines = (_command(query) or "").splitlines()
     values = [[value.strip() for value in line.split(",")] for line in lines]
     return [
-        dict(zip(GPU_FIELDS, row, strict=True)) for row in values if len(row) == len(GPU_FIELDS)
+        msgspec.convert(dict(zip(GPU_FIELDS, row, strict=True)), Gpu)
+        for row in values
+        if len(row) == len(GPU_FIELDS)
     ]
 
 
 def _command(command: Sequence[str]) -> str | None:
-    """What a program of the system says, or None where there is none or it fails."""
+    """The output of a system program; None where it is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):

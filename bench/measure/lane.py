@@ -1,22 +1,31 @@
-"""One model among those that are measured in turns, and what its turns gave."""
+"""One model among those that are measured in turns, and the samples of its turns."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.measure.frames import FrameList
 from bench.measure.power import Meter
 from bench.measure.timing import Samples, sample
 from bench.models.contenders import Contender, open_contender
 from edge_sr import Upscaler
-from edge_sr.media.frame import Frame
+from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.protocols import SourceBase
 from edge_sr.media.sinks.null import NullSink
 from edge_sr.pipeline.pipeline import run_pipeline
+
+
+@runtime_checkable
+class TimedByGpu(Protocol):
+    """A backend that times each frame with the GPU's own events."""
+
+    gpu_ms: float  # of the last frame, copies included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +35,7 @@ class Plan:
     rounds: int = 10
     runs: int = 50
     seconds: float = 10.0
-    least_seconds: float = 2.0  # fast models go on until they have so much
+    least_seconds: float = 2.0  # fast models are run for at least so long
     warmup: int = 3  # untimed runs when a model is opened first
     frames: int = 30  # through the runtime path
 
@@ -69,12 +78,11 @@ def take_turn(lane: Lane, number: int, frame: Frame, threads: int, plan: Plan) -
     backend = upscaler.backend
     lane.ran_on = f"{backend.name}: {backend.device}"
     gpu_ms: list[float] = []
-    tells = hasattr(backend, "gpu_ms")
 
     def infer() -> None:
         backend.infer(lane.batch)
-        if tells:
-            gpu_ms.append(float(getattr(backend, "gpu_ms")))  # noqa: B009 - a GPU's only
+        if isinstance(backend, TimedByGpu):
+            gpu_ms.append(backend.gpu_ms)
 
     if not lane.turns:
         _plan_turns(lane, plan, infer)
@@ -118,3 +126,24 @@ def _run_path(lane: Lane, upscaler: Upscaler, frame: Frame) -> None:
     )
     lane.path_ns.append(once_through.wall_ns[0])
     lane.path_frames += lane.per_turn
+
+
+class FrameList(SourceBase):
+    """A source of frames in memory, each with the next time stamp. Can be iterated again."""
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self._frames = frames
+        height, width = frames[0].y.shape
+        self.info = StreamInfo(
+            name="memory",
+            width=width,
+            height=height,
+            time_base=Fraction(1, 30),
+            frame_rate=Fraction(30),
+            frames=len(frames),
+            live=False,
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, frame in enumerate(self._frames):
+            yield replace(frame, pts=index)

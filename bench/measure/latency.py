@@ -1,4 +1,4 @@
-"""Latency of several models at one size, in turns, so that whatever drifts hits all alike.
+"""Latency of several models at one size, in turns, so that a drift of the machine hits all alike.
 
 Each round gives every model a short turn: one run to warm its caches again, timed runs of bare
 inference (uint8 frame in, uint8 frame out), then a few frames through the whole runtime path. A
@@ -8,7 +8,6 @@ model so slow that a few runs fill its time takes part in some of the rounds, ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -16,31 +15,10 @@ from numpy.typing import NDArray
 
 from bench.measure.lane import Lane, Plan, take_turn
 from bench.models.contenders import Contender
+from bench.records import Times
 from edge_sr.errors import EdgeSRError
 from edge_sr.media.color import rgb_to_yuv
 from edge_sr.media.frame import Color, Frame
-
-
-@dataclass(frozen=True, kw_only=True)
-class Latency:
-    """Times of one model at one size; milliseconds of wall time unless named otherwise."""
-
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    max_ms: float
-    mean_ms: float
-    cpu_p50_ms: float  # CPU time of all threads
-    gpu_p50_ms: float | None  # by the GPU's own events, where the backend tells
-    ran_on: str  # "onnxruntime: CPU, 2 threads"
-    runs: int
-    warmup: int  # untimed runs in all
-    round_p50_ms: tuple[float, ...]
-    noise_percent: float  # robust standard deviation of the rounds' medians, of p50
-    frames30_s: float  # wall time of 30 frames, YUV in, YUV out
-    frames30_measured: int  # frames it was measured on; scaled to 30 if fewer
-    power_w: float | None  # mean while it ran, where the board or the driver tells
-    energy_mj: float | None  # per frame: power x mean time
 
 
 def measure_latency(
@@ -51,12 +29,12 @@ def measure_latency(
     plan: Plan,
     keep_open: bool,
     on_turn: Callable[[str], object] = lambda _: None,
-) -> dict[int, Latency | EdgeSRError]:
+) -> dict[int, Times | EdgeSRError]:
     """Measure all contenders on one frame, in turns.
 
     Args:
         picture: the frame, uint8 (H, W, 3) RGB.
-        keep_open: False opens and closes a model for each of its turns, for want of memory.
+        keep_open: False opens and closes a model for each of its turns, to save memory.
         on_turn: called after each turn with the model's name.
 
     Returns the times, or what the model raised, by index of the contender.
@@ -89,7 +67,7 @@ def measure_latency(
     return {i: failed.get(i) or _summary(lane, plan) for i, lane in lanes.items()}
 
 
-def _summary(lane: Lane, plan: Plan) -> Latency:
+def _summary(lane: Lane, plan: Plan) -> Times:
     wall = np.concatenate([item.wall_ns for item in lane.rounds]) / 1e6
     cpu = np.concatenate([item.cpu_ns for item in lane.rounds]) / 1e6
     p50, p90, p99 = (float(np.percentile(wall, q)) for q in (50, 90, 99))
@@ -97,7 +75,7 @@ def _summary(lane: Lane, plan: Plan) -> Latency:
     spread = 1.4826 * float(np.median(np.abs(np.array(medians) - np.median(medians))))
     watts = float(np.mean(lane.watts)) if lane.watts else None
     per_frame_ns = [ns / lane.per_turn for ns in lane.path_ns]
-    return Latency(
+    return Times(
         p50_ms=round(p50, 4),
         p90_ms=round(p90, 4),
         p99_ms=round(p99, 4),

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
-from bench.measure.runner import MODEL_ERRORS, Bench, note
+from bench.measure.state import MODEL_ERRORS, Bench
 from bench.models.contenders import Contender, open_contender
 from bench.quality.clip import Clip, measure_clip, shrink_clip
 from bench.quality.images import ImageSet
-from bench.quality.pictures import PROTOCOL, Pair, Score, make_pair, measure
+from bench.quality.pictures import PROTOCOL, Pair, make_pair, measure
+from bench.records import SetScore
 from bench.report.crops import PatchPicker
 from edge_sr.errors import FrameError
 from edge_sr.progress import item_progress
+
+logger = logging.getLogger(__name__)
 
 
 def measure_set(bench: Bench, images: ImageSet) -> None:
@@ -28,19 +31,20 @@ def measure_set(bench: Bench, images: ImageSet) -> None:
         ratio = item.sidecar.ratio
         if ratio not in pairs:
             pairs[ratio] = _pairs(bench, images, ratio)
-        figures = _figures(bench, item, images, pairs[ratio])
-        for row in bench.rows_of(item):
-            row["quality"][images.name] = figures
+        score = _score(bench, item, images, pairs[ratio])
+        bench.put(
+            replace(row, quality={**row.quality, images.name: score}) for row in bench.rows_of(item)
+        )
 
     def done(item: Contender) -> bool:
-        scores = [row["quality"].get(images.name, {}) for row in bench.rows_of(item)]
-        return all(score.get("sha256") == images.sha256 for score in scores)
+        scores = [row.quality.get(images.name) for row in bench.rows_of(item)]
+        return all(score is not None and score.sha256 == images.sha256 for score in scores)
 
     _each(bench, f"{images.name} ({len(images.pictures)} pictures)", work, done)
 
 
 def measure_clips(bench: Bench, clip: Clip) -> None:
-    """Fill ``video`` of a clip where it is missing; saved model by model."""
+    """Fill ``video`` of one clip where it is missing; saved model by model."""
     made: dict[Fraction, Clip] = {}
 
     def work(item: Contender) -> None:
@@ -48,13 +52,14 @@ def measure_clips(bench: Bench, clip: Clip) -> None:
         if ratio not in made:
             made[ratio] = shrink_clip(clip, ratio)
         with open_contender(item, bench.threads) as upscaler:
-            figures = asdict(measure_clip(upscaler, made[ratio]))
-        for row in bench.rows_of(item):
-            row["video"][clip.name] = figures
+            score = measure_clip(upscaler, made[ratio])
+        bench.put(
+            replace(row, video={**row.video, clip.name: score}) for row in bench.rows_of(item)
+        )
 
     def done(item: Contender) -> bool:
-        scores = [row["video"].get(clip.name, {}) for row in bench.rows_of(item)]
-        return all(score.get("sha256") == clip.sha256 for score in scores)
+        scores = [row.video.get(clip.name) for row in bench.rows_of(item)]
+        return all(score is not None and score.sha256 == clip.sha256 for score in scores)
 
     _each(bench, f"{clip.name} ({len(clip.high)} frames)", work, done)
 
@@ -67,7 +72,7 @@ def _each(
 ) -> None:
     missing = [item for item in bench.contenders if not done(item)]
     if missing:
-        note(f"measuring {len(missing)} models on {what}")
+        logger.info("measuring %d models on %s", len(missing), what)
     begun = time.perf_counter()
     for item in item_progress(missing, total=len(missing), unit="model"):
         try:
@@ -76,7 +81,7 @@ def _each(
             bench.fail(f"{what}: {error}")
         bench.save()
     if missing:
-        note(f"measured in {time.perf_counter() - begun:.0f} s")
+        logger.info("measured in %.0f s", time.perf_counter() - begun)
 
 
 def _pairs(bench: Bench, images: ImageSet, ratio: Fraction) -> list[Pair]:
@@ -89,9 +94,7 @@ def _pairs(bench: Bench, images: ImageSet, ratio: Fraction) -> list[Pair]:
     return pairs
 
 
-def _figures(
-    bench: Bench, item: Contender, images: ImageSet, pairs: Sequence[Pair]
-) -> dict[str, Any]:
+def _score(bench: Bench, item: Contender, images: ImageSet, pairs: Sequence[Pair]) -> SetScore:
     if not pairs:
         raise FrameError(f"{item.name}: no picture of {images.name} is large enough")
     scores, picker = [], PatchPicker()
@@ -102,18 +105,15 @@ def _figures(
             picker.see(pair, y, result)
     folder = bench.output.with_name(bench.output.stem + "-crops")
     stem = f"{images.name}-{item.name}-{item.backend}".replace("/", "_")
-    return _mean(images, scores) | {"crops": picker.save(folder, stem)}
-
-
-def _mean(images: ImageSet, scores: Sequence[Score]) -> dict[str, Any]:
     color = [score.psnr_rgb_db for score in scores if score.psnr_rgb_db is not None]
-    return {
-        "sha256": images.sha256,
-        "protocol": PROTOCOL,
-        "pictures": len(scores),
-        "psnr_y_db": round(float(np.mean([score.psnr_y_db for score in scores])), 4),
-        "ssim_y": round(float(np.mean([score.ssim_y for score in scores])), 5),
-        "psnr_rgb_db": round(float(np.mean(color)), 4) if color else None,
-        "rgb_pictures": len(color),
-        "each": [[score.name.rpartition("/")[2], round(score.psnr_y_db, 4)] for score in scores],
-    }
+    return SetScore(
+        sha256=images.sha256,
+        protocol=PROTOCOL,
+        pictures=len(scores),
+        psnr_y_db=round(float(np.mean([score.psnr_y_db for score in scores])), 4),
+        ssim_y=round(float(np.mean([score.ssim_y for score in scores])), 5),
+        psnr_rgb_db=round(float(np.mean(color)), 4) if color else None,
+        rgb_pictures=len(color),
+        each=tuple((s.name.rpartition("/")[2], round(s.psnr_y_db, 4)) for s in scores),
+        crops=picker.save(folder, stem),
+    )

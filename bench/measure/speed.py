@@ -2,65 +2,73 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
 from bench.measure.device import available_mib, device_state, throttled
-from bench.measure.latency import Latency, measure_latency
+from bench.measure.latency import measure_latency
 from bench.measure.memory import peak_mib
-from bench.measure.runner import MODEL_ERRORS, Bench, Size, note
+from bench.measure.state import MODEL_ERRORS, Bench, Columns
 from bench.measure.timing import overhead_us
 from bench.models.contenders import Contender, count_contender
-from bench.rows import Row
+from bench.models.graph import Counts
+from bench.quality.images import ImageSet
+from bench.records import Latency, Row, Times
 from edge_sr.progress import item_progress
 
-if TYPE_CHECKING:
-    from bench.quality.images import ImageSet
-
+logger = logging.getLogger(__name__)
 Lane = tuple[Contender, Row]
 
 
-def measure_speed(bench: Bench, size: Size, cores: list[int]) -> None:
+def measure_speed(bench: Bench, size: Columns, cores: list[int]) -> None:
     """Fill ``latency`` and the counts of the rows of one size that lack them."""
-    lanes = [(item, bench.row(item, size)) for item in bench.contenders]
-    lanes = [(item, row) for item, row in lanes if row["latency"] is None]
-    ready = _count_all(bench, lanes, size)
+    missing = [item for item in bench.contenders if bench.row(item, size).latency is None]
+    ready = _count_all(bench, missing, size)
     if ready:
         _time_all(bench, ready, size, cores)
     bench.save()
 
 
-def _count_all(bench: Bench, lanes: list[Lane], size: Size) -> list[Lane]:
+def _count_all(bench: Bench, items: list[Contender], size: Columns) -> list[Lane]:
     """Counts and peak memory, each model in a process of its own; returns those that can run."""
     ready = []
-    for item, row in item_progress(lanes, total=len(lanes), unit="model"):
-        row["error"] = None
+    for item in item_progress(items, total=len(items), unit="model"):
+        row = replace(bench.row(item, size), error=None)
         try:
-            row["peak_mib"] = peak_mib(item, *size, bench.threads)
-            counts = count_contender(item, *size)
+            row = replace(row, peak_mib=peak_mib(item, *size, bench.threads))
+            row = _with_counts(row, count_contender(item, *size), item)
             ready.append((item, row))
         except MODEL_ERRORS as error:
-            row["error"] = str(error)
+            row = replace(row, error=str(error))
             bench.fail(str(error))
-            continue
-        if counts is None and (item.sidecar.width, item.sidecar.height) == size:
-            row["macs"] = item.sidecar.macs_720p  # of an engine: counted when it was made
-        if counts is not None:
-            row["macs"], row["activation_bytes"] = counts.macs, counts.activation_bytes
-            row["layers"] = len(counts.layers)
+        bench.put([row])
     return ready
 
 
-def _time_all(bench: Bench, lanes: list[Lane], size: Size, cores: list[int]) -> None:
+def _with_counts(row: Row, counts: Counts | None, item: Contender) -> Row:
+    if counts is not None:
+        return replace(
+            row,
+            macs=counts.macs,
+            activation_bytes=counts.activation_bytes,
+            layers=len(counts.layers),
+        )
+    card = item.sidecar
+    if (card.width, card.height) == (row.width, row.height):
+        return replace(row, macs=card.macs_720p)  # of an engine: counted when it was made
+    return row
+
+
+def _time_all(bench: Bench, lanes: list[Lane], size: Columns, cores: list[int]) -> None:
     begun = time.perf_counter()
-    memory = sum(row["peak_mib"] or 0 for _, row in lanes)
+    memory = sum(row.peak_mib or 0 for _, row in lanes)
     keep_open = memory < (available_mib() or 0) / 2
-    names = [item.name for item, _ in lanes]
-    note(f"timing {len(lanes)} models in turns at {size[0]}x{size[1]}, {bench.threads} threads")
+    names = tuple(item.name for item, _ in lanes)
+    logger.info("timing %d models in turns at %dx%d, %d threads", len(lanes), *size, bench.threads)
     before = device_state()
     total = bench.plan.rounds * len(lanes)
     turns = item_progress(range(total + 1), total=total, unit="turn")
@@ -76,20 +84,22 @@ def _time_all(bench: Bench, lanes: list[Lane], size: Size, cores: list[int]) -> 
     after, harness = device_state(), overhead_us()
     for index, (_, row) in enumerate(lanes):
         result = results[index]
-        if not isinstance(result, Latency):
-            row["error"] = str(result)
+        if not isinstance(result, Times):
             bench.fail(str(result))
+            bench.put([replace(row, error=str(result))])
             continue
-        row["latency"] = asdict(result) | {
-            "harness_us": round(harness, 3),
-            "interleaved_with": names,
-            "kept_open": keep_open,
-            "cores": cores,
-            "state_before": before,
-            "state_after": after,
-            "throttled": throttled(before, after),
-        }
-    note(f"timed in {time.perf_counter() - begun:.0f} s")
+        latency = Latency(
+            **asdict(result),
+            harness_us=round(harness, 3),
+            interleaved_with=names,
+            kept_open=keep_open,
+            cores=tuple(cores),
+            state_before=before,
+            state_after=after,
+            throttled=throttled(before, after),
+        )
+        bench.put([replace(row, latency=latency)])
+    logger.info("timed in %.0f s", time.perf_counter() - begun)
 
 
 def frame_of(images: ImageSet, width: int, height: int) -> NDArray[np.uint8]:

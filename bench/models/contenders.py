@@ -11,19 +11,18 @@ from pathlib import Path
 from bench.models.adapters import Rival, prepare
 from bench.models.floors import FLOORS, floor_sidecar, open_floor
 from bench.models.graph import Counts
+from bench.records import Kind
 from edge_sr import Upscaler, zoo
 from edge_sr.backend import open_backend
 from edge_sr.errors import UsageError
 from edge_sr.model.sidecar import Sidecar
-
-KINDS = ("model", "rival", "floor")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
     """One model file, rival or floor on one backend. Plain facts: a child process can have them."""
 
-    kind: str  # one of KINDS
+    kind: Kind
     path: str | None  # of the file that is opened; None for a floor
     file_bytes: int  # of the file as it was given; 0 for a floor
     sidecar: Sidecar

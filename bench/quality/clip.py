@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench.quality.imresize import imresize
 from bench.quality.pictures import CEILING_DB
 from bench.quality.ssim import ssim
+from bench.records import ClipScore
 from edge_sr import Upscaler
 from edge_sr.errors import FrameError, MediaError
 from edge_sr.media.frame import Frame
@@ -31,18 +32,6 @@ class Clip:
     sha256: str  # of the HR file, or of both
     high: tuple[Frame, ...]
     low: tuple[Frame, ...] | None  # None: made from the HR frames by bicubic
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipScore:
-    """Means over the frames; luma as the file has it."""
-
-    name: str
-    sha256: str
-    frames: int
-    psnr_y_db: float
-    ssim_y: float
-    flicker: float  # mean |change of the result - change of the truth| between frames, levels
 
 
 def read_clip(high: Path, low: Path | None, count: int) -> Clip:

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.rows import Row
+from bench.records import Row
 
-PLACE = ("name", "backend", "width", "height", "threads", "device_name")
 LEAST_PERCENT = 3.0  # smaller changes of time are never called a change
 SIGMAS = 2.0  # of the two runs' noise together
 LEAST_DB = 0.01  # PSNR does not jitter: this is rounding
@@ -28,20 +27,20 @@ def find_changes(rows: Iterable[Row], old: Iterable[Row]) -> tuple[list[Change],
 
     Rows are matched by name, backend, size, threads and device; the file may be another.
     """
-    before = {tuple(row[key] for key in PLACE): row for row in old}
+    before = {_place(row): row for row in old}
     changes: list[Change] = []
     fresh: list[str] = []
     seen = set()
     for row in rows:
-        key = tuple(row[key] for key in PLACE)
-        label = f"{row['name']} at {row['width']}x{row['height']}"
+        key = _place(row)
+        label = _label(row)
         seen.add(key)
         if key not in before:
             fresh.append(label)
             continue
         found = [_time_change(label, before[key], row), *_psnr_changes(label, before[key], row)]
         changes += [change for change in found if change]
-    gone = [f"{key[0]} at {key[2]}x{key[3]}" for key in before if key not in seen]
+    gone = [_label(row) for key, row in before.items() if key not in seen]
     notes = [f"{len(seen) - len(fresh)} of {len(seen)} rows are in the baseline too."]
     if fresh:
         notes.append(f"Not in the baseline: {', '.join(fresh)}.")
@@ -50,11 +49,20 @@ def find_changes(rows: Iterable[Row], old: Iterable[Row]) -> tuple[list[Change],
     return changes, notes
 
 
+def _place(row: Row) -> tuple[object, ...]:
+    """What two runs of one model have in common."""
+    return row.name, row.backend, row.width, row.height, row.threads, row.device_name
+
+
+def _label(row: Row) -> str:
+    return f"{row.name} at {row.width}x{row.height}"
+
+
 def _time_change(label: str, old: Row, new: Row) -> Change | None:
-    if not old["latency"] or not new["latency"]:
+    if old.latency is None or new.latency is None:
         return None
-    was, now = old["latency"]["p50_ms"], new["latency"]["p50_ms"]
-    noise = math.hypot(old["latency"]["noise_percent"], new["latency"]["noise_percent"])
+    was, now = old.latency.p50_ms, new.latency.p50_ms
+    noise = math.hypot(old.latency.noise_percent, new.latency.noise_percent)
     percent = 100 * (now / was - 1)
     if abs(percent) <= max(LEAST_PERCENT, SIGMAS * noise):
         return None
@@ -65,12 +73,12 @@ def _time_change(label: str, old: Row, new: Row) -> Change | None:
 
 def _psnr_changes(label: str, old: Row, new: Row) -> list[Change]:
     changes = []
-    for name, score in new["quality"].items():
-        before = old["quality"].get(name, {})
-        if before.get("sha256") != score["sha256"]:
+    for name, score in new.quality.items():
+        before = old.quality.get(name)
+        if before is None or before.sha256 != score.sha256:
             continue
-        step = score["psnr_y_db"] - before["psnr_y_db"]
+        step = score.psnr_y_db - before.psnr_y_db
         if abs(step) > LEAST_DB:
-            text = f"PSNR-Y on {name} {step:+.2f} dB, to {score['psnr_y_db']:.2f}"
+            text = f"PSNR-Y on {name} {step:+.2f} dB, to {score.psnr_y_db:.2f}"
             changes.append(Change(label=label, text=text, worse=step < 0))
     return changes

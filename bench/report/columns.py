@@ -1,11 +1,11 @@
-"""The columns of the report's table: what they are called, hold and look like."""
+"""The columns of the report's table: titles, values and formats."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from bench.records import ClipScore, Latency, SetScore
 from bench.report.summary import Entry, Group, set_names
 
 Value = float | int | str | None
@@ -34,7 +34,7 @@ def make_columns(group: Group) -> list[Column]:
     first, facts = _facts()
     speed, times = _times()
     sets = [_quality(name) for name in set_names(rows)]
-    clips = [_video(name) for name in dict.fromkeys(name for row in rows for name in row["video"])]
+    clips = [_video(name) for name in dict.fromkeys(name for row in rows for name in row.video)]
     shown = [scores[0] for scores in (*sets, *clips)]
     rest = [column for scores in (*sets, *clips) for column in scores[1:]]
     columns = [*first, *speed, *shown, *rest, *times, *facts]
@@ -49,28 +49,28 @@ def _facts() -> tuple[list[Column], list[Column]]:
     """(those to begin with, the rest)."""
     columns = [
         Column(title="model", hint="name", value=lambda e: e.label),
-        Column(title="precision", hint="of the file", value=lambda e: e.row["precision"]),
+        Column(title="precision", hint="of the file", value=lambda e: e.row.precision),
         Column(
             title="parameters",
             hint="trained numbers, biases included",
-            value=lambda e: e.row["parameters"],
+            value=lambda e: e.row.parameters,
         ),
-        Column(title="colour", hint="what it upscales", value=lambda e: e.row["color"]),
+        Column(title="colour", hint="what it upscales", value=lambda e: e.row.color),
         Column(
             title="GMAC",
             hint="10⁹ multiply-accumulates a frame",
-            value=lambda e: _divided(e.row["macs"], 1e9),
+            value=lambda e: _divided(e.row.macs, 1e9),
             decimals=2,
         ),
         Column(
             title="MB moved",
             hint="activations written and read between fused layers, in the file's types",
-            value=lambda e: _divided(e.row["activation_bytes"], 1e6),
+            value=lambda e: _divided(e.row.activation_bytes, 1e6),
         ),
         Column(
             title="file kB",
             hint="size of the model file",
-            value=lambda e: _divided(e.row["file_bytes"] or None, 1e3),
+            value=lambda e: _divided(e.row.file_bytes or None, 1e3),
         ),
     ]
     return columns[:3], columns[3:]
@@ -79,61 +79,70 @@ def _facts() -> tuple[list[Column], list[Column]]:
 def _times() -> tuple[list[Column], list[Column]]:
     """(those to begin with, the rest)."""
 
-    def time(title: str, hint: str, key: str, decimals: int = 2) -> Column:
+    def time(
+        title: str, hint: str, value: Callable[[Latency], float | None], decimals: int = 2
+    ) -> Column:
         return Column(
             title=title,
             hint=hint,
-            value=lambda e: (e.row["latency"] or {}).get(key),
+            value=lambda e: value(e.row.latency) if e.row.latency else None,
             decimals=decimals,
         )
 
     return [
-        time("p50 ms", "median wall time of one frame", "p50_ms"),
-        time("GPU ms", "median by the GPU's own events, copies included", "gpu_p50_ms"),
-        time("30 frames s", "the whole runtime path", "frames30_s"),
+        time("p50 ms", "median wall time of one frame", lambda t: t.p50_ms),
+        time("GPU ms", "median by the GPU's own events, copies included", lambda t: t.gpu_p50_ms),
+        time("fps", "frames a second of the whole runtime path", lambda t: t.fps, 1),
+        time("30 frames s", "the whole runtime path", lambda t: t.frames30_s),
     ], [
-        time("p90 ms", "nine of ten frames are faster", "p90_ms"),
-        time("p99 ms", "99 of 100 frames are faster", "p99_ms"),
-        time("max ms", "the slowest frame", "max_ms"),
-        time("CPU ms", "median CPU time of all threads", "cpu_p50_ms"),
-        time("± %", "spread of the rounds' medians", "noise_percent", 1),
-        time("mJ/frame", "mean power while it ran, times time", "energy_mj", 1),
+        time("p90 ms", "nine of ten frames are faster", lambda t: t.p90_ms),
+        time("p99 ms", "99 of 100 frames are faster", lambda t: t.p99_ms),
+        time("max ms", "the slowest frame", lambda t: t.max_ms),
+        time("CPU ms", "median CPU time of all threads", lambda t: t.cpu_p50_ms),
+        time("± %", "spread of the rounds' medians", lambda t: t.noise_percent, 1),
+        time("mJ/frame", "mean power while it ran, times time", lambda t: t.energy_mj, 1),
         Column(
-            title="peak MiB", hint="resident memory of a process", value=lambda e: e.row["peak_mib"]
+            title="peak MiB", hint="resident memory of a process", value=lambda e: e.row.peak_mib
         ),
     ]
 
 
 def _quality(name: str) -> list[Column]:
+    def score(
+        title: str, hint: str, value: Callable[[SetScore], float | None], decimals: int
+    ) -> Column:
+        return Column(
+            title=f"{name} {title}",
+            hint=hint,
+            value=lambda e: value(e.row.quality[name]) if name in e.row.quality else None,
+            decimals=decimals,
+        )
+
     return [
-        _score("quality", name, "PSNR-Y", "dB, BT.601 luma", "psnr_y_db", 2),
-        _score("quality", name, "SSIM-Y", "11x11 Gaussian window", "ssim_y", 4),
-        _score(
-            "quality", name, "PSNR RGB", "dB, what a user gets, colour files only", "psnr_rgb_db", 2
-        ),
-        _score("quality", name, "loss", "dB of PSNR-Y below the fp32 model", "loss_db", 2),
+        score("PSNR-Y", "dB, BT.601 luma", lambda s: s.psnr_y_db, 2),
+        score("SSIM-Y", "11x11 Gaussian window", lambda s: s.ssim_y, 4),
+        score("PSNR RGB", "dB, what a user gets, colour files only", lambda s: s.psnr_rgb_db, 2),
+        score("loss", "dB of PSNR-Y below the fp32 model", lambda s: s.loss_db, 2),
     ]
 
 
 def _video(name: str) -> list[Column]:
+    def score(
+        title: str, hint: str, value: Callable[[ClipScore], float | None], decimals: int
+    ) -> Column:
+        return Column(
+            title=f"{name} {title}",
+            hint=hint,
+            value=lambda e: value(e.row.video[name]) if name in e.row.video else None,
+            decimals=decimals,
+        )
+
     return [
-        _score("video", name, "PSNR-Y", "dB, luma as the file has it", "psnr_y_db", 2),
-        _score("video", name, "SSIM-Y", "11x11 Gaussian window", "ssim_y", 4),
-        _score(
-            "video", name, "flicker", "levels the error changes by between frames", "flicker", 3
-        ),
+        score("PSNR-Y", "dB, luma as the file has it", lambda s: s.psnr_y_db, 2),
+        score("SSIM-Y", "11x11 Gaussian window", lambda s: s.ssim_y, 4),
+        score("flicker", "levels the error changes by between frames", lambda s: s.flicker, 3),
     ]
 
 
-def _score(part: str, name: str, title: str, hint: str, key: str, decimals: int) -> Column:
-    """A figure on one set: of ``part`` of the row, "quality" or "video"."""
-    return Column(
-        title=f"{name} {title}",
-        hint=hint,
-        value=lambda e: e.row[part].get(name, {}).get(key),
-        decimals=decimals,
-    )
-
-
-def _divided(value: Any, by: float) -> float | None:
+def _divided(value: int | None, by: float) -> float | None:
     return None if value is None else value / by

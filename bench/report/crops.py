@@ -12,6 +12,7 @@ from PIL import Image
 from bench.quality.imresize import imresize
 from bench.quality.pictures import Image as Picture
 from bench.quality.pictures import Pair
+from bench.records import CropFile
 from edge_sr.errors import MediaError
 from edge_sr.quality import Pixels
 from edge_sr.writing import whole_file
@@ -58,9 +59,9 @@ class PatchPicker:
             else:
                 self.worst = patch
 
-    def save(self, folder: Path, stem: str) -> list[dict[str, object]]:
-        """Write the patches as PNG; returns what a row says of them, files by name."""
-        told: list[dict[str, object]] = []
+    def save(self, folder: Path, stem: str) -> tuple[CropFile, ...]:
+        """Write the patches as PNG into ``folder``, which is beside the rows file."""
+        written = []
         for kind, patch in (("best", self.best), ("worst", self.worst)):
             if patch is None:
                 continue
@@ -68,17 +69,17 @@ class PatchPicker:
             path = folder / f"{stem}-{kind}.png"
             with whole_file(path, error=MediaError) as part:
                 Image.fromarray(patch.strip).save(part, format="PNG")
-            told.append(
-                {
-                    "kind": kind,
-                    "picture": patch.picture,
-                    "left": patch.left,
-                    "top": patch.top,
-                    "gain_db": round(patch.gain_db, 3),
-                    "file": f"{folder.name}/{path.name}",
-                }
+            written.append(
+                CropFile(
+                    kind=kind,
+                    picture=patch.picture,
+                    left=patch.left,
+                    top=patch.top,
+                    gain_db=round(patch.gain_db, 3),
+                    file=f"{folder.name}/{path.name}",
+                )
             )
-        return told
+        return tuple(written)
 
 
 def _patch_mse(a: Pixels, b: Pixels) -> NDArray[np.float64]:

@@ -127,7 +127,7 @@ def _section(group: Group, crops: Sequence[Crop]) -> dict[str, Any]:
     best = {column.title: _best(column, group.entries) for column in columns}
     lines = [
         {
-            "kind": entry.row["kind"],
+            "kind": entry.row.kind,
             "cells": [
                 {
                     "text": column.text(entry),
@@ -154,7 +154,7 @@ def _section(group: Group, crops: Sequence[Crop]) -> dict[str, Any]:
 
 def _best(column: Column, entries: Sequence[Entry]) -> Any:
     """The best number of a column among networks; floors do not compete in time."""
-    networks = [entry for entry in entries if entry.row["kind"] != "floor"]
+    networks = [entry for entry in entries if entry.row.kind != "floor"]
     values = [value for e in networks if isinstance(value := column.value(e), (int, float))]
     if len(values) < 2:
         return None

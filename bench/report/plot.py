@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MARKERS = {"model": "o", "rival": "s", "floor": "D"}
 FAR_DB = 0.8  # floors farther below the networks than this are not drawn to scale
 LEAST_DB = 0.6  # that the axis spans: what nobody sees must not look like a cliff
-WORDS = {"model": "edge-sr", "rival": "rival", "floor": "floor"}
+LEGEND = {"model": "edge-sr", "rival": "rival", "floor": "floor"}
 
 
 def scatter(group: Group, *, size: tuple[float, float] = (9, 5.6)) -> Figure | None:
@@ -28,7 +28,7 @@ def scatter(group: Group, *, size: tuple[float, float] = (9, 5.6)) -> Figure | N
     ready = [e for e in group.entries if e.p50_ms is not None and e.psnr_y_db is not None]
     if len(ready) < 2:
         return None
-    networks = [e.psnr_y_db or 0 for e in ready if e.row["kind"] != "floor"]
+    networks = [e.psnr_y_db or 0 for e in ready if e.row.kind != "floor"]
     bottom = min(networks, default=0.0) - FAR_DB
     low = [e for e in ready if (e.psnr_y_db or 0) < bottom]
     shown = [e for e in ready if e not in low]
@@ -42,18 +42,18 @@ def scatter(group: Group, *, size: tuple[float, float] = (9, 5.6)) -> Figure | N
         axes.plot(*zip(*lines[0], strict=True), label="Pareto front", zorder=2, **dashes)
     for pair in precision_pairs(shown):
         lines.append([(e.p50_ms or 0, e.psnr_y_db or 0) for e in pair])
-        color = LIGHT[pair[0].row["kind"]]
+        color = LIGHT[pair[0].row.kind]
         axes.plot(*zip(*lines[-1], strict=True), color=color, linewidth=1, zorder=2)
     for kind, marker in MARKERS.items():
-        _points(axes, [e for e in shown if e.row["kind"] == kind], kind, marker)
-    if any(e.row["precision"] == "int8" for e in shown):
+        _points(axes, [e for e in shown if e.row.kind == kind], kind, marker)
+    if any(e.row.precision == "int8" for e in shown):
         axes.scatter([], [], s=46, facecolors="none", edgecolors=LIGHT["soft"], label="int8")
     floor = _frame(axes, ready, shown, group)
     for entry in low:
         axes.plot(
             entry.p50_ms or 0, floor, marker="v", color=LIGHT["floor"], clip_on=False, zorder=3
         )
-    items = [((e.p50_ms or 0, e.psnr_y_db or 0), e.label, LIGHT[e.row["kind"]]) for e in shown]
+    items = [((e.p50_ms or 0, e.psnr_y_db or 0), e.label, LIGHT[e.row.kind]) for e in shown]
     items += [
         ((e.p50_ms or 0, floor), f"{e.label}, {e.psnr_y_db:.2f} dB", LIGHT["floor"]) for e in low
     ]
@@ -68,7 +68,7 @@ def bars(group: Group) -> Figure | None:
         return None
     figure = new_figure(9, 0.9 + 0.3 * len(entries))
     left, right = figure.subplots(1, 2, sharey=True)
-    parameters = [e.row["parameters"] for e in entries]
+    parameters = [e.row.parameters for e in entries]
     seconds = [e.frames30_s or 0 for e in entries]
     _bar(left, entries, [n / 1000 for n in parameters], "parameters, thousands", _thousands)
     _bar(right, entries, seconds, "time for 30 frames, s", lambda value: f"{value:.2f}")
@@ -80,7 +80,7 @@ def bars(group: Group) -> Figure | None:
 def _points(axes: Axes, entries: Sequence[Entry], kind: str, marker: str) -> None:
     """Markers of one kind; int8 ones are hollow."""
     if entries:
-        hollow = [e.row["precision"] == "int8" for e in entries]
+        hollow = [e.row.precision == "int8" for e in entries]
         axes.scatter(
             [e.p50_ms or 0 for e in entries],
             [e.psnr_y_db or 0 for e in entries],
@@ -89,7 +89,7 @@ def _points(axes: Axes, entries: Sequence[Entry], kind: str, marker: str) -> Non
             facecolors=[LIGHT["paper"] if empty else LIGHT[kind] for empty in hollow],
             edgecolors=LIGHT[kind],
             linewidths=1.6,
-            label=WORDS[kind],
+            label=LEGEND[kind],
             zorder=3,
         )
 
@@ -122,7 +122,7 @@ def _bar(
         range(len(entries)),
         values,
         height=0.66,
-        color=[LIGHT[e.row["kind"]] for e in entries],
+        color=[LIGHT[e.row.kind] for e in entries],
     )
     for index, value in enumerate(values):
         axes.annotate(

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.rows import Row, base_name
+from bench.records import Row
+from bench.rows import base_name
 
 SORTS = ("p50", "frames30", "psnr", "parameters", "macs", "name")
 
@@ -22,12 +23,12 @@ class Entry:
     @property
     def p50_ms(self) -> float | None:
         """Median wall time of a frame, ms; None where it was not timed."""
-        return (self.row["latency"] or {}).get("p50_ms")
+        return self.row.latency.p50_ms if self.row.latency else None
 
     @property
     def frames30_s(self) -> float | None:
         """Seconds of 30 frames, YUV in, YUV out; None where it was not timed."""
-        return (self.row["latency"] or {}).get("frames30_s")
+        return self.row.latency.frames30_s if self.row.latency else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +62,9 @@ def make_groups(rows: Iterable[Row], *, picture_set: str | None, sort: str) -> l
     Args:
         picture_set: whose PSNR is plotted; None for the set that most rows have.
     """
-    found: dict[tuple[Any, ...], list[Row]] = {}
+    found: dict[tuple[str, int, int, int, str], list[Row]] = {}
     for row in rows:
-        key = (row["device_name"], row["width"], row["height"], row["threads"], row["scale"])
+        key = (row.device_name, row.width, row.height, row.threads, row.scale)
         found.setdefault(key, []).append(row)
     groups = []
     for (device, width, height, threads, scale), members in found.items():
@@ -73,7 +74,7 @@ def make_groups(rows: Iterable[Row], *, picture_set: str | None, sort: str) -> l
             Entry(
                 label=label,
                 row=row,
-                psnr_y_db=row["quality"].get(chosen, {}).get("psnr_y_db") if chosen else None,
+                psnr_y_db=_psnr(row, chosen),
             )
             for label, row in zip(labels, members, strict=True)
         ]
@@ -104,34 +105,39 @@ def pareto_front(entries: Sequence[Entry]) -> list[Entry]:
 
 def precision_pairs(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
     """(whole, reduced) precision of one model, as fp32 and int8."""
-    whole = {entry.label: entry for entry in entries if entry.row["precision"] == "fp32"}
+    whole = {entry.label: entry for entry in entries if entry.row.precision == "fp32"}
     return [
         (whole[base_name(entry.label)], entry)
         for entry in entries
-        if entry.row["precision"] != "fp32" and base_name(entry.label) in whole
+        if entry.row.precision != "fp32" and base_name(entry.label) in whole
     ]
 
 
 def set_names(rows: Iterable[Row]) -> list[str]:
     """Picture sets in the order they were first measured on."""
-    return list(dict.fromkeys(name for row in rows for name in row["quality"]))
+    return list(dict.fromkeys(name for row in rows for name in row.quality))
+
+
+def _psnr(row: Row, picture_set: str | None) -> float | None:
+    score = row.quality.get(picture_set or "")
+    return score.psnr_y_db if score else None
 
 
 def _common_set(rows: Sequence[Row]) -> str | None:
     names = set_names(rows)
-    return max(names, key=lambda name: sum(name in row["quality"] for row in rows), default=None)
+    return max(names, key=lambda name: sum(name in row.quality for row in rows), default=None)
 
 
 def _labels(rows: Sequence[Row]) -> list[str]:
     """Names; with the backend or the file's digest where one name is there twice."""
-    names = [str(row["name"]) for row in rows]
+    names = [row.name for row in rows]
     labels = []
     for name, row in zip(names, rows, strict=True):
-        twins = [other for other in rows if other["name"] == name]
-        if len({twin["backend"] for twin in twins}) > 1:
-            name = f"{name} ({row['backend']})"
-        if len({twin["sha256"] for twin in twins}) > 1:
-            name = f"{name} [{row['sha256'][:6]}]"
+        twins = [other for other in rows if other.name == name]
+        if len({twin.backend for twin in twins}) > 1:
+            name = f"{name} ({row.backend})"
+        if len({twin.sha256 for twin in twins}) > 1:
+            name = f"{name} [{row.sha256[:6]}]"
         labels.append(name)
     return labels
 
@@ -142,8 +148,8 @@ def _order(entry: Entry, sort: str) -> tuple[bool, Any, str]:
         "p50": entry.p50_ms,
         "frames30": entry.frames30_s,
         "psnr": -entry.psnr_y_db if entry.psnr_y_db is not None else None,
-        "parameters": row["parameters"],
-        "macs": row["macs"] or 0,
+        "parameters": row.parameters,
+        "macs": row.macs or 0,
         "name": entry.label,
     }[sort]
     return value is None, value if value is not None else 0, entry.label

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from bench.rows import Row
+from bench.records import DeviceFacts, DeviceState, Latency, Row, SetScore
 
 Save = Callable[..., Path]
 
@@ -70,61 +70,66 @@ def folder(tmp_path: Path, picture: NDArray[np.uint8]) -> Path:
     return path
 
 
-STATE = {"utc": "2026-01-01T00:00:00Z", "load_1min": 0.1}
-LATENCY = {
-    "runs": 50,
-    "warmup": 3,
-    "noise_percent": 1.0,
-    "frames30_measured": 30,
-    "power_w": None,
-    "energy_mj": None,
-    "harness_us": 1.0,
-    "interleaved_with": ["a"],
-    "kept_open": True,
-    "cores": [0],
-    "state_before": STATE,
-    "state_after": STATE,
-    "throttled": None,
-}
-ROW = {
-    "schema": 1,
-    "kind": "model",
-    "architecture": "x",
-    "precision": "fp32",
-    "color": "luma",
-    "scale": "2",
-    "backend": "auto",
-    "width": 64,
-    "height": 48,
-    "threads": 1,
-    "device_name": "D",
-    "file_bytes": 1000,
-    "parameters": 100,
-    "macs": 5,
-    "activation_bytes": 7,
-    "layers": 1,
-    "peak_mib": 50,
-    "error": None,
-    "device": {"cores": 2, "machine": "m", "os": "o", "python": "3", "versions": {"n": "1"}},
-}
-SCORE = {"sha256": "5", "protocol": "p", "pictures": 5, "ssim_y": 0.9, "psnr_rgb_db": None}
+STATE = DeviceState(utc="2026-01-01T00:00:00Z", load_1min=0.1)
+DEVICE = DeviceFacts(cores=2, machine="m", os="o", python="3", versions={"n": "1"})
+
+
+def make_latency(p50: float) -> Latency:
+    """Every time is ``p50`` ms."""
+    names = ("p50_ms", "p90_ms", "p99_ms", "max_ms", "mean_ms", "cpu_p50_ms")
+    return Latency(
+        **dict.fromkeys(names, p50),
+        runs=50,
+        warmup=3,
+        round_p50_ms=(p50,),
+        noise_percent=1.0,
+        frames30_s=p50 / 30,
+        frames30_measured=30,
+        harness_us=1.0,
+        interleaved_with=("a",),
+        kept_open=True,
+        cores=(0,),
+        state_before=STATE,
+        state_after=STATE,
+    )
+
+
+def make_score(psnr: float, **more: Any) -> SetScore:
+    """The score of a set of five pictures."""
+    facts = {"sha256": "5", "protocol": "p", "pictures": 5, "psnr_y_db": psnr, "ssim_y": 0.9}
+    return SetScore(**facts | more)
 
 
 @pytest.fixture
 def row() -> Callable[..., Row]:
-    """Make rows with the fields that reports read."""
+    """Make rows with every part that reports read."""
 
     def make(
         name: str = "a", *, p50: float | None = 10.0, psnr: float | None = 30.0, **more: Any
     ) -> Row:
-        times = dict.fromkeys(
-            ("p50_ms", "p90_ms", "p99_ms", "max_ms", "mean_ms", "cpu_p50_ms"), p50
-        )
-        latency = None
-        if p50 is not None:
-            latency = {**LATENCY, **times, "round_p50_ms": [p50], "frames30_s": p50 / 30}
-        quality = {"Set5": {**SCORE, "psnr_y_db": psnr}} if psnr is not None else {}
-        found = {"name": name, "sha256": name, "latency": latency, "quality": quality, "video": {}}
-        return {**ROW, **found, **more}
+        facts: dict[str, Any] = {
+            "name": name,
+            "sha256": name,
+            "kind": "model",
+            "architecture": "x",
+            "precision": "fp32",
+            "color": "luma",
+            "scale": "2",
+            "backend": "auto",
+            "width": 64,
+            "height": 48,
+            "threads": 1,
+            "device_name": "D",
+            "file_bytes": 1000,
+            "parameters": 100,
+            "macs": 5,
+            "activation_bytes": 7,
+            "layers": 1,
+            "peak_mib": 50,
+            "device": DEVICE,
+            "latency": make_latency(p50) if p50 is not None else None,
+            "quality": {"Set5": make_score(psnr)} if psnr is not None else {},
+        }
+        return Row(**facts | more)
 
     return make

@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="pip install matplotlib")
 
-from bench.rows import Row, write_rows
+from bench.records import Row
+from bench.rows import write_rows
 from lab.readme import main
 
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
@@ -38,7 +39,7 @@ def test_only_what_stands_between_the_marks_changes(row: MakeRow, tmp_path: Path
     assert "| **ours** | fp32 | 100 | 10.00 | 0.33 | 37.00 |" in text
     assert r"| her\_net, a rival | fp32 | 100 | 20.00 | 0.67 | 37.20 |" in text
     assert "| bicubic-x2 | fp32 |" in text
-    assert "Measured on 2026-01-01 on D by `python -m bench run`" in text
+    assert "Measured on 2026-01-01 on D (on the CPU) by `python -m bench run`" in text
     assert "PSNR-Y in dB: p." in text
     assert (tmp_path / "docs/bench.svg").stat().st_size < 100_000
     assert "](docs/bench.svg)" in text

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.rows import Row
+from bench.records import Row
 from edge_sr.errors import MediaError
 from lab.repeat import compare, main
 

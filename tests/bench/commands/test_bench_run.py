@@ -14,7 +14,8 @@ from PIL import Image
 from bench.__main__ import main
 from bench.measure import quality as measure_quality
 from bench.measure import speed as measure_speed
-from bench.rows import Row, read_rows
+from bench.records import Row
+from bench.rows import read_rows
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 
@@ -48,15 +49,16 @@ def test_a_run_measures_everything(
 ) -> None:
     assert bench(models=("edge-unet-s-x2", "bicubic")) == 0
     ours, floor = rows(tmp_path)
-    assert (ours["name"], floor["name"]) == ("edge-unet-s-x2", "bicubic-x2")
-    assert ours["parameters"] > 0
-    assert ours["macs"] > 0
-    assert ours["latency"]["runs"] >= 1  # as many as its seconds hold
-    assert ours["latency"]["interleaved_with"] == ["edge-unet-s-x2", "bicubic-x2"]
-    score = ours["quality"]["hr"]
-    assert (score["pictures"], score["rgb_pictures"]) == (2, 1)
-    assert 10 < score["psnr_y_db"] < 60
-    assert ours["device"]["cpu"]
+    assert (ours.name, floor.name) == ("edge-unet-s-x2", "bicubic-x2")
+    assert ours.parameters > 0
+    assert ours.macs
+    assert ours.latency
+    assert ours.latency.runs >= 1  # as many as its seconds hold
+    assert ours.latency.interleaved_with == ("edge-unet-s-x2", "bicubic-x2")
+    score = ours.quality["hr"]
+    assert (score.pictures, score.rgb_pictures) == (2, 1)
+    assert 10 < score.psnr_y_db < 60
+    assert ours.device.cpu
     out = capsys.readouterr().out
     assert "edge-unet-s-x2" in out
     assert out.strip().endswith("rows.jsonl")
@@ -98,16 +100,16 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_run_completes_it(
     assert bench() == 130
     assert "2 rows are kept" in capsys.readouterr().err
     first, second = rows(tmp_path)
-    assert first["quality"]
-    assert second["latency"]
-    assert not second["quality"]
+    assert first.quality
+    assert second.latency
+    assert not second.quality
     assert bench() == 0
-    assert [row["quality"] != {} for row in rows(tmp_path)] == [True, True]
+    assert [row.quality != {} for row in rows(tmp_path)] == [True, True]
     assert rows(tmp_path)[0] == first
     assert len(calls) == 3 + 2
 
 
-def test_a_model_that_throws_at_one_size_leaves_the_rest(
+def test_a_model_that_fails_at_one_size_leaves_the_rest(
     bench: Bench,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -125,11 +127,11 @@ def test_a_model_that_throws_at_one_size_leaves_the_rest(
 
     monkeypatch.setattr(NearestBackend, "infer", picky)
     assert bench("--size", "64x48", "128x48") == 1
-    found = {(row["name"], row["width"]): row for row in rows(tmp_path)}
+    found = {(row.name, row.width): row for row in rows(tmp_path)}
     assert len(found) == 4
-    assert found["nearest-x2", 128]["error"] == "nearest-x2: cannot do 128 columns"
-    assert found["nearest-x2", 64]["latency"]
-    assert found["bicubic-x2", 128]["latency"]
+    assert found["nearest-x2", 128].error == "nearest-x2: cannot do 128 columns"
+    assert found["nearest-x2", 64].latency
+    assert found["bicubic-x2", 128].latency
     assert capsys.readouterr().err.count("cannot do 128 columns") == 1
 
 
@@ -139,11 +141,11 @@ def test_pictures_that_cannot_be_used_are_named_and_the_rest_goes_on(
     Image.fromarray(np.zeros((40, 40), np.uint16)).save(folder / "deep.png")
     Image.new("RGB", (9, 9)).save(folder / "tiny.png")
     assert bench() == 1
-    told = capsys.readouterr().err
-    assert told.count("deep.png: has 16 bits or more") == 1
-    assert told.count("tiny.png: is 9x9; x2 needs sides of 15 or more") == 1
-    assert "Traceback" not in told
-    assert rows(tmp_path)[0]["quality"]["hr"]["pictures"] == 2
+    text = capsys.readouterr().err
+    assert text.count("deep.png: has 16 bits or more") == 1
+    assert text.count("tiny.png: is 9x9; x2 needs sides of 15 or more") == 1
+    assert "Traceback" not in text
+    assert rows(tmp_path)[0].quality["hr"].pictures == 2
 
 
 @pytest.mark.parametrize(
@@ -165,9 +167,9 @@ def test_wrong_inputs_say_so_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert bench(*options) == code
-    told = capsys.readouterr().err.strip()
-    assert message in told
-    assert len(told.splitlines()) == 1
+    text = capsys.readouterr().err.strip()
+    assert message in text
+    assert len(text.splitlines()) == 1
 
 
 @pytest.mark.parametrize("text", ["1280", "0x720", "axb"])

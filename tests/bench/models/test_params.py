@@ -13,7 +13,7 @@ from bench.models.params import count
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 
-PEERS = Path(__file__).parents[3] / "shared/peers"
+PEERS = Path(__file__).parents[4] / "shared/peers"
 
 
 def test_a_shipped_model_counts_what_its_sidecar_says() -> None:

@@ -19,7 +19,7 @@ from edge_sr import Upscaler
 from edge_sr.errors import FrameError
 from edge_sr.quality import exact_luma_bt601, psnr
 
-EVAL = Path(__file__).parents[3] / "shared/data/eval"
+EVAL = Path(__file__).parents[4] / "shared/data/eval"
 
 
 def floor(kind: str, scale: str = "2") -> Upscaler:

@@ -76,7 +76,7 @@ def test_files_that_are_no_descriptions_are_refused(tmp_path: Path) -> None:
 
 
 def test_our_description_of_the_peers_is_whole() -> None:
-    rivals = read_rivals(Path(__file__).parents[2] / "bench/peers.toml")
+    rivals = read_rivals(Path(__file__).parents[3] / "bench/peers.toml")
     assert len(rivals) == 9
     assert {rival.scale for rival in rivals} == {"2"}
 

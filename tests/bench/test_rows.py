@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from bench.records import Row
 from bench.report.changes import find_changes
 from bench.report.summary import make_groups, pareto_front, precision_pairs
-from bench.rows import Row, add_losses, merge, read_rows, write_rows
+from bench.rows import add_losses, merge, read_rows, write_rows
 from edge_sr.errors import MediaError
+from tests.fakes.bench_data import make_latency, make_score
 
 MakeRow = Callable[..., Row]
 
@@ -29,31 +32,67 @@ def test_infinity_is_not_written(row: MakeRow, tmp_path: Path) -> None:
 
 
 def test_later_rows_win_and_parts_add_up(row: MakeRow) -> None:
-    old, new = row(p50=10.0), row(p50=20.0, psnr=None)
-    new["quality"] = {"Set14": {"sha256": "14", "psnr_y_db": 28.0}}
+    old, new = row(p50=10.0), row(p50=20.0, quality={"Set14": make_score(28.0)})
     (found,) = merge([old, new])
-    assert found["latency"]["p50_ms"] == 20.0
-    assert list(found["quality"]) == ["Set5", "Set14"]
+    assert found.latency
+    assert found.latency.p50_ms == 20.0
+    assert list(found.quality) == ["Set5", "Set14"]
     (kept,) = merge([old, row(p50=None)])
-    assert kept["latency"]["p50_ms"] == 10.0
+    assert kept.latency == old.latency
     assert len(merge([old, row(device_name="other")])) == 2
 
 
-@pytest.mark.parametrize("text", ["nonsense", "[1]", '{"schema": 99}', '{"schema": 1}'])
-def test_files_that_are_not_rows_are_refused(tmp_path: Path, text: str) -> None:
+def test_an_error_is_gone_once_the_model_was_timed(row: MakeRow) -> None:
+    failed = row(p50=None, error="too slow")
+    assert merge([failed, row()])[0].error is None
+    assert merge([row(), failed])[0].error == "too slow"
+
+
+def test_rows_of_edge_sr_0_1_are_read() -> None:
+    ours, int8, floor = read_rows(Path(__file__).with_name("rows-0.1.jsonl"))
+    assert (ours.name, ours.device.edge_sr, ours.kind) == ("edge-unet-s-x2", "0.1.0", "model")
+    assert ours.latency
+    assert ours.latency.fps == pytest.approx(30 / 0.2243)
+    assert ours.latency.state_before.utc == "2026-11-30T04:23:34Z"
+    assert ours.quality["hr"].each == (("color.png", 41.8433), ("grey.png", 37.1963))
+    assert int8.quality["hr"].loss_db == pytest.approx(0.0148)
+    assert floor.parameters == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", "is not JSON; expected rows of python -m bench run"),
+        ("[1]", "is not a row of python -m bench run (Expected `object`, got `array`)"),
+        ('{"schema": 99}', "Invalid enum value 99 - at `$.schema`"),
+        ('{"schema": 1}', "missing required field `name`"),
+        ('{"schema": 1, "nmae": "a"}', "contains unknown field `nmae`"),
+        ('{"schema": 1, "name": 3}', "Expected `str`, got `int` - at `$.name`"),
+        ("[" * 100_000, "is not"),
+        (b"\xff\xfe", "is not"),
+    ],
+)
+def test_a_line_that_is_no_row_is_refused_with_its_number(
+    row: MakeRow, tmp_path: Path, text: str | bytes, message: str
+) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_text(text)
-    with pytest.raises(MediaError, match=r"rows\.jsonl, line 1: is not"):
+    write_rows(path, [row()])
+    damaged = text if isinstance(text, bytes) else text.encode()
+    path.write_bytes(path.read_bytes() + b"\n" + damaged)
+    with pytest.raises(MediaError) as raised:
         read_rows(path)
+    assert str(raised.value).startswith(f"{path}, line 3: is not")
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_losses_are_against_the_whole_model_on_the_same_pictures(row: MakeRow) -> None:
-    rows = [row("a", psnr=37.0), row("a.int8", psnr=36.9, precision="int8")]
-    add_losses(rows)
-    assert rows[1]["quality"]["Set5"]["loss_db"] == pytest.approx(0.1)
-    rows[1]["quality"]["Set5"] = {"sha256": "other", "psnr_y_db": 36.0}
-    add_losses(rows)
-    assert "loss_db" not in rows[1]["quality"]["Set5"]
+    whole, less = row("a", psnr=37.0), row("a.int8", psnr=36.9, precision="int8")
+    found = add_losses([whole, less])
+    assert found[0] == whole
+    assert found[1].quality["Set5"].loss_db == pytest.approx(0.1)
+    other = row("a.int8", precision="int8", quality={"Set5": make_score(36.0, sha256="other")})
+    assert add_losses([whole, other])[1].quality["Set5"].loss_db is None
 
 
 def test_groups_hold_what_may_be_compared(row: MakeRow) -> None:
@@ -98,5 +137,5 @@ def test_changes_are_those_beyond_the_noise(row: MakeRow) -> None:
         "Not in the baseline: new at 64x48.",
         "In the baseline only: gone at 64x48.",
     ]
-    old[0]["latency"]["noise_percent"] = 20.0
-    assert not find_changes([row("a", p50=12.0)], old[:1])[0]
+    noisy = row("a", latency=replace(make_latency(10.0), noise_percent=20.0))
+    assert not find_changes([row("a", p50=12.0)], [noisy])[0]

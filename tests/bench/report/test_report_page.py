@@ -14,11 +14,13 @@ pytest.importorskip("jinja2", reason="pip install jinja2")
 pytest.importorskip("matplotlib", reason="pip install matplotlib")
 
 from bench.__main__ import main
+from bench.records import CropFile, Row
 from bench.report.figure import COLORS, new_figure, svg, themed
 from bench.report.labels import place_labels
 from bench.report.plot import scatter
 from bench.report.summary import make_groups
-from bench.rows import Row, write_rows
+from bench.rows import write_rows
+from tests.fakes.bench_data import make_score
 
 MakeRow = Callable[..., Row]
 
@@ -27,13 +29,9 @@ def rows(folder: Path, row: MakeRow) -> list[Row]:
     """Three models, one of them with a crop, one of them int8, and a floor."""
     (folder / "rows-crops").mkdir()
     Image.new("RGB", (288, 96)).save(folder / "rows-crops/a.png")
-    first = row("a", p50=10.0, psnr=37.0)
-    first["quality"]["Set5"]["crops"] = [
-        {"kind": "best", "picture": "x", "left": 0, "top": 0, "gain_db": 1.5}
-        | {"file": "rows-crops/a.png"}
-    ]
+    crop = CropFile(kind="best", picture="x", left=0, top=0, gain_db=1.5, file="rows-crops/a.png")
     return [
-        first,
+        row("a", p50=10.0, quality={"Set5": make_score(37.0, crops=(crop,))}),
         row("a.int8", p50=6.0, psnr=36.9, precision="int8"),
         row("R<script>", p50=20.0, psnr=37.2, kind="rival"),
         row("bicubic-x2", p50=0.1, psnr=33.6, kind="floor", architecture="bicubic"),

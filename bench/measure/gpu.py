@@ -1,16 +1,16 @@
-"""What `python -m bench device-check` does with one engine on the GPU."""
+"""The checks of `python -m bench device-check`: one engine on the GPU, beside ONNX Runtime."""
 
 from __future__ import annotations
 
 import os
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.measure.gpu_results import LEAST_DB, Agreement, Endurance, Timing
 from edge_sr.backend.onnxruntime.backend import OnnxRuntimeBackend
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.cuda import Device, open_device
@@ -19,8 +19,58 @@ from edge_sr.quality import psnr, standard_border
 
 SETTINGS = ((False, 1), (True, 1), (True, 2), (True, 3))  # graphs, slots
 WARM_UP = 20
+LEAST_DB = {"fp32": 55.0, "fp16": 48.0, "int8": 40.0}  # PSNR against ONNX Runtime's result
+GROWTH_MIB = 8.0  # of host or GPU memory over the long run: more is a leak
 
 Batch = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """The engine's results beside ONNX Runtime's."""
+
+    frames: int
+    psnr_db: float  # of the worst frame; 120 where all bytes are equal
+    max_difference: int  # grey levels
+    least_db: float  # the bound
+
+    @property
+    def good(self) -> bool:
+        """Whether the worst frame reaches the bound."""
+        return self.psnr_db >= self.least_db
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Frames through the slots, as fast as they go, from host memory to host memory."""
+
+    graphs: bool
+    slots: int
+    frames: int
+    p50_ms: float  # from one result to the next
+    p99_ms: float
+    fps: float
+    gpu_ms: float  # mean, from events, copies included
+    submit_us: float  # median time of the host to submit a frame, its copy included
+    notes: tuple[str, ...]  # notices of the backend
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endurance:
+    """A long run, and the memory it did not give back."""
+
+    frames: int
+    host_growth_mib: float
+    gpu_growth_mib: float
+    gpu_left_mib: float  # still in use after the backend was closed
+    black: int  # results that are all black, from inputs that are not
+    constant: int
+
+    @property
+    def good(self) -> bool:
+        """Whether memory grew by less than GROWTH_MIB and no result was black or constant."""
+        grown = max(self.host_growth_mib, self.gpu_growth_mib, self.gpu_left_mib)
+        return grown <= GROWTH_MIB and not (self.black or self.constant)
 
 
 def sample_frames(width: int, height: int, channels: int, count: int = 8) -> list[Batch]:
