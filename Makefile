@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test test-slow lint types format test-runtime check-aarch64 soak pycuda-double clean
 
 demo: .venv/.cpu
-	$(BIN)/python -m bench.commands.demo
+	$(BIN)/python -m bench demo
 
 # what takes a second or less each, in parallel; `make test-slow` runs the rest, CI runs both
 test: lint types

@@ -1,4 +1,4 @@
-"""``python -m bench``: which model takes how long, how good it is, on what."""
+"""``python -m bench``: time, quality and size of super-resolution models on this machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from bench.commands import demo as command_demo
 from bench.commands import device_check as command_device_check
 from bench.commands import report as command_report
 from bench.commands import roofline as command_roofline
@@ -31,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     command_report.add_parser(commands)
     command_roofline.add_parser(commands)
     command_device_check.add_parser(commands)
+    command_demo.add_parser(commands)
     return parser
 
 

