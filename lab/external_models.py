@@ -17,15 +17,16 @@ from pathlib import Path
 from bench.measure.device import device_facts, device_state
 from bench.models.adapters import Rival, prepare, read_rivals
 from bench.models.contenders import Contender
+from bench.models.params import load_graph
 from bench.quality.images import ImageSet, list_images, read_set
-from bench.report.section import show_or_replace
 from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one
 from edge_sr.errors import EdgeSRError, ModelFileError
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 from edge_sr.progress import item_progress
-from lab.target_measures import measure_quality
+from lab.tables.section import show_or_replace
+from lab.tables.target_measures import measure_quality
 
 BOUND_DB = 0.15  # that int8 may cost a network which nobody adapted, on every picture set
 EXAMPLES = """\
@@ -71,8 +72,6 @@ def judge(
     Raises:
         EdgeSRError: it cannot be converted or run.
     """
-    from bench.models.params import load_graph
-
     half, _ = convert(rival.file, folder / f"{rival.name}.fp16.onnx", "fp16")
     path = folder / f"{rival.name}.int8.onnx"
     card, cpu_s = convert(rival.file, path, "int8", "--max-loss-db", str(max_loss_db))

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.measure.device import device_facts, device_state
-from bench.report.section import replace_section
 from edge_sr import zoo
 from edge_sr.backend.onnxruntime.backend import PROVIDER, usable_cores
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one, frame_size
 from edge_sr.model.onnx_file import refuse_external_data
+from lab.tables.section import replace_section
 
 WARM_UP = 2
 EXAMPLES = """\

@@ -21,13 +21,13 @@ from bench.models.adapters import choose_rivals
 from bench.models.contenders import Contender, find_contenders, open_contender
 from bench.quality.images import ImageSet, list_images, read_set
 from bench.quality.pictures import Image, Pair, make_pair
-from bench.report.section import show_or_replace
 from edge_sr import Upscaler, zoo
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.media.color import rgb_to_yuv
 from edge_sr.media.frame import Color, Frame
 from edge_sr.quality import psnr
-from lab.target_list import add_target_options, read_targets
+from lab.tables.section import show_or_replace
+from lab.tables.target_list import add_target_options, read_targets
 
 COLOR = Color(matrix=6, full_range=False, chroma_location=1)  # BT.601, as PSNR-Y; MPEG-2's siting
 EXAMPLES = """\

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from bench.report.columns import Column, make_columns
 from bench.report.plot import scatter
-from bench.report.section import replace_section
 from bench.report.sentences import busy
 from bench.report.summary import SORTS, Entry, Group, make_groups, set_names
 from bench.rows import read_files
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import MediaError
+from lab.tables.section import replace_section
 
 NAME = "bench"
 FOLDER = "docs"

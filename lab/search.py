@@ -21,14 +21,14 @@ from bench.models.contenders import count_contender, find_contenders
 from bench.models.roofline import bound, read_devices
 from bench.quality.images import ImageSet, default_files, list_images, read_set
 from bench.records import Times
-from bench.report.section import show_or_replace
 from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one, frame_size
 from edge_sr.errors import MediaError
-from lab.candidates import make, make_int8, read_candidates, steps_of
-from lab.search_text import Line, draw, render
-from lab.target_measures import measure_quality
+from lab.tables.candidates import make, make_int8, read_candidates, steps_of
+from lab.tables.search_text import Line, draw, render
+from lab.tables.section import show_or_replace
+from lab.tables.target_measures import measure_quality
 
 RIVALS = ("ETDS-T", "ETDS-S", "ETDS-L")
 EDGE = "orin-nano-super"

@@ -17,14 +17,14 @@ from bench.models.adapters import choose_rivals
 from bench.models.contenders import Contender, find_contenders
 from bench.models.floors import floor_sidecar
 from bench.quality.images import list_images, read_set
-from bench.report.section import show_or_replace
 from edge_sr import zoo
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one, frame_size
 from edge_sr.errors import UsageError
-from lab.target_list import add_target_options, read_targets
-from lab.target_measures import ROUNDS, measure_fps, measure_paces, measure_quality
-from lab.target_text import Report, render
+from lab.tables.section import show_or_replace
+from lab.tables.target_list import add_target_options, read_targets
+from lab.tables.target_measures import ROUNDS, measure_fps, measure_paces, measure_quality
+from lab.tables.target_text import Report, render
 
 EXAMPLES = """\
 examples:

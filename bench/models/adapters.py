@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.models.params import count, load_graph
+from bench.models.wrap import wrap_network
 from bench.toml_file import read_toml
 from edge_sr.errors import ModelFileError, UsageError
 from edge_sr.model.sidecar import COLORS, LARGEST_SCALE, Sidecar, sha256_of
@@ -82,11 +84,8 @@ def prepare(rival: Rival, folder: Path) -> tuple[Path, Sidecar]:
     Raises:
         ModelFileError: the file is missing, not ONNX, or not of one float input and output.
     """
-    from bench.models.params import count, load_graph
-    from bench.models.wrap import with_frame_ends
-
     model = load_graph(rival.file)
-    wrapped = with_frame_ends(
+    wrapped = wrap_network(
         model,
         name=rival.name,
         layout=rival.layout,

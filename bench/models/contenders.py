@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.models.adapters import Rival, prepare
 from bench.models.floors import FLOORS, floor_sidecar, open_floor
 from bench.models.graph import Counts
+from bench.models.params import count
 from bench.records import Kind
 from edge_sr import Upscaler, zoo
 from edge_sr.backend import open_backend
@@ -53,8 +54,6 @@ def count_contender(contender: Contender, width: int, height: int) -> Counts | N
     """
     if contender.path is None or Path(contender.path).suffix != ".onnx":
         return None
-    from bench.models.params import count
-
     return count(Path(contender.path), width, height)
 
 

@@ -7,17 +7,18 @@ is evaluated on the way, so that a file can be counted at any size without runni
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper, shape_inference
-from onnx.reference import ReferenceEvaluator
 
 from bench.models.graph import Counts, Graph, Node, Tensor
 from bench.models.layers import count_graph
-from edge_sr.errors import ModelFileError
+from edge_sr.errors import MissingDependencyError, ModelFileError
 from edge_sr.model.onnx_file import refuse_external_data
+
+if TYPE_CHECKING:
+    import onnx
 
 SMALL = 64  # elements: constants up to this size are evaluated while shapes are inferred
 PASSES = 64  # of inference and evaluation, at most
@@ -50,7 +51,14 @@ def load_graph(path: Path) -> onnx.ModelProto:
 
     Raises:
         ModelFileError: not an ONNX file, or its weights are elsewhere.
+        MissingDependencyError: onnx is not installed.
     """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingDependencyError(
+            "onnx is not installed: pip install 'edge-sr[bench]'"
+        ) from error
     refuse_external_data(path)
     try:
         model = onnx.load(path, load_external_data=False)
@@ -66,6 +74,8 @@ def infer(model: onnx.ModelProto, width: int, height: int, layout: str) -> Graph
 
     Tensors whose shape cannot be known are absent.
     """
+    import onnx
+
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     graph = fixed.graph
@@ -78,7 +88,7 @@ def infer(model: onnx.ModelProto, width: int, height: int, layout: str) -> Graph
     tensors: dict[str, Tensor] = {}
     for _ in range(PASSES):
         del graph.value_info[:]
-        inferred = shape_inference.infer_shapes(fixed, data_prop=True).graph
+        inferred = onnx.shape_inference.infer_shapes(fixed, data_prop=True).graph
         tensors = _tensors(inferred)
         if not _fold(fixed, tensors):
             break
@@ -102,6 +112,8 @@ def _tensors(graph: onnx.GraphProto) -> dict[str, Tensor]:
 
 
 def _tensor(shape: Shape, kind: int, *, constant: bool) -> Tensor:
+    from onnx import TensorProto, helper
+
     size = helper.tensor_dtype_to_np_dtype(kind).itemsize
     real = kind not in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
     return Tensor(shape=shape, item_bytes=size, real=real, constant=constant)
@@ -109,6 +121,8 @@ def _tensor(shape: Shape, kind: int, *, constant: bool) -> Tensor:
 
 def _fold(model: onnx.ModelProto, tensors: dict[str, Tensor]) -> bool:
     """Evaluate nodes on small known values into constants; True if shapes may now be clearer."""
+    from onnx import numpy_helper
+
     graph, progress = model.graph, False
     known = {item.name: item for item in graph.initializer}
     for node in list(graph.node):
@@ -132,6 +146,9 @@ def _fold(model: onnx.ModelProto, tensors: dict[str, Tensor]) -> bool:
 
 
 def _evaluate(model: onnx.ModelProto, node: onnx.NodeProto, feeds: dict[str, Array]) -> list[Array]:
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
     inputs = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), None)
         for name, value in feeds.items()

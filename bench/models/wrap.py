@@ -1,17 +1,18 @@
-"""Put our ends on another network: uint8 NHWC frame in, uint8 NHWC frame out, inside its graph."""
+"""Wrap another network: uint8 NHWC frame in, uint8 NHWC frame out, inside its graph."""
 
 from __future__ import annotations
 
-import onnx
-from onnx import TensorProto, compose, helper
+from typing import TYPE_CHECKING
 
 from edge_sr.errors import ModelFileError
 
 LEAST_OPSET = 11  # the first with Round and with Clip's bounds as inputs
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
+
+if TYPE_CHECKING:
+    import onnx
 
 
-def with_frame_ends(
+def wrap_network(
     model: onnx.ModelProto, *, name: str, layout: str, channels: int, peak: float
 ) -> onnx.ModelProto:
     """A copy of a one-input, one-output float network that takes and gives 8-bit frames.
@@ -22,8 +23,10 @@ def with_frame_ends(
         peak: the network's value for white: 1 or 255.
 
     Raises:
-        ModelFileError: other ends than one float tensor each, or an opset that is too old.
+        ModelFileError: not one float input and one output, or an opset that is too old.
     """
+    from onnx import TensorProto, compose, helper
+
     opset = max(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
     weights = {item.name for item in model.graph.initializer}
     inputs = [item for item in model.graph.input if item.name not in weights]
@@ -35,7 +38,7 @@ def with_frame_ends(
             "of each"
         )
     kind = inputs[0].type.tensor_type.elem_type
-    if kind not in FLOATS:
+    if kind not in (TensorProto.FLOAT, TensorProto.FLOAT16):
         raise ModelFileError(f"{name}: its input is not a float tensor; a rival's has to be")
     core = compose.add_prefix(model, "net/")
     graph = core.graph

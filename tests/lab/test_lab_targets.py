@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.section import replace_section
 from edge_sr import zoo
 from edge_sr.errors import MediaError, ModelFileError, UsageError
-from lab import candidates, search, target_measures, targets
-from lab.candidates import make, make_int8, read_candidates
-from lab.search_text import Line, draw, render
-from lab.target_list import FILE, read_targets, verdict
+from lab import search, targets
+from lab.tables import candidates, target_measures
+from lab.tables.candidates import make, make_int8, read_candidates
+from lab.tables.search_text import Line, draw, render
+from lab.tables.section import replace_section
+from lab.tables.target_list import FILE, read_targets, verdict
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 

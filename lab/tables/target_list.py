@@ -12,7 +12,7 @@ from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.cli.options import at_least_one
 from edge_sr.errors import ModelFileError
 
-FILE = Path(__file__).with_name("targets.toml")
+FILE = Path(__file__).parent.with_name("targets.toml")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from bench.models.contenders import Contender, open_contender
 from bench.quality.images import ImageSet
 from bench.quality.pictures import make_pair, measure
 from bench.records import Times
-from lab.target_list import Pace, Quality
+from lab.tables.target_list import Pace, Quality
 
 ROUNDS = 15
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.records import DeviceState
-from lab.target_list import Pace, Quality, Target, verdict
+from lab.tables.target_list import Pace, Quality, Target, verdict
 
 
 @dataclass(frozen=True, kw_only=True)
