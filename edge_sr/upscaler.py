@@ -1,11 +1,10 @@
-"""The Python API: open a model, upscale images and frames."""
+"""The Python API: open a model, upscale images, frames and whole streams."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +12,22 @@ from numpy.typing import NDArray
 from edge_sr import zoo
 from edge_sr.backend import Backend, open_backend
 from edge_sr.closing import Closing
-from edge_sr.errors import FrameError
+from edge_sr.errors import FrameError, UsageError
 from edge_sr.media.frame import Frame, Plane
 from edge_sr.media.protocols import Source
 from edge_sr.media.sources.open import open_source
+from edge_sr.media.stills.upscale import upscale_still
+from edge_sr.model.precision import find_model
 from edge_sr.model.sidecar import Sidecar
 from edge_sr.pipeline.pipeline import shots
 from edge_sr.pipeline.stats import Stats
-from edge_sr.session.tiles import find_reach, run_tiled, tile_side
-
-if TYPE_CHECKING:
-    from edge_sr.session.overlap import FrameOverlap
+from edge_sr.session.base import Facts, Session
+from edge_sr.session.model_session import ModelSession, assemble, network_input
+from edge_sr.session.network import ModelRunner
+from edge_sr.types import Size
 
 Image = NDArray[np.uint8]
+DEFAULT_SIZE = Size(1280, 720)
 
 
 class Upscaler(Closing):
@@ -35,21 +37,26 @@ class Upscaler(Closing):
     ...     big = upscaler.upscale(image)
     """
 
-    def __init__(self, backend: Backend, sidecar: Sidecar) -> None:
-        self.backend = backend
-        self.sidecar = sidecar
-        self.tile: int | None = None
-        self._reach: int | None = None
-        self.why = ""  # one line on precision and backend, where they were chosen
+    def __init__(
+        self, backend: Backend, sidecar: Sidecar, *, tile: int | None = None, why: str = ""
+    ) -> None:
+        """Use an open backend; `Upscaler.open` is what a program wants.
+
+        Args:
+            tile: as for `open`.
+            why: one line on how precision and backend were chosen, where that was a choice.
+        """
+        self.backend, self.sidecar, self.why = backend, sidecar, why
+        self._runner = ModelRunner(backend, sidecar, tile=tile)
 
     @classmethod
     def open(
         cls,
         model: str = zoo.DEFAULT,
         *,
-        scale: Fraction | float = 2,
+        scale: Fraction | float | None = None,
         precision: str | None = None,
-        size: tuple[int, int] = (1280, 720),
+        size: tuple[int, int] = DEFAULT_SIZE,
         backend: str = "auto",
         threads: int | None = None,
         slots: int = 2,
@@ -58,11 +65,12 @@ class Upscaler(Closing):
         """Open a shipped model by name (``edge-sr models`` lists them), ``.onnx`` or ``.engine``.
 
         Args:
-            scale: picks among the scales of a family such as "edge-unet-s"; ignored otherwise.
-            precision: "fp32", "fp16", "int8"; None for fp16 with TensorRT and fp32 else; "auto" for
-                fp16 with TensorRT, and else the faster of fp32 and int8 here, found by running
-                both for a moment. The sidecar's ``precision`` tells which it is.
-            size: (columns, rows) of the frames to come, for "auto" and for the engine.
+            scale: output side / input side, which picks among a family such as "edge-unet-s";
+                None for 2 there, and for the model's own scale elsewhere.
+            precision: "fp32", "fp16", "int8"; None for fp16 with TensorRT and fp32 elsewhere;
+                "auto" for fp16 with TensorRT, and elsewhere the faster of fp32 and int8 on this
+                machine, found by running both for a moment. ``sidecar.precision`` has the result.
+            size: (width, height) of the frames to come, for "auto" and for the engine.
             backend: "auto", "onnxruntime", "tensorrt" or "nearest". TensorRT takes the engine of
                 the model for this size from the cache, or builds it, which takes minutes.
             threads: for CPU inference; None for all cores.
@@ -71,31 +79,37 @@ class Upscaler(Closing):
                 16; 0 for never, None to cut frames above 4 megapixels.
 
         Raises:
-            ModelFileError, BackendError, MissingDependencyError.
+            UsageError: the model has another scale, or options do not go together.
+            ModelFileError, BackendError, MissingDependencyError: it cannot be opened.
         """
-        from edge_sr.model.precision import find_model
-
-        settled = find_model(
+        wanted = None if scale is None else Fraction(scale).limit_denominator(1000)
+        found = open_nearest(
             model,
-            Fraction(scale).limit_denominator(1000),
+            ratio=wanted or Fraction(2),
             precision=precision,
             size=size,
             backend=backend,
             threads=threads,
+            slots=slots,
+            tile=tile,
         )
-        opened = cls(
-            open_backend(
-                settled.path,
-                settled.sidecar,
-                backend=settled.backend,
-                threads=threads,
-                slots=slots,
-            ),
-            settled.sidecar,
-        )
-        opened.why = settled.why
-        opened.tile = tile
-        return opened
+        if wanted not in (None, found.sidecar.ratio):
+            found.close()
+            raise UsageError(
+                f"{found.sidecar.name} upscales by {float(found.sidecar.ratio):g}, not by "
+                f"{float(wanted or 0):g}: leave scale out, or choose another model"
+            )
+        return found
+
+    def session(self, size: tuple[int, int]) -> Session:
+        """A session for the frames of one video; see `Session`. Several may be open at a time.
+
+        Args:
+            size: (width, height) of the frames to come.
+        """
+        backend = self.backend
+        facts = Facts(self.sidecar.name, backend.precision, backend.name, backend.device)
+        return ModelSession(self._runner, Size(*size), facts)
 
     def upscale(self, image: Image) -> Image:
         """Upscale a still image and keep its kind.
@@ -106,34 +120,31 @@ class Upscaler(Closing):
 
         Raises:
             FrameError: another dtype or shape, or a size the model does not take.
+            BackendError: the runtime failed.
         """
-        from edge_sr.media.stills.upscale import upscale_still
-
         kinds = image.ndim == 2 or (image.ndim == 3 and 1 <= image.shape[2] <= 4)
         if image.dtype != np.uint8 or not kinds:
             raise FrameError(
                 f"image is {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 1 to 4)"
             )
-        return upscale_still(image, self.sidecar.color, self._run)
+        return upscale_still(image, self.sidecar.color, self._runner.run)
 
     def upscale_frame(self, frame: Frame) -> Frame:
         """Upscale one planar YUV 4:2:0 frame; time and colour tags are carried over.
 
         A luma model upscales y, and u and v are resized with their siting kept; an RGB model gets
-        the frame converted with its own matrix and range. The result is yours to keep.
+        the frame converted with its own matrix and range. The result is yours to keep. For the
+        frames of a video, use a `session`.
 
         Raises:
             FrameError: a size the model does not take.
+            BackendError: the runtime failed.
         """
-        return self.assemble(frame, self._run(self.network_input(frame)))
+        return self.assemble(frame, self._runner.run(self.network_input(frame)))
 
     def network_input(self, frame: Frame) -> Image:
         """What the network gets of a frame: uint8 (H, W, C); luma is a view."""
-        if self.sidecar.color == "luma":
-            return frame.y[..., None]
-        from edge_sr.media.color import yuv_to_rgb
-
-        return yuv_to_rgb(frame)
+        return network_input(frame, self.sidecar.color)
 
     def assemble(
         self, frame: Frame, image: Image, chroma: tuple[Plane, Plane] | None = None
@@ -144,29 +155,12 @@ class Upscaler(Closing):
             image: uint8 (H, W, C), kept.
             chroma: u and v of that size, of a luma model; None to make them now.
         """
-        from edge_sr.media.color import rgb_to_yuv
-
-        height = frame.y.shape[0]
-        if self.sidecar.color == "luma":
-            from edge_sr.media.chroma import resize_chroma
-
-            y = image[..., 0]
-            u, v = chroma or resize_chroma(frame, y.shape[1], y.shape[0])
-        else:
-            y, u, v = rgb_to_yuv(image, frame.color, height=height)
-        color = frame.color.resized(height, y.shape[0])
-        return Frame((y, u, v), frame.pts, frame.time_base, color)
-
-    def overlap(self) -> FrameOverlap:
-        """Frames through this model, several in flight where the backend can."""
-        from edge_sr.session.overlap import FrameOverlap
-
-        return FrameOverlap(self)
+        return assemble(frame, image, self.sidecar.color, chroma)
 
     @property
-    def notices(self) -> list[str]:
-        """What the backend has to say about the run so far, in lines for the user."""
-        return list(getattr(self.backend, "notices", []))
+    def notices(self) -> Sequence[str]:
+        """What the backend reports about the run so far, one line each."""
+        return self._runner.notices
 
     def stream(self, source: str | Source) -> Generator[Frame, None, None]:
         """Upscale every frame of a video, camera, stream or ``test://`` picture, as they come.
@@ -178,7 +172,7 @@ class Upscaler(Closing):
         ...     print(frame.y.shape)
 
         Args:
-            source: what ``edge-sr run --input`` takes, or a source that is open already.
+            source: what ``edge-sr run`` takes as its input, or a source that is open already.
 
         Raises:
             MediaError: it cannot be read.
@@ -186,23 +180,40 @@ class Upscaler(Closing):
         with contextlib.ExitStack() as stack:
             if isinstance(source, str):
                 source = stack.enter_context(open_source(source))
-            found = stack.enter_context(contextlib.closing(shots(source, self.overlap(), Stats())))
+            session = stack.enter_context(self.session(source.info.size))
+            found = stack.enter_context(contextlib.closing(shots(source, session, Stats())))
             for shot in found:
                 yield shot.after
 
-    def _run(self, image: Image) -> Image:
-        """uint8 (H, W, C) -> uint8 (H*scale, W*scale, C) through the backend."""
-        side = tile_side(self.tile, *image.shape[:2]) if self.sidecar.width is None else 0
-        if not side:
-            return self._whole(image)
-        if self._reach is None:
-            self._reach = find_reach(self._whole, self.sidecar.channels, self.sidecar.ratio)
-        return run_tiled(self._whole, image, self.sidecar.ratio, side=side, reach=self._reach)
-
-    def _whole(self, image: Image) -> Image:
-        result: Image = self.backend.infer(image[None])[0]
-        return result
-
     def close(self) -> None:
-        """Free the model; safe to call twice."""
+        """Free the model; safe to call twice. Its sessions end with it."""
         self.backend.close()
+
+
+def open_nearest(
+    model: str,
+    *,
+    ratio: Fraction,
+    precision: str | None = None,
+    size: tuple[int, int] = DEFAULT_SIZE,
+    backend: str = "auto",
+    threads: int | None = None,
+    slots: int = 2,
+    tile: int | None = None,
+) -> Upscaler:
+    """As `Upscaler.open`, for a ratio that no model needs to have; the caller resizes the result.
+
+    Args:
+        ratio: of a family, the smallest scale that reaches it is taken, or the largest there
+            is; a single model is opened whatever its scale.
+
+    Raises:
+        UsageError, ModelFileError, BackendError, MissingDependencyError: as `Upscaler.open`.
+    """
+    choice = find_model(
+        model, ratio, precision=precision, size=size, backend=backend, threads=threads
+    )
+    opened = open_backend(
+        choice.path, choice.sidecar, backend=choice.backend, threads=threads, slots=slots
+    )
+    return Upscaler(opened, choice.sidecar, tile=tile, why=choice.why)

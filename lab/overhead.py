@@ -61,7 +61,7 @@ def pipeline_rate(model: str, clip: Path, frames: int, threads: int) -> float:
     with Upscaler.open(model, threads=threads) as upscaler, VideoFile(clip) as source:
         upscaler.upscale(np.zeros((source.info.height, source.info.width), np.uint8))
         begun = time.perf_counter()
-        run_pipeline(source, upscaler.upscale_frame, [NullSink()], max_frames=frames)
+        run_pipeline(source, upscaler.session(source.info.size), [NullSink()], max_frames=frames)
         return frames / (time.perf_counter() - begun)
 
 

@@ -119,7 +119,7 @@ def _plan_turns(lane: Lane, plan: Plan, infer: Callable[[], None]) -> None:
 def _run_path(lane: Lane, upscaler: Upscaler, frame: Frame) -> None:
     source = FrameList([frame] * lane.per_turn)
     once_through = sample(
-        lambda: run_pipeline(source, upscaler.overlap(), [NullSink()]),
+        lambda: run_pipeline(source, upscaler.session(frame.size), [NullSink()]),
         runs=1,
         seconds=0,
         limit=0,

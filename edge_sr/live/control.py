@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path, PurePath
 
 from edge_sr.errors import MediaError
@@ -9,16 +10,16 @@ from edge_sr.live.compare import View
 from edge_sr.live.device import DeviceMeter
 from edge_sr.live.recorder import Recorder
 from edge_sr.live.snapshot import save_snapshot
-from edge_sr.media.frame import Frame
-from edge_sr.media.protocols import SinkBase, Source
-from edge_sr.pipeline.shot import Shot
+from edge_sr.media.protocols import Source
+from edge_sr.pipeline.shot import Shot, ShotSink
 from edge_sr.pipeline.stats import Recent, Stats
 from edge_sr.session.model_switch import ModelSwitch
+from edge_sr.types import Size
 
 Facts = dict[str, object]
 
 
-class Desk(SinkBase):
+class RunControl(ShotSink):
     """The run as its screens see it. As a sink it keeps the newest frame, for snapshots.
 
     Everything but `show` may be called from any thread.
@@ -28,7 +29,7 @@ class Desk(SinkBase):
         self,
         *,
         source: Source,
-        size: tuple[int, int],
+        size: Size,
         switch: ModelSwitch,
         recorder: Recorder,
         folder: Path,
@@ -44,9 +45,6 @@ class Desk(SinkBase):
         """Keep the newest frame."""
         self._latest = shot
 
-    def write(self, frame: Frame) -> None:
-        """Never called: `show` is."""
-
     def facts(self) -> Facts:
         """The figures of this moment, as JSON can hold them; no address shows its credentials."""
         info, stats = self._source.info, self.stats
@@ -56,9 +54,9 @@ class Desk(SinkBase):
             "live": info.live,
             "state": self._source.state if stats.written else "starting",
             "reconnects": self._source.reconnects,
-            "input": f"{info.width}x{info.height}",
-            "output": f"{self._size[0]}x{self._size[1]}",
-            **self.switch.facts(),
+            "input": str(info.size),
+            "output": str(self._size),
+            **asdict(self.switch.facts),
             "models": self.switch.choices,
             "read": stats.read,
             "written": stats.written,

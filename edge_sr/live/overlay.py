@@ -11,7 +11,7 @@ from edge_sr.media.libraries import load_cv2
 
 
 def overlay_lines(facts: Mapping[str, object]) -> list[str]:
-    """What the overlay says, from the facts of a `Desk`."""
+    """What the overlay says, from the facts of a `RunControl`."""
 
     def ms(name: str) -> str:
         value = facts.get(name)

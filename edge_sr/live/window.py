@@ -1,4 +1,4 @@
-"""The window of a live run: compare, figures and keys."""
+"""The window of a live run: before and after, figures and keys."""
 
 from __future__ import annotations
 
@@ -6,26 +6,40 @@ from typing import Any
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.live.compare import compose
-from edge_sr.live.control import Desk
+from edge_sr.live.control import RunControl
 from edge_sr.live.overlay import draw_overlay, overlay_lines
 from edge_sr.media.color import yuv_to_rgb
+from edge_sr.media.libraries import load_cv2
 from edge_sr.media.sinks.window import WindowSink
-from edge_sr.pipeline.shot import Shot
+from edge_sr.pipeline.shot import Shot, ShotSink
 
 KEYS = "keys: c compare, o figures, [ ] or mouse divider, s snapshot, r record, q quit"
 CYCLE = ("after", "split", "side", "diff", "before")
 STEP = 0.05  # of the width that a key moves the divider
 
 
-class LiveWindow(WindowSink):
-    """Shows before and after as the desk's view says; keys and the mouse change it."""
+class LiveWindow(ShotSink):
+    """Shows before and after as the run's view says; keys and the mouse change the view.
 
-    def __init__(self, *, title: str, desk: Desk) -> None:
+    All calls must come from one thread; on macOS from the main one.
+    """
+
+    def __init__(self, *, title: str, control: RunControl) -> None:
         """As `WindowSink`."""
-        super().__init__(title=title)
-        self._desk = desk
+        self._window = WindowSink(title=title)
+        self._control = control
         self._width = 1
-        self.said = KEYS  # the last thing to tell the person, for the caller to print
+        self._message = KEYS
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user has closed the window."""
+        return self._window.closed
+
+    @property
+    def message(self) -> str:
+        """The keys, then what the last key did."""
+        return self._message
 
     def show(self, shot: Shot) -> None:
         """Show one frame, unless the window was closed.
@@ -35,19 +49,31 @@ class LiveWindow(WindowSink):
         """
         if self.closed:
             return
-        view = self._desk.view
+        view = self._control.view
         frame = compose(shot, view.mode, divider=view.divider)
         pixels = yuv_to_rgb(frame, height=shot.after.y.shape[0])[..., ::-1].copy()
         if view.overlay:
-            draw_overlay(pixels, overlay_lines(self._desk.facts()))
+            draw_overlay(pixels, overlay_lines(self._control.facts()))
         self._width = pixels.shape[1]
-        first = not self._open
-        self._press(self.present(pixels))
+        first = self._window.frames == 0
+        self._press(self._window.present(pixels))
         if first:
-            self._cv2.setMouseCallback(self.title, self._mouse)
+            load_cv2().setMouseCallback(self._window.title, self._mouse)
+
+    def idle(self) -> None:
+        """Let the window live while no frame comes."""
+        self._window.idle()
+
+    def finish(self, *, complete: bool = True) -> str:
+        """Close the window. Returns a line with the count."""
+        return self._window.finish(complete=complete)
+
+    def abort(self) -> str:
+        """Close the window."""
+        return self._window.abort()
 
     def _press(self, key: int) -> None:
-        view = self._desk.view
+        view = self._control.view
         try:
             if key == ord("c"):
                 view.mode = CYCLE[(CYCLE.index(view.mode) + 1) % len(CYCLE)]
@@ -57,15 +83,16 @@ class LiveWindow(WindowSink):
                 step = STEP if key == ord("]") else -STEP
                 view.divider = min(1.0, max(0.0, view.divider + step))
             elif key == ord("s"):
-                self.said = f"saved {', '.join(self._desk.snapshot())}"
+                self._message = f"saved {', '.join(self._control.snapshot())}"
             elif key == ord("r"):
-                recorder = self._desk.recorder
-                self.said = recorder.stop() if recorder.path else f"recording {recorder.start()}"
+                recorder = self._control.recorder
+                on = recorder.path is not None
+                self._message = recorder.stop() if on else f"recording {recorder.start()}"
         except EdgeSRError as error:
-            self.said = str(error)  # a snapshot that fails does not end the run
+            self._message = str(error)  # a snapshot that fails does not end the run
 
     def _mouse(self, event: int, x: int, _y: int, flags: int, _data: Any) -> None:
         """Drag the divider with the left button."""
-        left = self._cv2.EVENT_FLAG_LBUTTON
-        if event == self._cv2.EVENT_LBUTTONDOWN or flags & left:
-            self._desk.view.divider = min(1.0, max(0.0, x / self._width))
+        cv2 = load_cv2()
+        if event == cv2.EVENT_LBUTTONDOWN or flags & cv2.EVENT_FLAG_LBUTTON:
+            self._control.view.divider = min(1.0, max(0.0, x / self._width))

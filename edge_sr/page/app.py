@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.live.compare import MODES
-from edge_sr.live.control import Desk
+from edge_sr.live.control import RunControl
 from edge_sr.page.guard import Guard
 from edge_sr.page.metrics import CONTENT_TYPE, prometheus
 from edge_sr.page.streams import Hub
@@ -37,9 +37,9 @@ BOUNDARY = "edge-sr-frame"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(hub: Hub, desk: Desk, *, token: str | None) -> Starlette:
-    """The application; `hub` brings the frames, `desk` the figures and the switches."""
-    pages = _Pages(hub, desk)
+def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
+    """The application; `hub` brings the frames, `control` the figures and the switches."""
+    pages = _Pages(hub, control)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -66,31 +66,31 @@ def build_app(hub: Hub, desk: Desk, *, token: str | None) -> Starlette:
 
 
 class _Pages:
-    def __init__(self, hub: Hub, desk: Desk) -> None:
-        self._hub, self._desk = hub, desk
+    def __init__(self, hub: Hub, control: RunControl) -> None:
+        self._hub, self._control = hub, control
 
     async def index(self, _request: Request) -> Response:
         return FileResponse(STATIC / "index.html", media_type="text/html")
 
     async def health(self, _request: Request) -> Response:
         """200 while frames come, 503 while they do not."""
-        state = str(self._desk.facts()["state"])
+        state = str(self._control.facts()["state"])
         return PlainTextResponse(f"{state}\n", 200 if state == "running" else 503)
 
     async def metrics(self, _request: Request) -> Response:
-        desk = self._desk
-        device = await run_in_threadpool(desk.device.read)
-        text = prometheus(desk.facts(), desk.stats, device, self._hub.clients)
+        control = self._control
+        device = await run_in_threadpool(control.device.read)
+        text = prometheus(control.facts(), control.stats, device, self._hub.clients)
         return Response(text, media_type=CONTENT_TYPE)
 
     async def stats(self, _request: Request) -> Response:
-        device = await run_in_threadpool(self._desk.device.read)
-        facts = {**self._desk.facts(), "clients": self._hub.clients, "device_load": device}
-        return JSONResponse(facts | {"view": self._desk.view.mode})
+        device = await run_in_threadpool(self._control.device.read)
+        facts = {**self._control.facts(), "clients": self._hub.clients, "device_load": device}
+        return JSONResponse(facts | {"view": self._control.view.mode})
 
     async def frame(self, request: Request) -> Response:
         """One JPEG of the newest frame."""
-        found = await self._hub.next(-1) if self._desk.stats.written else None
+        found = await self._hub.next(-1) if self._control.stats.written else None
         if found is None:
             return PlainTextResponse("no frame has come yet\n", 503)
         return Response(await self._picture(request, *found), media_type="image/jpeg")
@@ -129,14 +129,14 @@ class _Pages:
 
     def model(self, wanted: dict[str, object]) -> dict[str, object]:
         name = str(wanted.get("model", ""))
-        self._desk.switch.request(name)
+        self._control.switch.request(name)
         return {"model": name}
 
     def snapshot(self, _wanted: dict[str, object]) -> dict[str, object]:
-        return {"files": self._desk.snapshot()}
+        return {"files": self._control.snapshot()}
 
     def record(self, wanted: dict[str, object]) -> dict[str, object]:
-        recorder = self._desk.recorder
+        recorder = self._control.recorder
         if wanted.get("on"):
             return {"recording": recorder.start().name}
         return {"recording": None, "saved": recorder.stop()}

@@ -10,11 +10,9 @@ import threading
 import time
 
 from edge_sr.errors import MediaError, MissingDependencyError
-from edge_sr.live.control import Desk
-from edge_sr.media.frame import Frame
-from edge_sr.media.protocols import SinkBase
+from edge_sr.live.control import RunControl
 from edge_sr.page.streams import Hub
-from edge_sr.pipeline.shot import Shot
+from edge_sr.pipeline.shot import Shot, ShotSink
 
 START_S = 10.0
 CLOSE_S = 2.0
@@ -22,10 +20,10 @@ MAX_CONNECTIONS = 64  # at once; more are answered with 503
 TOKEN = "EDGE_SR_TOKEN"  # noqa: S105 - the name of the variable that holds one
 
 
-class PageServer(SinkBase):
+class PageServer(ShotSink):
     """Serves the browser page while the run goes on; a slow browser slows nothing but itself."""
 
-    def __init__(self, desk: Desk, *, host: str, port: int) -> None:
+    def __init__(self, control: RunControl, *, host: str, port: int) -> None:
         """Listen, and start to serve.
 
         Args:
@@ -54,7 +52,7 @@ class PageServer(SinkBase):
         where = f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
         self.url = f"http://{where}/" + (f"?token={self.token}" if self.token else "")
         config = uvicorn.Config(
-            build_app(self._hub, desk, token=self.token),
+            build_app(self._hub, control, token=self.token),
             log_level="error",
             access_log=False,  # addresses with tokens stay out of logs
             server_header=False,
@@ -75,9 +73,6 @@ class PageServer(SinkBase):
     def show(self, shot: Shot) -> None:
         """Publish one frame."""
         self._hub.publish(shot)
-
-    def write(self, frame: Frame) -> None:
-        """Never called: `show` is."""
 
     def finish(self, *, complete: bool = True) -> str:  # noqa: ARG002 - it keeps nothing
         """End every stream."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.target import output_size
 from edge_sr.types import Size
-from edge_sr.upscaler import Upscaler
+from edge_sr.upscaler import Upscaler, open_nearest
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ def open_upscaler(spec: JobSpec, size: Size) -> tuple[Upscaler, Size]:
     ratio = Fraction(2)
     if wanted is not None:
         ratio = max(Fraction(wanted[0], width), Fraction(wanted[1], height))
-    upscaler = Upscaler.open(
+    upscaler = open_nearest(
         spec.model,
-        scale=ratio,
+        ratio=ratio,
         precision=spec.precision,
         size=size,
         backend=spec.backend,

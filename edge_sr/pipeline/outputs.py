@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from edge_sr.errors import UsageError
-from edge_sr.live.control import Desk
+from edge_sr.live.control import RunControl
 from edge_sr.live.window import LiveWindow
 from edge_sr.media.address import Kind, parse_address
 from edge_sr.media.codec.unfinished import partial_path
@@ -21,6 +21,7 @@ from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.page.server import PageServer
 from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.shot import ShotSink
 
 logger = logging.getLogger(__name__)
 
@@ -59,21 +60,21 @@ def output_sinks(spec: JobSpec, source: Source) -> list[Sink]:
 
 
 def screen_sinks(
-    spec: JobSpec, stack: contextlib.ExitStack, desk: Desk, name: str, *, anything: bool
-) -> list[Sink]:
+    spec: JobSpec, stack: contextlib.ExitStack, control: RunControl, name: str, *, anything: bool
+) -> list[ShotSink]:
     """Window and page; a camera without any output is shown in a window.
 
     Args:
         anything: whether the frames go somewhere else already.
     """
-    screens: list[Sink] = []
+    screens: list[ShotSink] = []
     if spec.serve is not None:
-        page = PageServer(desk, host=spec.serve[0], port=spec.serve[1])
+        page = PageServer(control, host=spec.serve[0], port=spec.serve[1])
         stack.callback(page.close)
         logger.info("page: %s", page.url)
         screens.append(page)
     if spec.show or not (anything or screens):
-        screens.append(LiveWindow(title=f"edge-sr: {name}", desk=desk))
+        screens.append(LiveWindow(title=f"edge-sr: {name}", control=control))
     return screens
 
 

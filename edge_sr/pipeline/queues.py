@@ -18,7 +18,7 @@ class End:
         self.error = error
 
 
-class Link(Generic[T]):
+class FrameQueue(Generic[T]):
     """Waits when it is full, or drops its oldest; gives up when the run stops."""
 
     def __init__(self, halted: Callable[[], bool], *, size: int, newest_wins: bool) -> None:

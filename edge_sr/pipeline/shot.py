@@ -1,11 +1,12 @@
-"""A frame before and after upscaling, and the sinks that want to see both."""
+"""A frame before and after upscaling, and the base of sinks that want both."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from edge_sr.media.frame import Frame
+from edge_sr.media.protocols import Sink, SinkBase
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,16 @@ class Shot:
     infer_s: float  # how long upscaling took
 
 
-@runtime_checkable
-class ShotSink(Protocol):
-    """A sink that compares before and after; `show` is called instead of `write`."""
+class ShotSink(SinkBase, ABC):
+    """A sink that takes each frame together with its origin, to compare them."""
 
+    @abstractmethod
     def show(self, shot: Shot) -> None:
-        """Take one frame with its origin. It may be kept: nobody writes into it any more."""
-        ...
+        """Take one frame with its origin. It may be kept: nobody writes into it any more.
+
+        Raises:
+            MediaError: it cannot be shown.
+        """
+
+
+AnySink = Sink | ShotSink

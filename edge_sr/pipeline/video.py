@@ -11,11 +11,11 @@ from pathlib import Path
 
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.live.compare import View
-from edge_sr.live.control import Desk
+from edge_sr.live.control import RunControl
 from edge_sr.live.notify import Notifier
 from edge_sr.live.recorder import Recorder
 from edge_sr.media.address import Kind, parse_address
-from edge_sr.media.protocols import Sink, Source
+from edge_sr.media.protocols import Source
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.open import Paced, open_source
 from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
@@ -23,10 +23,10 @@ from edge_sr.pipeline.open_model import open_upscaler
 from edge_sr.pipeline.outputs import finished_file, output_sinks, screen_sinks
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.resume import Skipping, begin, check_resume
+from edge_sr.pipeline.shot import AnySink
 from edge_sr.pipeline.signals import SignalStop
 from edge_sr.pipeline.stats import Stats
 from edge_sr.session.model_switch import ModelSwitch
-from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def run_video(
         sinks = output_sinks(spec, source)
         for sink in sinks:
             stack.callback(sink.abort)  # where the run does not even begin
-        upscaler, size = open_upscaler(spec, Size(info.width, info.height))
+        upscaler, size = open_upscaler(spec, info.size)
         kept = 0
         if sinks and isinstance(sinks[0], VideoWriter) and not info.live and spec.input != "-":
             kept = begin(spec, sinks[0], upscaler, size)
@@ -59,7 +59,7 @@ def run_video(
         def opener(name: str) -> Upscaler:
             return Upscaler.open(
                 name,
-                size=(info.width, info.height),
+                size=info.size,
                 backend=spec.backend,
                 threads=spec.threads,
                 slots=spec.slots,
@@ -71,7 +71,7 @@ def run_video(
         stack.enter_context(switch)
         recorder = Recorder(Path(spec.save_to), source=info)
         view = View(mode=spec.compare or "after", overlay=spec.overlay)
-        desk = Desk(
+        control = RunControl(
             source=source,
             size=size,
             switch=switch,
@@ -79,17 +79,20 @@ def run_video(
             folder=Path(spec.save_to),
             view=view,
         )
-        wanted = [*sinks, *screen_sinks(spec, stack, desk, info.name, anything=bool(sinks))]
-        return _Run(spec, source, desk, wanted, kept).run(progress, stop or threading.Event())
+        wanted: list[AnySink] = [
+            *sinks,
+            *screen_sinks(spec, stack, control, info.name, anything=bool(sinks)),
+        ]
+        return _Run(spec, source, control, wanted, kept).run(progress, stop or threading.Event())
 
 
 class _Run:
     """The pipeline of a job that is set up, and the end of every sink."""
 
     def __init__(
-        self, spec: JobSpec, source: Source, desk: Desk, wanted: list[Sink], kept: int
+        self, spec: JobSpec, source: Source, control: RunControl, wanted: list[AnySink], kept: int
     ) -> None:
-        self._spec, self._source, self._desk, self._wanted = spec, source, desk, wanted
+        self._spec, self._source, self._control, self._wanted = spec, source, control, wanted
         self._kept = kept  # frames that an earlier job has made
         self._notifier = Notifier()
         self._shown: set[str] = set()
@@ -97,7 +100,7 @@ class _Run:
 
     def run(self, progress: Callable[[Progress], None] | None, stop: threading.Event) -> Result:
         """Run it; every sink is finished or aborted at the end."""
-        sinks: list[Sink] = [*self._wanted, self._desk, self._desk.recorder]
+        sinks: list[AnySink] = [*self._wanted, self._control, self._control.recorder]
         info = self._source.info
         listening = stop.listening() if isinstance(stop, SignalStop) else contextlib.nullcontext()
         if self._kept:
@@ -129,19 +132,19 @@ class _Run:
         for number, sink in enumerate(self._wanted):
             if summary := sink.finish(complete=complete):
                 outputs.append(Output(None if number else path, f"{summary} {figures}"))
-        recordings = self._desk.recorder.finish()
+        recordings = self._control.recorder.finish()
         return [*outputs, *([Output(None, recordings)] if recordings else [])]
 
     def _run_pipeline(
         self,
-        sinks: list[Sink],
+        sinks: list[AnySink],
         progress: Callable[[Progress], None] | None,
         stop: threading.Event,
     ) -> Stats:
-        spec, info, desk = self._spec, self._source.info, self._desk
+        spec, info, control = self._spec, self._source.info, self._control
         counts = [count for count in (info.frames, spec.max_frames) if count is not None]
         total = min(counts) if counts else None
-        report = Progress(info.name, "frame", total, info.live, desk.stats, self._kept)
+        report = Progress(info.name, "frame", total, info.live, control.stats, self._kept)
 
         def on_frame(stats: Stats) -> None:
             if stats.written == 1:
@@ -152,19 +155,19 @@ class _Run:
             self._look_after(stop)
 
         def on_idle() -> None:
-            self._notifier.alive(desk.stats)
+            self._notifier.alive(control.stats)
             for sink in self._wanted:
                 sink.idle()
             self._look_after(stop)
 
         return run_pipeline(
             self._source,
-            desk.switch,
+            control.switch,
             sinks,
             max_frames=spec.max_frames and spec.max_frames - self._kept,
             newest_wins={"newest": True, "none": False}.get(spec.drop_policy),
             stop=stop,
-            stats=desk.stats,
+            stats=control.stats,
             on_frame=on_frame,
             on_idle=on_idle,
             release=self._source.close if info.live else None,
@@ -182,8 +185,8 @@ class _Run:
             stop.set()
 
     def _result(self, stats: Stats, outputs: list[Output], interrupted: int | None) -> Result:
-        notices = [*self._source.notices, *self._desk.switch.notices]
-        for sink in (*self._wanted, self._desk.recorder):
+        notices = [*self._source.notices, *self._control.switch.notices]
+        for sink in (*self._wanted, self._control.recorder):
             notices += sink.notices
         for line in notices:
             logger.info("%s", line)

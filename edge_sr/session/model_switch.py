@@ -1,34 +1,34 @@
-"""The model of a run, which can be exchanged between two frames."""
+"""The model of a run, which can be replaced between two frames."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from edge_sr.closing import Closing
 from edge_sr.errors import EdgeSRError, UsageError
+from edge_sr.media.chroma import resize_frame
 from edge_sr.media.frame import Frame
-from edge_sr.session.choices import BICUBIC, choices, full_name, ladder
-from edge_sr.session.deadline import Deadline
-from edge_sr.session.overlap import FrameOverlap
+from edge_sr.session.base import Facts, FunctionSession, Session
+from edge_sr.session.ladder import BICUBIC, Deadline, choices, full_name, ladder
+from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
 
 logger = logging.getLogger(__name__)
+PLAIN = Facts(model=BICUBIC, precision="-", backend="swscale", device="CPU")
 
 
-class ModelSwitch(Closing):
-    """Upscales frames to one size with the model of the moment, or bicubic.
+class ModelSwitch(Session):
+    """A session with the model of the moment, or bicubic; every result has one size.
 
-    `request` may be called from any thread; `upscale`, `submit` and `collect` from one.
+    Another model has a new session: nothing is remembered of the frames before. `request` and
+    `facts` may be called from any thread.
     """
 
     def __init__(
         self,
         upscaler: Upscaler,
-        size: tuple[int, int],
+        size: Size,
         opener: Callable[[str], Upscaler],
         *,
         deadline_s: float | None = None,
@@ -37,38 +37,24 @@ class ModelSwitch(Closing):
 
         Args:
             upscaler: the first model; closed by this object, as the later ones.
-            size: columns and rows of every result.
+            size: of every result.
             opener: opens another model by name.
             deadline_s: step down to a smaller model when a frame takes longer; None for never.
         """
-        self._size, self._opener = size, opener
+        super().__init__()
+        self._size_out, self._opener = size, opener
         self._lock = threading.Lock()
-        self._current: Upscaler | None = upscaler
-        self._ahead: FrameOverlap | None = upscaler.overlap()
-        self._begun: deque[tuple[Frame, float]] = deque()
-        self._finished = 0.0
-        self._first = full_name(upscaler)
+        self._model: Upscaler | None = upscaler  # None: bicubic
+        self._session: Session | None = None  # made when a frame comes, for its size
+        first = full_name(upscaler.sidecar)
         self._next: tuple[str, Upscaler | None] | None = None
-        self.name = self._first
+        self.name = first
         self.choices = choices(upscaler.sidecar.ratio)
-        if self._first not in self.choices:
-            self.choices.insert(0, self._first)
-        self._ladder = ladder(upscaler)
+        if first not in self.choices:
+            self.choices.insert(0, first)
+        self._ladder = ladder(upscaler.sidecar)
         self._deadline_s = deadline_s
         self._deadline = Deadline(deadline_s, len(self._ladder)) if deadline_s else None
-
-    def facts(self) -> dict[str, str]:
-        """Model, precision, backend and device, in words."""
-        with self._lock:
-            if self._current is None:
-                return {"model": BICUBIC, "precision": "-", "backend": "swscale", "device": "CPU"}
-            backend = self._current.backend
-            return {
-                "model": self.name,
-                "precision": backend.precision,
-                "backend": backend.name,
-                "device": backend.device,
-            }
 
     def request(self, name: str) -> None:
         """Open another model now and use it from the next frame on.
@@ -82,70 +68,79 @@ class ModelSwitch(Closing):
         found = self._open(name)
         if self._deadline_s:
             steps = [name, BICUBIC] if name != BICUBIC else [BICUBIC]
-            self._ladder = ladder(found) if found else steps
+            self._ladder = ladder(found.sidecar) if found else steps
             self._deadline = Deadline(self._deadline_s, len(self._ladder))
         self._put(name, found)
 
     @property
     def depth(self) -> int:
-        """How many frames may be in flight; 1 while another model waits for its turn."""
-        return 1 if self._next or self._ahead is None else self._ahead.depth
-
-    def submit(self, frame: Frame) -> None:
-        """Begin with a frame."""
-        if not self._begun:
-            self._take()
-        self._begun.append((frame, time.perf_counter()))
-        try:
-            if self._ahead:
-                self._ahead.submit(frame)
-        except BaseException:
-            self._begun.clear()
-            raise
-
-    def collect(self) -> Frame:
-        """The oldest frame in flight, `size` large; the result is yours to keep."""
-        try:
-            result = self._ahead.collect() if self._ahead else self._begun[0][0]
-        except BaseException:
-            self._begun.clear()
-            raise
-        _, begun = self._begun.popleft()
-        if result.y.shape != self._size[::-1]:
-            from edge_sr.media.chroma import resize_frame
-
-            result = resize_frame(result, *self._size)
-        now = time.perf_counter()
-        if self._deadline:
-            self._follow(now - max(begun, self._finished))
-        self._finished = now
-        return result
-
-    def upscale(self, frame: Frame) -> Frame:
-        """One frame, `size` large; the result is yours to keep."""
-        self.submit(frame)
-        return self.collect()
+        """That of the present model; 1 while another one waits for its turn."""
+        session = self._session
+        return 1 if self._next or session is None else session.depth
 
     @property
-    def notices(self) -> list[str]:
-        """What the present model's backend has to say, in lines for the user."""
-        return self._current.notices if self._current else []
+    def facts(self) -> Facts:
+        """Of the present model."""
+        with self._lock:
+            if self._model is None:
+                return PLAIN
+            backend = self._model.backend
+            return Facts(self.name, backend.precision, backend.name, backend.device)
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What the present model's backend reports."""
+        return self._model.notices if self._model else ()
+
+    def reset(self) -> None:
+        """As `Session.reset`."""
+        if self._session is not None:
+            self._session.reset()
+
+    def collect(self) -> Frame:
+        """As `Session.collect`; the result has the size of this object."""
+        result = super().collect()
+        if self._deadline is not None:
+            self._follow(self._deadline, self.frame_s)
+        return result
 
     def close(self) -> None:
         """Free the models; safe to call twice."""
+        super().close()
         with self._lock:
             waiting = self._next[1] if self._next else None
-            for model in (self._current, waiting):
+            for model in (self._model, waiting):
                 if model is not None:
                     model.close()
-            self._current = self._next = self._ahead = None
+            self._model = self._next = self._session = None
 
-    def _follow(self, took_s: float) -> None:
-        """Step up or down the ladder as the deadline tells."""
-        deadline, steps = self._deadline, self._ladder
-        if deadline is None:
-            return
-        before = deadline.rung
+    def _begin(self, frame: Frame) -> None:
+        if not self.in_flight:
+            self._take()
+        if self._session is None:
+            self._session = (
+                self._model.session(frame.size)
+                if self._model is not None
+                else FunctionSession(lambda taken: taken, PLAIN)
+            )
+        self._session.submit(frame)
+
+    def _finish(self) -> Frame:
+        session = self._session
+        if session is None:
+            raise UsageError("this session is closed")
+        result = session.collect()
+        if result.size != self._size_out:
+            result = resize_frame(result, *self._size_out)
+        return result
+
+    def _drop(self) -> None:
+        if self._session is not None:
+            self._session.close()
+
+    def _follow(self, deadline: Deadline, took_s: float) -> None:
+        """Step up or down the ladder as the deadline says."""
+        steps, before = self._ladder, deadline.rung
         rung = deadline.note(took_s)
         if rung == before:
             return
@@ -167,11 +162,14 @@ class ModelSwitch(Closing):
             self._next = (name, upscaler)
 
     def _take(self) -> None:
+        """Let the model that waits take over; called while no frame is in flight."""
         with self._lock:
             if self._next is None:
                 return
-            before = self._current
-            (self.name, self._current), self._next = self._next, None
-            self._ahead = self._current.overlap() if self._current else None
+            before, session = self._model, self._session
+            (self.name, self._model), self._next = self._next, None
+            self._session = None
+        if session is not None:
+            session.close()
         if before is not None:
             before.close()

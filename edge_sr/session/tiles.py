@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import FrameError
+from edge_sr.types import Size
 
 Image = NDArray[np.uint8]
 
@@ -48,15 +49,15 @@ def parse_tile(text: str) -> int | None:
     return int(text)
 
 
-def tile_side(tile: int | None, height: int, width: int) -> int:
-    """Side of the tiles for a frame; 0 to run it whole.
+def tile_side(tile: int | None, size: Size) -> int:
+    """Side of the tiles for a frame of this size; 0 to run it whole.
 
     Args:
         tile: a side in input pixels, 0 for never, None to cut frames above 4 megapixels.
     """
     if tile is None:
-        return AUTO_SIDE if height * width > AUTO_PIXELS else 0
-    return tile if tile and (height > tile or width > tile) else 0
+        return AUTO_SIDE if size.pixels > AUTO_PIXELS else 0
+    return tile if tile and max(size) > tile else 0
 
 
 def run_tiled(

@@ -40,6 +40,7 @@ from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.pattern import Pattern
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.stats import Stats
+from edge_sr.session.base import FunctionSession
 from lab.soak.common import frame_hashes, resident_mb
 from lab.soak.network_figures import rtsp, terminate
 
@@ -81,7 +82,9 @@ def slow(seconds: float) -> int:
 
     source = Pattern(1280, 720, fps=FPS, frames=round(seconds * FPS), live=True)
     with Upscaler.open("edge-unet-s-x2", backend="nearest") as upscaler:
-        stats = run_pipeline(source, upscaler.upscale_frame, [SlowSink()], on_frame=on_frame)
+        stats = run_pipeline(
+            source, upscaler.session(source.info.size), [SlowSink()], on_frame=on_frame
+        )
     settled = ages[stats.written // 10 : stats.written]
     used = memory[stats.written // 4 : stats.written]
     expected = 1 - 1 / FACTOR
@@ -125,6 +128,7 @@ def file_job(frames: int, infer_ms: float, folder: Path) -> int:
     dropped = 0
     with Upscaler.open("edge-unet-s-x2", backend="nearest" if infer_ms else "auto") as upscaler:
         upscale = Waiting(upscaler, infer_ms / 1000) if infer_ms else upscaler.upscale_frame
+        facts = upscaler.session(info.size).facts
         with VideoFile(clip) as source:
             small = list(source)
         for turn in range(3):
@@ -137,7 +141,7 @@ def file_job(frames: int, infer_ms: float, folder: Path) -> int:
             with VideoFile(clip) as source:
                 writer = VideoWriter(folder / f"job-{turn}.mp4", source=source.info)
                 begun = time.perf_counter()
-                stats = run_pipeline(source, upscale, [writer])
+                stats = run_pipeline(source, FunctionSession(upscale, facts), [writer])
                 writer.finish()
                 rates["job"].append(frames / (time.perf_counter() - begun))
                 dropped += stats.dropped

@@ -11,7 +11,7 @@ import pytest
 
 from edge_sr import Upscaler
 from edge_sr.backend.nearest import NearestBackend
-from edge_sr.errors import FrameError
+from edge_sr.errors import FrameError, UsageError
 from edge_sr.media.color import yuv_to_rgb
 from edge_sr.media.frame import Color, Frame
 
@@ -90,14 +90,14 @@ def test_a_frame_s_two_halves_make_the_whole(upscaler: Upscaler) -> None:
 
 
 def test_a_backend_of_one_frame_at_a_time_has_one_in_flight(upscaler: Upscaler) -> None:
-    overlap = upscaler.overlap()
+    session = upscaler.session((48, 32))
     frame = Frame((noise(32, 48), noise(16, 24), noise(16, 24)), 3, Fraction(1, 25))
-    assert overlap.depth == 1
-    overlap.submit(frame)
-    collected = overlap.collect()
+    assert session.depth == 1
+    session.submit(frame)
+    collected = session.collect()
     np.testing.assert_array_equal(collected.y, upscaler.upscale_frame(frame).y)
     assert collected.pts == 3
-    assert upscaler.notices == []
+    assert list(upscaler.notices) == []
 
 
 def test_untagged_sd_says_what_it_is_once_it_is_hd(upscaler: Upscaler) -> None:
@@ -123,3 +123,12 @@ def test_a_closed_upscaler_can_be_closed_again() -> None:
     opened = Upscaler.open("edge-unet-s-x2", threads=1)
     opened.close()
     opened.close()
+
+
+def test_a_scale_that_the_model_does_not_have_is_refused() -> None:
+    with Upscaler.open("edge-unet-s", scale=1.5, backend="nearest") as upscaler:
+        assert upscaler.sidecar.ratio == Fraction(3, 2)
+    with pytest.raises(UsageError, match=r"edge-unet-s-x2 upscales by 2, not by 1\.5"):
+        Upscaler.open("edge-unet-s-x2", scale=1.5, backend="nearest")
+    with pytest.raises(UsageError, match="not by 3"):
+        Upscaler.open("edge-unet-s", scale=3, backend="nearest")

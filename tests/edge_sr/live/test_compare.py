@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import frame, info
+from fakes.sessions import a_shot
 
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.live.compare import MODES, compose
@@ -14,24 +15,10 @@ from edge_sr.live.overlay import draw_overlay, overlay_lines
 from edge_sr.live.recorder import Recorder
 from edge_sr.live.snapshot import save_snapshot
 from edge_sr.media.color import yuv_to_rgb
-from edge_sr.media.frame import Color, Frame
+from edge_sr.media.frame import Color
 from edge_sr.media.screen import to_bgr, to_jpeg
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.stills.files import read_image
-from edge_sr.pipeline.shot import Shot
-
-TAGGED = Color(matrix=1, primaries=1, transfer=1, full_range=False, chroma_location=1)
-
-
-def a_shot() -> Shot:
-    """Before is dark, after is light, both flat."""
-
-    def flat(width: int, height: int, level: int) -> Frame:
-        y = np.full((height, width), level, np.uint8)
-        chroma = np.full((height // 2, width // 2), 128, np.uint8)
-        return Frame((y, chroma, chroma), 0, frame(0).time_base, TAGGED)
-
-    return Shot(flat(64, 48, 60), flat(128, 96, 180), 0.0, 0.01)
 
 
 def test_split_changes_at_the_divider() -> None:

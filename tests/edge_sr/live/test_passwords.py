@@ -23,13 +23,14 @@ from test_network import ROOT, http  # noqa: F401 - a fixture
 from edge_sr import Upscaler
 from edge_sr.errors import MediaError
 from edge_sr.live.compare import View
-from edge_sr.live.control import Desk
+from edge_sr.live.control import RunControl
 from edge_sr.live.recorder import Recorder
 from edge_sr.media.address import hide_credentials
 from edge_sr.media.sources.pattern import Pattern
 from edge_sr.media.sources.stream import NetworkStream
 from edge_sr.page.metrics import prometheus
 from edge_sr.session.model_switch import ModelSwitch
+from edge_sr.types import Size
 
 PAGE = ("", "api/stats", "metrics", "healthz", "static/page.js", "api/nothing")
 
@@ -77,13 +78,13 @@ class Camera(Pattern):
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def control(tmp_path: Path) -> Iterator[RunControl]:
     source = Camera(64, 48, live=True)
-    with ModelSwitch(Upscaler.open("edge-unet-s-x2"), (128, 96), Upscaler.open) as switch:
+    with ModelSwitch(Upscaler.open("edge-unet-s-x2"), Size(128, 96), Upscaler.open) as switch:
         recorder = Recorder(tmp_path, source=source.info)
-        yield Desk(
+        yield RunControl(
             source=source,
-            size=(128, 96),
+            size=Size(128, 96),
             switch=switch,
             recorder=recorder,
             folder=tmp_path,
@@ -91,14 +92,14 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         )
 
 
-def test_no_odd_password_is_in_the_figures_of_a_run(desk: Desk) -> None:
-    source = desk._source
+def test_no_odd_password_is_in_the_figures_of_a_run(control: RunControl) -> None:
+    source = control._source
     assert isinstance(source, Camera)
     for password in odd_passwords(1000):
         source.call(f"rtsp://viewer:{password}@cam:554/clip?key={quote(password)}")
-        facts = desk.facts()
+        facts = control.facts()
         assert facts["source"] == "rtsp://***@cam:554/clip?***"
-        told = json.dumps(facts) + prometheus(facts, desk.stats, {}, 0)
+        told = json.dumps(facts) + prometheus(facts, control.stats, {}, 0)
         assert not leaks(password, f"{facts}{told}"), password
 
 

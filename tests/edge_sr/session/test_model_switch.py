@@ -10,10 +10,9 @@ from clips import frame
 
 from edge_sr import Upscaler
 from edge_sr.errors import UsageError
-from edge_sr.session import deadline
-from edge_sr.session.choices import BICUBIC
-from edge_sr.session.deadline import WINDOW, Deadline
+from edge_sr.session.ladder import BICUBIC, PATIENCE_S, WINDOW, Deadline
 from edge_sr.session.model_switch import ModelSwitch
+from edge_sr.types import Size
 
 
 class Clock:
@@ -58,7 +57,7 @@ def test_going_up_is_tried_rarely_and_more_rarely_when_it_fails() -> None:
             changes.append((round(clock.now), new))
         rung = new
     ups = [at for at, where in changes if where == 0]
-    assert ups[0] >= deadline.PATIENCE_S
+    assert ups[0] >= PATIENCE_S
     gaps = np.diff(ups)
     assert all(later > 1.5 * earlier for earlier, later in itertools.pairwise(gaps))
     assert len(ups) <= 5  # in 200 s
@@ -80,21 +79,21 @@ def test_a_request_takes_effect_at_the_next_frame_and_keeps_the_size() -> None:
         return Upscaler.open(name)
 
     picture = frame(0)
-    with ModelSwitch(Upscaler.open("edge-unet-s-x2"), (128, 96), opener) as switch:
+    with ModelSwitch(Upscaler.open("edge-unet-s-x2"), Size(128, 96), opener) as switch:
         ours = switch.upscale(picture)
-        assert switch.facts()["model"] == "edge-unet-s-x2"
+        assert switch.facts.model == "edge-unet-s-x2"
         switch.request(BICUBIC)
         plain = switch.upscale(picture)
-        assert switch.facts()["model"] == BICUBIC
+        assert switch.facts.model == BICUBIC
         switch.request("edge-unet-s-x2.int8")
         switch.request("edge-unet-s-x2.int8")  # before the first one was used
         small = switch.upscale(picture)
-        assert switch.facts() == {
-            "model": "edge-unet-s-x2.int8",
-            "precision": "int8",
-            "backend": "onnxruntime",
-            "device": switch.facts()["device"],
-        }
+        facts = switch.facts
+        assert (facts.model, facts.precision, facts.backend) == (
+            "edge-unet-s-x2.int8",
+            "int8",
+            "onnxruntime",
+        )
         with pytest.raises(UsageError, match="expected edge-unet"):
             switch.request("../../etc/passwd")
     assert ours.y.shape == plain.y.shape == small.y.shape == (96, 128)
@@ -105,7 +104,7 @@ def test_a_request_takes_effect_at_the_next_frame_and_keeps_the_size() -> None:
 def test_a_deadline_steps_down_and_logs_it(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="edge_sr")
     model = Upscaler.open("edge-unet-s-x2")
-    with ModelSwitch(model, (128, 96), Upscaler.open, deadline_s=1e-6) as switch:
+    with ModelSwitch(model, Size(128, 96), Upscaler.open, deadline_s=1e-6) as switch:
         for number in range(WINDOW + 1):
             switch.upscale(frame(number))
         assert switch.name != "edge-unet-s-x2"

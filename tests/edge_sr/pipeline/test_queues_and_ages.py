@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clips import frame
 from clocks import HANG_S, Clock
+from fakes.sessions import as_session
 
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame
@@ -18,8 +19,8 @@ from edge_sr.media.sinks.null import NullSink
 from edge_sr.media.sources.open import Paced
 from edge_sr.media.sources.pattern import Pattern
 from edge_sr.pipeline.pipeline import run_pipeline
-from edge_sr.pipeline.queues import End, Link
-from edge_sr.pipeline.shot import Shot
+from edge_sr.pipeline.queues import End, FrameQueue
+from edge_sr.pipeline.shot import Shot, ShotSink
 from edge_sr.pipeline.stats import Recent, Stats
 
 
@@ -86,7 +87,7 @@ class BlockedSink(NullSink):
 def test_a_slow_consumer_gets_fresh_frames_and_short_queues() -> None:
     source = SteppedSource(76, per_write=5)
     sink = SteppingSink(source)
-    stats = run_pipeline(source, lambda frame: frame, [sink])
+    stats = run_pipeline(source, as_session(), [sink])
     assert stats.depth_max <= 2
     assert stats.written == sink.frames <= 76 // 5 + 2
     assert stats.written + stats.dropped == 76
@@ -96,7 +97,7 @@ def test_a_slow_consumer_gets_fresh_frames_and_short_queues() -> None:
 
 def test_no_frame_is_dropped_when_that_is_asked_for() -> None:
     source = Pattern(64, 48, fps=1000, frames=30, live=True)
-    stats = run_pipeline(source, lambda f: f, [NullSink()], newest_wins=False)
+    stats = run_pipeline(source, as_session(), [NullSink()], newest_wins=False)
     assert (stats.written, stats.dropped) == (30, 0)
 
 
@@ -118,7 +119,7 @@ def test_a_reader_that_waits_is_freed_at_the_end() -> None:
     source, stop = Silent(), threading.Event()
     run_pipeline(
         source,
-        lambda f: f,
+        as_session(),
         [NullSink()],
         stop=stop,
         on_frame=lambda _stats: stop.set(),
@@ -144,15 +145,14 @@ def test_idle_is_called_while_nothing_comes() -> None:
     calls: list[None] = []
     idle_twice = threading.Event()
     stats = run_pipeline(
-        Waiting(64, 48, live=True), lambda f: f, [NullSink()], newest_wins=False, on_idle=on_idle
+        Waiting(64, 48, live=True), as_session(), [NullSink()], newest_wins=False, on_idle=on_idle
     )
     assert stats.written == 2
 
 
 def test_sinks_that_compare_see_both_frames() -> None:
-    class Watching(NullSink):
+    class Watching(ShotSink):
         def __init__(self) -> None:
-            super().__init__()
             self.shots: list[Shot] = []
 
         def show(self, shot: Shot) -> None:
@@ -161,35 +161,35 @@ def test_sinks_that_compare_see_both_frames() -> None:
     sink = Watching()
     stats = Stats()
     source = Pattern(64, 48, frames=3)
-    run_pipeline(source, lambda f: frame(f.pts, 128, 96), [sink], stats=stats)
+    run_pipeline(source, as_session(lambda f: frame(f.pts, 128, 96)), [sink], stats=stats)
     assert [shot.before.y.shape + shot.after.y.shape for shot in sink.shots] == [
         (48, 64, 96, 128)
     ] * 3
     assert stats.infer.count == stats.age.count == 3
 
 
-def test_a_link_gives_up_when_the_run_stops() -> None:
+def test_a_queue_gives_up_when_the_run_stops() -> None:
     stop = threading.Event()
-    link: Link[int] = Link(stop.is_set, size=1, newest_wins=False)
-    link.put(1)
+    queue: FrameQueue[int] = FrameQueue(stop.is_set, size=1, newest_wins=False)
+    queue.put(1)
     threading.Timer(0.05, stop.set).start()
-    link.put(2)  # full: returns when the run stops
-    assert not link.wait_room()
-    assert list(link.items()) == [1]
+    queue.put(2)  # full: returns when the run stops
+    assert not queue.wait_room()
+    assert list(queue.items()) == [1]
 
 
 def test_the_end_waits_for_the_last_item() -> None:
-    link: Link[int] = Link(lambda: False, size=1, newest_wins=True)
-    link.put(1)
-    link.put(2)
-    thread = threading.Thread(target=link.put, args=[End(MediaError("cable"))])
+    queue: FrameQueue[int] = FrameQueue(lambda: False, size=1, newest_wins=True)
+    queue.put(1)
+    queue.put(2)
+    thread = threading.Thread(target=queue.put, args=[End(MediaError("cable"))])
     thread.start()
-    items = link.items()
+    items = queue.items()
     assert next(items) == 2
     with pytest.raises(MediaError, match="cable"):
         next(items)
     thread.join()
-    assert link.dropped == 1
+    assert queue.dropped == 1
 
 
 def test_a_mailbox_never_waits_and_keeps_the_newest() -> None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from fakes.sessions import as_session
 
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame, StreamInfo
@@ -44,17 +45,13 @@ class ListSink:
         self.pts.append(frame.pts)
 
 
-def same(frame: Frame) -> Frame:
-    return frame
-
-
 def stage_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("edge-sr")]
 
 
 def test_a_file_loses_no_frame_and_keeps_the_order() -> None:
     sinks = [ListSink(), ListSink()]
-    stats = run_pipeline(ListSource(60), same, sinks)
+    stats = run_pipeline(ListSource(60), as_session(), sinks)
     assert sinks[0].pts == sinks[1].pts == list(range(60))
     assert (stats.read, stats.written, stats.dropped) == (60, 60, 0)
     assert stage_threads() == []
@@ -74,7 +71,7 @@ def test_live_frames_are_dropped_when_upscaling_is_slow_and_the_newest_wins() ->
 
     all_given = threading.Event()
     sink = ListSink()
-    stats = run_pipeline(Whole(60, live=True), slow, [sink])
+    stats = run_pipeline(Whole(60, live=True), as_session(slow), [sink])
     assert stats.written + stats.dropped == 60
     assert sink.pts[-1] == 59
     assert len(sink.pts) <= 2  # the one that was begun first, and the newest
@@ -82,7 +79,7 @@ def test_live_frames_are_dropped_when_upscaling_is_slow_and_the_newest_wins() ->
 
 def test_max_frames_stops_reading_too() -> None:
     source, sink = ListSource(1000), ListSink()
-    run_pipeline(source, same, [sink], max_frames=5)
+    run_pipeline(source, as_session(), [sink], max_frames=5)
     assert sink.pts == [0, 1, 2, 3, 4]
     assert source.given == 5
 
@@ -90,7 +87,7 @@ def test_max_frames_stops_reading_too() -> None:
 def test_a_sources_error_comes_after_its_frames() -> None:
     sink = ListSink()
     with pytest.raises(MediaError, match="cable"):
-        run_pipeline(ListSource(4, error=MediaError("cable")), same, [sink])
+        run_pipeline(ListSource(4, error=MediaError("cable")), as_session(), [sink])
     assert sink.pts == [0, 1, 2, 3]
     assert stage_threads() == []
 
@@ -101,14 +98,14 @@ def test_an_error_in_upscaling_is_raised_to_the_caller(error: Exception) -> None
         raise error
 
     with pytest.raises(type(error), match=str(error)):
-        run_pipeline(ListSource(1000), broken, [ListSink()])
+        run_pipeline(ListSource(1000), as_session(broken), [ListSink()])
     assert stage_threads() == []
 
 
 def test_a_sinks_error_stops_the_other_stages() -> None:
     source = ListSource(100_000)
     with pytest.raises(MediaError, match="disk is full"):
-        run_pipeline(source, same, [ListSink(fail_at=3)])
+        run_pipeline(source, as_session(), [ListSink(fail_at=3)])
     assert source.given < 20
     assert stage_threads() == []
 
@@ -125,7 +122,7 @@ def test_the_callers_stop_ends_the_run(ends: Callable[[Callable[[], object]], ob
 
     stop, sink = threading.Event(), ListSink()
     source = Endless(10**9)
-    ends(lambda: run_pipeline(source, same, [sink], stop=stop))
+    ends(lambda: run_pipeline(source, as_session(), [sink], stop=stop))
     assert sink.pts == list(range(len(sink.pts)))
     assert source.given < 20
     assert stage_threads() == []
@@ -134,6 +131,6 @@ def test_the_callers_stop_ends_the_run(ends: Callable[[Callable[[], object]], ob
 def test_progress_is_called_after_each_frame() -> None:
     seen: list[int] = []
     run_pipeline(
-        ListSource(5), same, [ListSink()], on_frame=lambda stats: seen.append(stats.written)
+        ListSource(5), as_session(), [ListSink()], on_frame=lambda stats: seen.append(stats.written)
     )
     assert seen == [1, 2, 3, 4, 5]

@@ -1,15 +1,49 @@
-"""When to step down to a smaller model, and when to try the larger one again."""
+"""Which models a run may change to, and when it steps down to a smaller one."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable
+from fractions import Fraction
 
+from edge_sr import zoo
+from edge_sr.model.sidecar import Sidecar
+
+BICUBIC = "bicubic"
+LIVE = "-live-"  # in the names of models for compressed or noisy inputs
 WINDOW = 15  # frames that a decision is made of
 ROOM = 0.7  # of the limit: below that, the larger model is worth a try
 PATIENCE_S = 10.0  # before the first try; doubled each time that one fails
 MAX_PATIENCE_S = 600.0
+
+
+def full_name(facts: Sidecar) -> str:
+    """The name that opens this file again: int8 files of the zoo end in it."""
+    name = f"{facts.name}.{facts.precision}" if facts.precision != "fp32" else facts.name
+    return name if name in choices(facts.ratio) else facts.name
+
+
+def choices(ratio: Fraction) -> list[str]:
+    """Shipped models of one scale, fp32 and int8, and bicubic."""
+    known = [*zoo.names(), *zoo.names("int8")]
+    scale = f"{float(ratio):g}"
+    same = [name for name in known if name.partition("-x")[2].removesuffix(".int8") == scale]
+    return [*sorted(same), BICUBIC]
+
+
+def ladder(facts: Sidecar) -> list[str]:
+    """From a model down: the smaller shipped ones of its scale and precision, then bicubic.
+
+    A model for clean inputs is not replaced by one for compressed inputs, nor the reverse.
+    """
+    smaller = []
+    for name in choices(facts.ratio)[:-1]:
+        other = zoo.find(name)[1]
+        alike = other.precision == facts.precision and (LIVE in name) == (LIVE in facts.name)
+        if alike and other.parameters < facts.parameters:
+            smaller.append((other.parameters, name))
+    return [full_name(facts), *(name for _, name in sorted(smaller, reverse=True)), BICUBIC]
 
 
 class Deadline:

@@ -12,27 +12,28 @@ import pytest
 pytest.importorskip("starlette", reason="pip install 'edge-sr[serve]'")
 httpx = pytest.importorskip("httpx", reason="pip install 'edge-sr[dev]'")
 
-from test_compare import a_shot  # noqa: E402
+from fakes.sessions import a_shot  # noqa: E402
 
 from edge_sr import Upscaler  # noqa: E402
 from edge_sr.errors import MediaError  # noqa: E402
 from edge_sr.live.compare import View  # noqa: E402
-from edge_sr.live.control import Desk  # noqa: E402
+from edge_sr.live.control import RunControl  # noqa: E402
 from edge_sr.live.recorder import Recorder  # noqa: E402
 from edge_sr.media.sources.pattern import Pattern  # noqa: E402
 from edge_sr.page.server import PageServer  # noqa: E402
 from edge_sr.session.model_switch import ModelSwitch  # noqa: E402
+from edge_sr.types import Size  # noqa: E402
 
 STATIC = Path(__file__).parents[3] / "edge_sr" / "page" / "static"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def control(tmp_path: Path) -> Iterator[RunControl]:
     source = Pattern(64, 48, live=True)
-    with ModelSwitch(Upscaler.open("edge-unet-s-x2"), (128, 96), Upscaler.open) as switch:
-        yield Desk(
+    with ModelSwitch(Upscaler.open("edge-unet-s-x2"), Size(128, 96), Upscaler.open) as switch:
+        yield RunControl(
             source=source,
-            size=(128, 96),
+            size=Size(128, 96),
             switch=switch,
             recorder=Recorder(tmp_path, source=source.info),
             folder=tmp_path,
@@ -41,29 +42,29 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def page(desk: Desk) -> Iterator[PageServer]:
-    server = PageServer(desk, host="127.0.0.1", port=0)
+def page(control: RunControl) -> Iterator[PageServer]:
+    server = PageServer(control, host="127.0.0.1", port=0)
     try:
         yield server
     finally:
         server.close()
 
 
-def show(server: PageServer, desk: Desk) -> None:
+def show(server: PageServer, control: RunControl) -> None:
     """One frame, as the pipeline would."""
     server.show(a_shot())
-    desk.show(a_shot())
-    desk.stats.written += 1
-    desk.stats.age.add(0.02)
+    control.show(a_shot())
+    control.stats.written += 1
+    control.stats.age.add(0.02)
 
 
 def test_loopback_needs_no_token_and_health_follows_the_frames(
-    page: PageServer, desk: Desk
+    page: PageServer, control: RunControl
 ) -> None:
     with httpx.Client(base_url=page.url) as client:
         assert client.get("/healthz").status_code == 503
         assert client.get("/frame.jpg").status_code == 503
-        show(page, desk)
+        show(page, control)
         assert (client.get("/healthz").status_code, client.get("/").status_code) == (200, 200)
         facts = client.get("/api/stats").json()
         assert facts["model"] == "edge-unet-s-x2"
@@ -72,8 +73,8 @@ def test_loopback_needs_no_token_and_health_follows_the_frames(
         assert client.get("/").headers["content-security-policy"].startswith("default-src 'none'")
 
 
-def test_metrics_are_prometheus_text(page: PageServer, desk: Desk) -> None:
-    show(page, desk)
+def test_metrics_are_prometheus_text(page: PageServer, control: RunControl) -> None:
+    show(page, control)
     answer = httpx.get(f"{page.url}metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     samples = [line for line in answer.text.splitlines() if not line.startswith("#")]
@@ -96,9 +97,11 @@ def test_other_sites_are_refused(page: PageServer, headers: dict[str, str], code
     assert httpx.get(f"{page.url}api/stats", headers=headers).status_code == code
 
 
-def test_other_addresses_need_the_token(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_addresses_need_the_token(
+    control: RunControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EDGE_SR_TOKEN", "correct-horse")
-    server = PageServer(desk, host="0.0.0.0", port=0)  # noqa: S104 - that is what is tested
+    server = PageServer(control, host="0.0.0.0", port=0)  # noqa: S104 - that is what is tested
     try:
         port = re.search(r":(\d+)/", server.url)
         assert port is not None
@@ -127,8 +130,10 @@ def test_other_addresses_need_the_token(desk: Desk, monkeypatch: pytest.MonkeyPa
         server.close()
 
 
-def test_the_stream_is_motion_jpeg_of_the_newest_frame(page: PageServer, desk: Desk) -> None:
-    show(page, desk)
+def test_the_stream_is_motion_jpeg_of_the_newest_frame(
+    page: PageServer, control: RunControl
+) -> None:
+    show(page, control)
     with httpx.stream("GET", f"{page.url}stream.mjpg?view=pair&width=64") as answer:
         assert "multipart/x-mixed-replace" in answer.headers["content-type"]
         first = next(answer.iter_raw())
@@ -139,7 +144,7 @@ def test_the_stream_is_motion_jpeg_of_the_newest_frame(page: PageServer, desk: D
 
 
 def test_a_browser_that_does_not_read_slows_nobody(
-    page: PageServer, desk: Desk, ends: Callable[[Callable[[], object]], object]
+    page: PageServer, control: RunControl, ends: Callable[[Callable[[], object]], object]
 ) -> None:
     """More frames than a connection buffers: a server that waits for the reader never ends."""
     shot = a_shot()
@@ -148,16 +153,16 @@ def test_a_browser_that_does_not_read_slows_nobody(
         for _ in range(20_000):
             page.show(shot)
 
-    show(page, desk)
+    show(page, control)
     with httpx.stream("GET", f"{page.url}stream.mjpg"):
         ends(show_many)
 
 
-def test_switch_snapshot_and_record(page: PageServer, desk: Desk, tmp_path: Path) -> None:
-    show(page, desk)
+def test_switch_snapshot_and_record(page: PageServer, control: RunControl, tmp_path: Path) -> None:
+    show(page, control)
     with httpx.Client(base_url=page.url) as client:
         assert client.post("/api/model", json={"model": "bicubic"}).json() == {"model": "bicubic"}
-        desk.switch.upscale(a_shot().before)
+        control.switch.upscale(a_shot().before)
         assert client.get("/api/stats").json()["model"] == "bicubic"
         wrong = client.post("/api/model", json={"model": "/etc/passwd"})
         assert wrong.status_code == 400
@@ -165,7 +170,7 @@ def test_switch_snapshot_and_record(page: PageServer, desk: Desk, tmp_path: Path
         files = client.post("/api/snapshot", json={}).json()["files"]
         assert all((tmp_path / name).is_file() for name in files)
         assert client.post("/api/record", json={"on": True}).json()["recording"].endswith(".mp4")
-        desk.recorder.write(a_shot().after)
+        control.recorder.write(a_shot().after)
         assert "128x96" in client.post("/api/record", json={"on": False}).json()["saved"]
 
 
@@ -184,10 +189,10 @@ def test_odd_commands_are_refused(page: PageServer, content: str, kind: str, cod
     assert "error" in answer.json()
 
 
-def test_a_port_in_use_is_one_line(page: PageServer, desk: Desk) -> None:
+def test_a_port_in_use_is_one_line(page: PageServer, control: RunControl) -> None:
     port = int(page.url.rstrip("/").rpartition(":")[2])
     with pytest.raises(MediaError, match=rf"cannot listen on 127\.0\.0\.1:{port}"):
-        PageServer(desk, host="127.0.0.1", port=port)
+        PageServer(control, host="127.0.0.1", port=port)
 
 
 def test_the_page_asks_nobody_else() -> None:

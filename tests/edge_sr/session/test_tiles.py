@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_sr import Upscaler
 from edge_sr.errors import FrameError
 from edge_sr.session.tiles import AUTO_SIDE, _spans, find_reach, parse_tile, run_tiled, tile_side
+from edge_sr.types import Size
 
 Image = NDArray[np.uint8]
 TWO = Fraction(2)
@@ -33,10 +34,14 @@ def test_a_frame_in_tiles_is_the_frame(model: str, size: tuple[int, int]) -> Non
 def test_without_a_rim_the_seams_would_show() -> None:
     image = picture(128, 128)[..., None]
     with Upscaler.open("edge-unet-s-x2", tile=0) as upscaler:
-        expected = upscaler._whole(image)
-        bare = run_tiled(upscaler._whole, image, TWO, side=64, reach=0)
-        reach = find_reach(upscaler._whole, 1, TWO)
-        rimmed = run_tiled(upscaler._whole, image, TWO, side=64, reach=reach)
+
+        def whole(image: Image) -> Image:
+            return upscaler.backend.infer(image[None])[0]
+
+        expected = whole(image)
+        bare = run_tiled(whole, image, TWO, side=64, reach=0)
+        reach = find_reach(whole, 1, TWO)
+        rimmed = run_tiled(whole, image, TWO, side=64, reach=reach)
     assert np.abs(bare.astype(int) - expected).max() > 8
     assert np.abs(rimmed.astype(int) - expected).max() <= 1
     assert 8 <= reach <= 32
@@ -71,11 +76,11 @@ def test_spans_cover_an_axis_once(length: int, side: int) -> None:
 
 
 def test_when_frames_are_cut() -> None:
-    assert tile_side(None, 1440, 2560) == 0
-    assert tile_side(None, 3000, 4000) == AUTO_SIDE
-    assert tile_side(0, 9000, 9000) == 0
-    assert tile_side(512, 512, 512) == 0
-    assert tile_side(512, 100, 513) == 512
+    assert tile_side(None, Size(2560, 1440)) == 0
+    assert tile_side(None, Size(4000, 3000)) == AUTO_SIDE
+    assert tile_side(0, Size(9000, 9000)) == 0
+    assert tile_side(512, Size(512, 512)) == 0
+    assert tile_side(512, Size(513, 100)) == 512
     assert [parse_tile(text) for text in ("auto", "off", "512")] == [None, 0, 512]
     for text in ("32", "100", "-64", "many"):
         with pytest.raises(ValueError, match="expected auto, off"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from edge_sr import Upscaler
-from edge_sr.session.choices import BICUBIC, choices, ladder
+from edge_sr.session.ladder import BICUBIC, choices, ladder
 
 
 def test_choices_have_one_scale_and_end_in_bicubic() -> None:
@@ -17,12 +17,12 @@ def test_choices_have_one_scale_and_end_in_bicubic() -> None:
 
 def test_the_ladder_goes_down_to_bicubic() -> None:
     with Upscaler.open("edge-unet-s-x2") as upscaler:
-        steps = ladder(upscaler)
+        steps = ladder(upscaler.sidecar)
     assert (steps[0], steps[-1]) == ("edge-unet-s-x2", BICUBIC)
 
 
 def test_a_model_for_spoilt_inputs_is_no_smaller_one_for_clean_inputs() -> None:
     with Upscaler.open("edge-unet-m-x2") as upscaler:
-        assert ladder(upscaler) == ["edge-unet-m-x2", "edge-unet-s-x2", BICUBIC]
+        assert ladder(upscaler.sidecar) == ["edge-unet-m-x2", "edge-unet-s-x2", BICUBIC]
     with Upscaler.open("edge-unet-s-live") as upscaler:
-        assert ladder(upscaler) == ["edge-unet-s-live-x2", BICUBIC]
+        assert ladder(upscaler.sidecar) == ["edge-unet-s-live-x2", BICUBIC]

@@ -1,0 +1,115 @@
+"""A model at work on one video, in three steps: network input, network, upscaled frame.
+
+``frame -> network_input -> [image filters] -> Network -> assemble -> frame``
+
+`session/network.py` has the middle layer. What remembers something between frames is a layer of its
+own with a `reset`: a `Network` around another one (blocks that did not change), or a filter of the
+network's input (noise averaged where nothing moves). `ModelSession` builds the layers and resets
+them together.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.media.chroma import resize_chroma
+from edge_sr.media.color import rgb_to_yuv, yuv_to_rgb
+from edge_sr.media.frame import Frame, Plane
+from edge_sr.session.base import Facts, Session
+from edge_sr.session.network import ModelRunner, Network
+from edge_sr.types import Size
+
+Image = NDArray[np.uint8]
+Chroma = tuple[Plane, Plane]
+
+
+def network_input(frame: Frame, color: str) -> Image:
+    """What the network gets of a frame: uint8 (H, W, 1), a view of its luma, or (H, W, 3) RGB.
+
+    Args:
+        color: of the model: "luma" or "rgb".
+    """
+    return frame.y[..., None] if color == "luma" else yuv_to_rgb(frame)
+
+
+def assemble(frame: Frame, image: Image, color: str, chroma: Chroma | None = None) -> Frame:
+    """The upscaled frame, from the network's result; time and colour tags are those of ``frame``.
+
+    Args:
+        image: uint8 (H, W, 1 or 3), kept.
+        color: of the model: "luma" or "rgb".
+        chroma: u and v for a picture of that size, of a luma model; None to make them now.
+    """
+    height, size = frame.size.height, Size.of_shape(image.shape)
+    if color == "luma":
+        u, v = chroma or resize_chroma(frame, *size)
+        planes = (image[..., 0], u, v)
+    else:
+        planes = rgb_to_yuv(image, frame.color, height=height)
+    return replace(frame, planes=planes, color=frame.color.resized(height, size.height))
+
+
+@dataclass(frozen=True)
+class _InFlight:
+    frame: Frame
+    chroma: Chroma | None
+
+
+class ModelSession(Session):
+    """Frames through one model. Made by `Upscaler.session`; the model stays open when it closes."""
+
+    def __init__(self, runner: ModelRunner, size: Size, facts: Facts) -> None:
+        """Prepare for frames of a size; nothing is allocated before the first one.
+
+        Args:
+            size: of the frames to come; frames of another size are taken as well, and prepared
+                for when the first one comes.
+        """
+        super().__init__()
+        self._runner, self._facts = runner, facts
+        self._network: Network = runner.network(size)
+        self._prepared = size
+        self._flight: deque[_InFlight] = deque()
+
+    @property
+    def depth(self) -> int:
+        """How many frames the backend works on at once; 1 where it cannot, and in tiles."""
+        return self._network.depth
+
+    @property
+    def facts(self) -> Facts:
+        """The model's."""
+        return self._facts
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """The backend's."""
+        return self._runner.notices
+
+    def reset(self) -> None:
+        """Reset every layer."""
+        self._network.reset()
+
+    def _begin(self, frame: Frame) -> None:
+        if frame.size != self._prepared:
+            self._network, self._prepared = self._runner.network(frame.size), frame.size
+        sidecar = self._runner.sidecar
+        self._network.submit(network_input(frame, sidecar.color))
+        chroma: Chroma | None = None
+        if sidecar.color == "luma":  # made while a GPU works on the luma
+            chroma = resize_chroma(frame, *sidecar.output_size(*frame.size))
+        self._flight.append(_InFlight(frame, chroma))
+
+    def _finish(self) -> Frame:
+        image = self._network.collect()
+        begun = self._flight.popleft()
+        return assemble(begun.frame, image, self._runner.sidecar.color, begun.chroma)
+
+    def _drop(self) -> None:
+        self._flight.clear()
+        self._network.drop()

@@ -1,0 +1,216 @@
+"""Images through a model: the layer of a session between frames and the backend.
+
+A `Network` takes and gives uint8 (H, W, C) images: `OverlappedNetwork` on backends that work on
+several at once, `DirectNetwork` on others and for images in tiles. A layer that remembers something
+between frames is a `Network` around another one: it forgets in `reset`, and belongs to one session.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.backend import Backend, Overlapping
+from edge_sr.errors import BackendError
+from edge_sr.model.sidecar import Sidecar
+from edge_sr.session.tiles import find_reach, run_tiled, tile_side
+from edge_sr.types import Size
+
+Image = NDArray[np.uint8]
+
+
+class Network(Protocol):
+    """Images in order, up to `depth` of them at once."""
+
+    @property
+    def depth(self) -> int:
+        """How many images may be in flight."""
+        ...
+
+    def submit(self, image: Image) -> None:
+        """Begin with uint8 (H, W, C). Do not write into it before it is collected.
+
+        Raises:
+            FrameError, BackendError: as the backend's.
+        """
+        ...
+
+    def collect(self) -> Image:
+        """The oldest image in flight as uint8 (H*scale, W*scale, C); yours to keep.
+
+        Raises:
+            FrameError, BackendError: as the backend's.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget what is remembered of earlier images."""
+        ...
+
+    def drop(self) -> None:
+        """Discard what is in flight, without waiting."""
+        ...
+
+
+class ModelRunner:
+    """The backend of one model, shared by its sessions, which take turns.
+
+    Backends that work on several images return results in the order of submission, whoever
+    submitted them; this class keeps the results of each session apart. A lock lets sessions run in
+    threads of their own.
+    """
+
+    def __init__(self, backend: Backend, sidecar: Sidecar, *, tile: int | None = None) -> None:
+        """Use an open backend.
+
+        Args:
+            tile: side of the tiles in input pixels; 0 for never, None to cut images above 4
+                megapixels.
+        """
+        self.backend, self.sidecar, self.tile = backend, sidecar, tile
+        self._overlapping = backend if isinstance(backend, Overlapping) else None
+        self._lock = threading.Lock()
+        self._order: deque[tuple[OverlappedNetwork, int]] = deque()  # owners of what is in flight
+        self._shape: tuple[int, ...] = ()  # of what is in flight
+        self._reach: int | None = None
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What the backend reports about the run so far, one line each."""
+        return list(getattr(self.backend, "notices", ()))
+
+    def network(self, size: Size) -> Network:
+        """A layer for images of this size, for one session."""
+        fixed = self.sidecar.width is not None
+        if self._overlapping is not None and (fixed or not self.tile):
+            return OverlappedNetwork(self, self._overlapping.slots)
+        side = self._side(size)
+        return DirectNetwork(partial(self.run_tiles, side=side) if side else self.run_whole)
+
+    def run(self, image: Image) -> Image:
+        """One uint8 (H, W, C) image, whole or in tiles; the result is yours to keep."""
+        side = self._side(Size.of_shape(image.shape))
+        return self.run_tiles(image, side) if side else self.run_whole(image)
+
+    def run_whole(self, image: Image) -> Image:
+        """One image through the backend; results that are in flight go to their sessions first."""
+        with self._lock:
+            while self._order:
+                self._take()
+            result: Image = self.backend.infer(image[None])[0]
+            return result
+
+    def run_tiles(self, image: Image, side: int) -> Image:
+        """One image in tiles of `side` input pixels."""
+        ratio = self.sidecar.ratio
+        if self._reach is None:
+            self._reach = find_reach(self.run_whole, self.sidecar.channels, ratio)
+        return run_tiled(self.run_whole, image, ratio, side=side, reach=self._reach)
+
+    def submit(self, owner: OverlappedNetwork, image: Image) -> None:
+        """Begin with an image on a backend that works on several."""
+        backend = self._several()
+        with self._lock:
+            while self._order and (len(self._order) >= backend.slots or image.shape != self._shape):
+                self._take()
+            try:
+                backend.submit(image[None])
+            except BackendError:
+                self._order.clear()  # the backend has discarded all of them
+                raise
+            self._order.append((owner, owner.generation))
+            self._shape = image.shape
+
+    def fetch(self, owner: OverlappedNetwork) -> None:
+        """Collect until `owner` has a result.
+
+        Raises:
+            BackendError: the backend failed, now or in the hands of another session.
+        """
+        with self._lock:
+            while not owner.ready:
+                if (owner, owner.generation) not in self._order:
+                    raise BackendError(
+                        f"{self.sidecar.name}: the frame was lost when the backend failed in "
+                        "another session"
+                    )
+                self._take()
+
+    def _take(self) -> None:
+        """Collect the oldest result and leave it with its session, if that still wants it."""
+        try:
+            result = self._several().collect()[0]
+        except BaseException:
+            self._order.clear()
+            raise
+        owner, generation = self._order.popleft()
+        if generation == owner.generation:
+            owner.ready.append(result.copy())  # the backend writes there again
+
+    def _several(self) -> Overlapping:
+        if self._overlapping is None:
+            raise BackendError(f"{self.backend.name} works on one frame at a time")
+        return self._overlapping
+
+    def _side(self, size: Size) -> int:
+        return 0 if self.sidecar.width is not None else tile_side(self.tile, size)
+
+
+class DirectNetwork:
+    """One image at a time through a function; `collect` does the work."""
+
+    depth = 1
+
+    def __init__(self, run: Callable[[Image], Image]) -> None:
+        """Use a function from uint8 (H, W, C) to uint8 (H*scale, W*scale, C)."""
+        self._run = run
+        self._waiting: deque[Image] = deque()
+
+    def submit(self, image: Image) -> None:
+        """As `Network.submit`."""
+        self._waiting.append(image)
+
+    def collect(self) -> Image:
+        """As `Network.collect`."""
+        return self._run(self._waiting.popleft())
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def drop(self) -> None:
+        """As `Network.drop`."""
+        self._waiting.clear()
+
+
+class OverlappedNetwork:
+    """Images begun at once on a backend that works on several."""
+
+    def __init__(self, runner: ModelRunner, depth: int) -> None:
+        self.depth = depth
+        self.generation = 0  # results of an earlier one are discarded
+        self.ready: deque[Image] = deque()
+        self._runner = runner
+
+    def submit(self, image: Image) -> None:
+        """As `Network.submit`; the image may be overwritten when this returns."""
+        self._runner.submit(self, image)
+
+    def collect(self) -> Image:
+        """As `Network.collect`."""
+        if not self.ready:
+            self._runner.fetch(self)
+        return self.ready.popleft()
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def drop(self) -> None:
+        """As `Network.drop`; what the backend still works on is discarded when it is done."""
+        self.generation += 1
+        self.ready.clear()

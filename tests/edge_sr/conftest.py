@@ -1,0 +1,8 @@
+"""These tests share the frames and clips of the media tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "media"))

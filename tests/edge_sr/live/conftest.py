@@ -1,8 +1,0 @@
-"""These tests use the frames of the video tests."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
