@@ -22,6 +22,7 @@ CHILDREN = {
     "convert.engine.child",
     "edge_sr.doctor.probe",
 }  # nobody calls them
+SAME = {"edge_sr.__main__", "edge_sr.cli.__main__"}  # other names of edge_sr.cli.main
 
 
 def modules() -> Iterator[str]:
@@ -29,7 +30,7 @@ def modules() -> Iterator[str]:
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            if 'if __name__ == "__main__"' in path.read_text() and name not in CHILDREN:
+            if 'if __name__ == "__main__"' in path.read_text() and name not in CHILDREN | SAME:
                 yield name
 
 

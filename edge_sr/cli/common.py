@@ -1,32 +1,85 @@
-"""What all commands share: help with examples, messages, errors in one line, and exit codes.
+"""What all programs share: parsers with examples, levels and hints for typing errors; tables.
 
-Messages for the person at the keyboard go through the standard ``logging`` module, in every room::
-
-    logger = logging.getLogger(__name__)     # "edge_sr...", "convert...", "training...", ...
-    logger.info("%s: %d frames", name, count)  # a line for the person
-    logger.warning("left out: %s", error)      # a line that --quiet shows, too
-    logger.debug("took %.1f s", seconds)       # a line for --verbose alone
-
-A library function logs and never prints. `exit_codes` shows the lines on stderr, as they are, while
-a command runs; a progress bar below them stays whole. Results go to stdout, with ``print``, and
-only a command's own function prints them. Every parser of `make_parser` and `add_command` has
-``-q/--quiet`` and ``-v/--verbose``.
+`exit_codes` and `show_messages` of `edge_sr.cli.messages` can be imported from here as well.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import functools
-import logging
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ParamSpec
+import difflib
+import re
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
-from edge_sr.errors import EdgeSRError, UsageError
+from edge_sr.cli.messages import add_level_options, exit_codes, show_messages
 
-P = ParamSpec("P")
-ROOMS = ("edge_sr", "convert", "calibration", "training", "bench", "lab")
+__all__ = [
+    "Parser",
+    "Row",
+    "add_command",
+    "did_you_mean",
+    "exit_codes",
+    "format_table",
+    "make_parser",
+    "show_messages",
+]
+
+CHOICES = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)$", re.DOTALL)
+
+GAP = "  "
+NARROWEST = 24  # characters that the last column has at least
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that suggests the nearest option, command or choice for one that does not exist."""
+
+    def __init__(self, *args: Any, hands_over: bool = False, **options: Any) -> None:
+        """As argparse's.
+
+        Args:
+            hands_over: nothing is parsed here; every word becomes ``words`` of the result.
+        """
+        super().__init__(*args, **options)
+        self._hands_over = hands_over
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, but a command refuses by itself what it does not know.
+
+        So its own usage is shown, and its own options are suggested.
+        """
+        if self._hands_over:
+            found, _ = super().parse_known_args([], namespace)
+            found.words = list(args)
+            return found, []
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}{self._hints(left)}")
+        return found, left
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and the message, with a suggestion for a choice; exit with 2."""
+        match = CHOICES.search(message)
+        if match:
+            message += did_you_mean(match[1], re.findall(r"[^\s,']+", match[2]))
+        super().error(message)
+
+    def _hints(self, words: Iterable[str]) -> str:
+        known = [text for action in self._actions for text in action.option_strings]
+        wrong = [word.partition("=")[0] for word in words if word.startswith("--")]
+        return "".join(did_you_mean(word, known) for word in wrong)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A remark that begins with "; ", or "" where nothing known is like `word`.
+
+    >>> did_you_mean("--ouput", ["--output", "--input"])
+    '; did you mean --output?'
+    """
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.65)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def make_parser(
@@ -37,18 +90,24 @@ def make_parser(
     Args:
         verbose: the long name of ``-v``; another where ``--verbose`` means something else.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_levels(parser, verbose)
+    add_level_options(parser, verbose)
     return parser
 
 
 def add_command(
-    commands: Any, name: str, description: str, *, summary: str, examples: str
+    commands: Any,
+    name: str,
+    description: str,
+    *,
+    summary: str,
+    examples: str,
+    argument_default: str | None = None,
 ) -> argparse.ArgumentParser:
     """Add a command to a program that has several.
 
@@ -56,6 +115,7 @@ def add_command(
         commands: what ``add_subparsers`` returned.
         description: a sentence, on top of its help.
         summary: a few words, in the program's list of commands.
+        argument_default: argparse.SUPPRESS leaves out of the result what is not given.
     """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -63,104 +123,66 @@ def add_command(
         description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argument_default,
     )
-    _add_levels(parser)
+    add_level_options(parser)
     return parser
 
 
-def exit_codes(name: str) -> Callable[[Callable[P, int]], Callable[P, int]]:
-    """Show messages while a command runs, and turn its errors into exit codes.
+@dataclass(frozen=True)
+class Row:
+    """Cells, from left to right, and a line below them that is never wrapped: a command to copy."""
 
-    What the function returns stays; 1: an EdgeSRError; 2: a UsageError; 130: Ctrl-C. An error is
-    one line on stderr that begins with ``name``; --verbose shows where it was raised.
-    """
-
-    def around(work: Callable[P, int]) -> Callable[P, int]:
-        @functools.wraps(work)
-        def command(*args: P.args, **kwargs: P.kwargs) -> int:
-            with show_messages(name):
-                try:
-                    return work(*args, **kwargs)
-                except EdgeSRError as error:
-                    logging.getLogger("edge_sr").error("%s", error)
-                    logging.getLogger("edge_sr").debug("raised here:", exc_info=True)
-                    return 2 if isinstance(error, UsageError) else 1
-                except KeyboardInterrupt:
-                    return 130
-
-        return command
-
-    return around
+    cells: tuple[str, ...]
+    command: str = ""
 
 
-@contextlib.contextmanager
-def show_messages(name: str) -> Iterator[None]:
-    """Show what the loggers of all rooms say on stderr: info and above, until -q or -v.
-
-    Inside another `show_messages` nothing changes. Loggers are left as they were found.
+def format_table(
+    rows: Sequence[Row | str],
+    *,
+    head: Sequence[str] = (),
+    right: Sequence[int] = (),
+    width: int | None = None,
+) -> str:
+    """Aligned columns; the last one is wrapped to the width.
 
     Args:
-        name: of the program; it stands before errors.
+        rows: a text instead of a row is a heading, with an empty line above it.
+        head: names of the columns.
+        right: numbers of the columns that are aligned to the right.
+        width: characters a line; None for the terminal's width, 80 in a pipe.
     """
-    loggers = [logging.getLogger(room) for room in ROOMS]
-    if any(isinstance(handler, _Lines) for handler in loggers[0].handlers):
-        yield
-        return
-    handler, levels = _Lines(name), [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.removeHandler(handler)
-            logger.setLevel(level)
+    width = width or shutil.get_terminal_size((80, 24)).columns
+    cells = [row.cells for row in rows if isinstance(row, Row)]
+    lines = [*([tuple(head)] if head else []), *cells]
+    inner = max(map(len, lines), default=1) - 1
+    widths = [max(len(line[at]) for line in lines if at < len(line) - 1) for at in range(inner)]
+    indent = "  " if any(isinstance(row, str) for row in rows) else ""
+    out = _line(head, widths, right, indent, width) if head else []
+    for row in rows:
+        if isinstance(row, str):
+            out += ["", row] if out else [row]
+            continue
+        out += _line(row.cells, widths, right, indent, width)
+        if row.command:
+            out.append(f"{indent}    $ {row.command}")
+    return "\n".join(out)
 
 
-class _Lines(logging.Handler):
-    """Plain lines on stderr."""
-
-    def __init__(self, program: str) -> None:
-        super().__init__()
-        self.program = program
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one message; above a tqdm bar where one is drawn."""
-        try:
-            text = self.format(record)
-            if record.levelno >= logging.ERROR:
-                text = f"{self.program}: {text}"
-            tqdm = sys.modules.get("tqdm")  # not loaded: there is no bar
-            if tqdm is None:
-                print(text, file=sys.stderr, flush=True)
-            else:
-                tqdm.tqdm.write(text, file=sys.stderr)
-        except OSError:  # stderr is closed: nobody reads it
-            return
-        except Exception:  # noqa: BLE001 - as logging's own handlers: a message never ends a run
-            self.handleError(record)
-
-
-class _SetLevel(argparse.Action):
-    """Choose which messages are shown, from the moment the option is read."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
-        super().__init__(option_strings, dest, nargs=0, **options)
-
-    def __call__(self, *_: object) -> None:
-        """Set the level of every room, while messages are shown."""
-        loggers = [logging.getLogger(room) for room in ROOMS]
-        if any(isinstance(handler, _Lines) for handler in loggers[0].handlers):
-            for logger in loggers:
-                logger.setLevel(self.const)
-
-
-def _add_levels(parser: argparse.ArgumentParser, verbose: str = "--verbose") -> None:
-    for flags, level, text in (
-        (("-q", "--quiet"), logging.WARNING, "show warnings and errors only, no progress"),
-        (("-v", verbose), logging.DEBUG, "show details, and where an error was raised"),
-    ):
-        parser.add_argument(
-            *flags, action=_SetLevel, const=level, default=argparse.SUPPRESS, help=text
-        )
+def _line(
+    cells: Sequence[str], widths: Sequence[int], right: Sequence[int], indent: str, width: int
+) -> list[str]:
+    """The lines of one row; only its last cell is wrapped."""
+    padded = [
+        cell.rjust(size) if at in right else cell.ljust(size)
+        for at, (cell, size) in enumerate(zip(cells[:-1], widths, strict=False))
+    ]
+    begin = indent + GAP.join([*padded, ""])
+    wrapped = textwrap.wrap(
+        cells[-1],
+        max(width - len(begin), NARROWEST),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    first, *others = wrapped or [""]
+    return [(begin + first).rstrip(), *(" " * len(begin) + other for other in others)]

@@ -1,108 +1,87 @@
-"""Completion for bash, zsh and fish, made from the parser itself."""
+"""``edge-sr completion``: what makes a shell complete commands, options, choices and models."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
-SHELLS = ("bash", "zsh", "fish")
-FILES = ("PATH", "FILE", "DIR")  # metavars that ask for a file name
+from edge_sr import zoo
+from edge_sr.cli.common import add_command
+from edge_sr.errors import MissingDependencyError
+
+SHELLS = ("bash", "zsh", "tcsh", "fish")
+FILES = ("PATH", "FILE", "DIR", "INPUT")  # metavars that ask for a file name
+EXAMPLES = """\
+examples:
+  edge-sr completion bash
+  edge-sr completion zsh
+"""
 
 
-@dataclass(frozen=True)
-class Option:
-    """One option of a command."""
-
-    names: tuple[str, ...]
-    choices: tuple[str, ...]
-    takes_file: bool
-    told: str
+def add_completion(commands: Any, parser: argparse.ArgumentParser) -> None:
+    """Add ``edge-sr completion``, for everything that `parser` has by then."""
+    command = add_command(
+        commands,
+        "completion",
+        "Print what makes the shell complete edge-sr's commands, options and model names. bash: "
+        "edge-sr completion bash >> ~/.bashrc; zsh: edge-sr completion zsh > a folder of $fpath, "
+        "as _edge-sr; fish: edge-sr completion fish > ~/.config/fish/completions/edge-sr.fish.",
+        summary="print what makes the shell complete edge-sr's commands and options",
+        examples=EXAMPLES,
+    )
+    command.add_argument("shell", choices=SHELLS, help="the shell that reads it")
+    command.set_defaults(command=_completion(parser))
 
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """A script to be sourced by the shell."""
-    commands = dict(_commands(parser))
-    if shell == "fish":
-        return _fish(commands)
-    script = _bash(commands)
-    if shell == "zsh":
-        return f"autoload -U +X bashcompinit && bashcompinit\n{script}"
-    return script
+    """A script that `shell` reads.
+
+    Raises:
+        MissingDependencyError: shtab is not installed.
+    """
+    try:
+        import shtab
+    except ImportError as error:
+        raise MissingDependencyError("shtab is not installed: pip install shtab") from error
+    for action in _actions(parser):
+        if action.metavar == "MODEL":
+            vars(action)["complete"] = _model_names()
+        elif action.metavar in FILES:
+            vars(action)["complete"] = shtab.FILE
+    return str(shtab.complete(parser, shell=shell, preamble=_preamble().get(shell, "")))
 
 
-def _commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[Option]]]:
+def _model_names() -> dict[str, str]:
+    """What completes a model, by shell: names of shipped models, and files."""
+    names = " ".join(sorted({zoo.DEFAULT, *zoo.names()}))
+    return {
+        "bash": "_edge_sr_models",
+        "zsh": f"_alternative 'models:model:({names})' 'files:file:_files'",
+        "tcsh": f"({names})",
+        "fish": f"{names} (__fish_complete_path (commandline -ct))",
+    }
+
+
+def _preamble() -> dict[str, str]:
+    names = _model_names()["tcsh"].strip("()")
+    lines = ["_edge_sr_models() {", f'  compgen -W "{names}" -- "$1"', '  compgen -f -- "$1"', "}"]
+    return {"bash": "\n".join(lines)}
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Every option and argument of a parser and of its commands."""
     for action in parser._actions:
+        yield action
         if isinstance(action, argparse._SubParsersAction):
-            for name, command in action.choices.items():
-                yield name, list(_options(command))
+            for command in action.choices.values():
+                yield from _actions(command)
 
 
-def _options(parser: argparse.ArgumentParser) -> Iterator[Option]:
-    for action in parser._actions:
-        if action.option_strings:
-            yield Option(
-                names=tuple(action.option_strings),
-                choices=tuple(str(choice) for choice in action.choices or ()),
-                takes_file=str(action.metavar) in FILES,
-                told=(action.help or "").partition(";")[0],
-            )
-        elif isinstance(action, argparse._SubParsersAction):
-            for name, command in action.choices.items():
-                yield Option((name,), (), takes_file=False, told="")
-                yield from _options(command)
+def _completion(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    def completion(args: argparse.Namespace) -> int:
+        sys.stdout.write(completion_script(parser, args.shell))
+        return 0
 
-
-def _bash(commands: dict[str, list[Option]]) -> str:
-    cases, choices = [], []
-    for command, options in commands.items():
-        words = " ".join(name for option in options for name in option.names)
-        cases.append(f'    {command}) words="{words}" ;;')
-        for option in options:
-            if option.choices:
-                names = "|".join(f"{command}:{name}" for name in option.names)
-                listed = " ".join(option.choices)
-                choices.append(f'    {names}) words="{listed}" ;;')
-            elif option.takes_file:
-                names = "|".join(f"{command}:{name}" for name in option.names)
-                choices.append(f'    {names}) COMPREPLY=($(compgen -f -- "$now")); return ;;')
-    return "\n".join(
-        [
-            "_edge_sr() {",
-            '  local now="${COMP_WORDS[COMP_CWORD]}" last="${COMP_WORDS[COMP_CWORD-1]}" words=""',
-            '  if [ "$COMP_CWORD" -eq 1 ]; then',
-            f'    COMPREPLY=($(compgen -W "{" ".join(commands)} --help --version" -- "$now"))',
-            "    return",
-            "  fi",
-            '  case "${COMP_WORDS[1]}" in',
-            *cases,
-            "  esac",
-            '  case "${COMP_WORDS[1]}:$last" in',
-            *choices,
-            "  esac",
-            '  COMPREPLY=($(compgen -W "$words" -- "$now"))',
-            "}",
-            "complete -o default -F _edge_sr edge-sr",
-            "",
-        ]
-    )
-
-
-def _fish(commands: dict[str, list[Option]]) -> str:
-    lines = [f"complete -c edge-sr -n __fish_use_subcommand -f -a '{' '.join(commands)}'"]
-    for command, options in commands.items():
-        within = f"complete -c edge-sr -n '__fish_seen_subcommand_from {command}'"
-        for option in options:
-            flags = (
-                " ".join(
-                    f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
-                    for name in option.names
-                    if name.startswith("-")
-                )
-                or f"-f -a {option.names[0]}"
-            )
-            told = option.told.replace("\\", "").replace("'", "\\'")
-            values = f" -x -a '{' '.join(option.choices)}'" if option.choices else ""
-            values = values or (" -r -F" if option.takes_file else "")
-            lines.append(f"{within} {flags}{values}" + (f" -d '{told}'" if told else ""))
-    return "\n".join(lines) + "\n"
+    return completion

@@ -1,32 +1,41 @@
-"""``edge-sr run``: how a command line becomes a job."""
+"""``edge-sr run``: how a command line and a configuration file become a job."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
-from edge_sr.cli import run_options
-from edge_sr.cli.common import add_command
+from edge_sr import zoo
+from edge_sr.cli.common import Parser, add_command
+from edge_sr.cli.config import config_text, read_config
+from edge_sr.cli.run_options import add_run_options
 from edge_sr.errors import UsageError
+from edge_sr.media.address import Address, Kind, parse_address
+from edge_sr.media.sinks.writer import FORMATS
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.run import run_job
 from edge_sr.pipeline.signals import SignalStop
+from edge_sr.pipeline.target import Target
 from edge_sr.progress import JobProgress
 
 logger = logging.getLogger(__name__)
 
 EXAMPLES = """\
 examples:
-  edge-sr run --input film.mp4 --output film-1440p.mp4
-  edge-sr run --input film.mp4 --output film-1080p.mkv --target 1080p --model edge-unet-s
-  edge-sr run --input film.mp4 --output film-1440p.mp4 --resume
-  edge-sr run --input photos/ --output bigger/
-  edge-sr run --camera 0 --show --compare split
-  edge-sr run --camera 0 --serve 8080 --output recording.mp4
-  edge-sr run --input rtsp://camera.local/1 --serve 0.0.0.0:8080 --deadline-ms 30
+  edge-sr run film.mp4
+  edge-sr run film.mp4 -o film-1080p.mkv --target 1080p -m edge-unet-s
+  edge-sr run film.mp4 --resume
+  edge-sr run photos/ -o bigger/
+  edge-sr run 0 --compare split
+  edge-sr run 0 --serve 8080 -o recording.mp4
+  edge-sr run rtsp://camera.local/1 --serve 0.0.0.0:8080 --deadline-ms 30
+  edge-sr run --config camera.toml
 """
+DESCRIPTION = "Upscale a video, a camera, a stream, an image or a folder of images."
+SOURCES = ("source", "input", "camera")
 
 
 def add_run(commands: Any) -> None:
@@ -34,29 +43,37 @@ def add_run(commands: Any) -> None:
     command = add_command(
         commands,
         "run",
-        "Upscale a video, a camera, a stream, an image or a folder of images.",
+        DESCRIPTION,
         summary="upscale a video, a camera, a stream, an image or a folder of images",
         examples=EXAMPLES,
+        argument_default=argparse.SUPPRESS,
     )
-    run_options.add_source(command.add_argument_group("source"))
-    run_options.add_sinks(command.add_argument_group("where the result goes; any number at once"))
-    run_options.add_model(command.add_argument_group("model"))
-    run_options.add_live(command.add_argument_group("live"))
+    add_run_options(command)
     command.set_defaults(command=run)
 
 
+def run_parser(*, exit_on_error: bool = True) -> Parser:
+    """The parser of ``edge-sr run`` alone."""
+    parser = Parser("edge-sr run", argument_default=argparse.SUPPRESS, exit_on_error=exit_on_error)
+    add_run_options(parser)
+    return parser
+
+
 def run(args: argparse.Namespace) -> int:
-    """Do the job. Returns the exit code.
+    """Do the job, or print its options. Returns the exit code.
 
     Raises:
-        EdgeSRError: as `run_job`; UsageError besides for --scale with --target.
+        EdgeSRError: as `run_job` and `make_spec`.
     """
-    if args.scale is not None and args.target is not None:
-        raise UsageError("--scale and --target were both given; one of them decides the size")
+    spec = make_spec(args)
+    if "print_config" in args:
+        print(config_text(options_of(spec), run_parser()), end="")
+        return 0
+    spec = with_output(spec)
     with JobProgress() as progress:
-        result = run_job(make_spec(args), progress=progress, stop=SignalStop())
+        result = run_job(spec, progress=progress, stop=SignalStop())
     for output in result.outputs:
-        if args.output == "-":  # video went to stdout
+        if spec.output == "-":  # video went to stdout
             logger.info("%s", output.summary)
         else:
             print(output.summary)
@@ -64,8 +81,78 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_spec(args: argparse.Namespace) -> JobSpec:
-    """The job that the options of ``edge-sr run`` describe."""
-    values = vars(args)
+    """The job that the options describe, those of ``--config`` included.
+
+    Raises:
+        UsageError: no input; --scale with --target; the configuration cannot be read.
+    """
+    given = vars(args)
+    values: dict[str, Any] = {}
+    if "config" in given:
+        values = read_config(Path(given["config"]), run_parser(exit_on_error=False))
+        others = SOURCES if any(name in given for name in SOURCES) else ()
+        size = ("scale", "target") if "scale" in given or "target" in given else ()
+        values = {name: value for name, value in values.items() if name not in (*others, *size)}
+    values |= given
+    if "source" in values:
+        values["input"] = values["source"]
+    if "input" not in values and "camera" not in values:
+        raise UsageError("nothing to read: give a file, a folder, a camera number or an address")
+    if values.get("scale") is not None and values.get("target") is not None:
+        raise UsageError("--scale and --target were both given; one of them decides the size")
     names = [item.name for item in fields(JobSpec)]
-    spec = JobSpec(**{name: values[name] for name in names if name in values})
-    return replace(spec, overlay=not args.no_overlay)
+    return JobSpec(**{name: values[name] for name in names if name in values})
+
+
+def with_output(spec: JobSpec) -> JobSpec:
+    """The job with a place for its result, where none was given.
+
+    A file or folder gets its own name with the scale, beside it: ``film.mp4`` -> ``film-x2.mp4``.
+    Everything that is for looking at gets a window.
+
+    Raises:
+        ModelFileError: there is no such model.
+        UsageError: the environment variable of the input is not set.
+    """
+    somewhere = spec.output is not None or spec.show or spec.serve is not None
+    if somewhere or spec.virtual_camera is not None or spec.input is None:
+        return spec
+    address = parse_address(spec.input)
+    if address.live or address.kind is Kind.PATTERN:
+        return replace(spec, show=True)
+    if address.kind is Kind.STDIN:
+        return spec
+    return replace(spec, output=str(default_output(address, spec)))
+
+
+def default_output(address: Address, spec: JobSpec) -> Path:
+    """Where the result of a file or folder goes: the same name with the scale, beside it.
+
+    Raises:
+        ModelFileError: there is no such model.
+    """
+    target = spec.target
+    if target is not None:
+        size = _target_text(target)
+    else:
+        scale = spec.scale if spec.scale is not None else zoo.find(spec.model)[1].ratio
+        size = f"x{float(scale):g}"
+    path = address.path
+    if address.kind is Kind.FOLDER:
+        return path.with_name(f"{path.resolve().name}-{size}")
+    keeps = address.kind is Kind.IMAGE or path.suffix.lower() in FORMATS
+    return path.with_name(f"{path.stem}-{size}{path.suffix if keeps else '.mkv'}")
+
+
+def options_of(spec: JobSpec) -> dict[str, object]:
+    """The values of a job by the names of the options, in the form that the options take."""
+    found: dict[str, object] = {item.name: getattr(spec, item.name) for item in fields(JobSpec)}
+    if spec.target is not None:
+        found["target"] = _target_text(spec.target)
+    if spec.tile == 0:
+        found["tile"] = "off"
+    return found
+
+
+def _target_text(target: Target) -> str:
+    return f"{target.short}p" if target.short else f"{target.width}x{target.height}"

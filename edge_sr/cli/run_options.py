@@ -1,4 +1,7 @@
-"""The options of ``edge-sr run``, by group."""
+"""The options of ``edge-sr run``, by group. What is not given stays out of the result.
+
+The names in the result are those of `edge_sr.pipeline.job.JobSpec`, which has the defaults.
+"""
 
 from __future__ import annotations
 
@@ -14,42 +17,61 @@ from edge_sr.pipeline.target import parse_scale, parse_target
 from edge_sr.session.tiles import parse_tile
 
 
-def add_source(group: Any) -> None:
+def add_run_options(command: argparse.ArgumentParser) -> None:
+    """Add all of them. `command` must suppress defaults: ``argument_default=SUPPRESS``."""
+    _add_source(command.add_argument_group("source"))
+    _add_sinks(command.add_argument_group("where the result goes; any number at once"))
+    _add_model(command.add_argument_group("model"))
+    _add_live(command.add_argument_group("live"))
+    _add_config(command.add_argument_group("configuration"))
+
+
+def _add_source(group: Any) -> None:
     """What is read."""
-    source = group.add_mutually_exclusive_group(required=True)
+    source = group.add_mutually_exclusive_group()
     source.add_argument(
-        "--input",
-        metavar="PATH",
-        help="video, image, folder of images, rtsp:// or http:// address, test://1280x720@30, "
-        "- for YUV4MPEG2 on stdin, env:NAME for an address in a variable",
+        "source",
+        nargs="?",
+        metavar="INPUT",
+        help="video, image, folder of images, camera number or device, csi://0 on a Jetson, "
+        "rtsp:// or http:// address, test://1280x720@30, - for YUV4MPEG2 on stdin, env:NAME for an "
+        "address in a variable",
     )
+    source.add_argument("--input", metavar="PATH", help="the same as INPUT")
     source.add_argument(
         "--camera", metavar="ID", help="number, device as /dev/video0, or csi://0 on a Jetson"
     )
     group.add_argument(
         "--camera-size",
         type=options.size,
-        default=(1280, 720),
         metavar="WxH",
-        help="default: 1280x720",
+        help="asked of the camera (default: 1280x720)",
     )
-    group.add_argument("--camera-fps", type=options.at_least_one, default=30, metavar="N")
+    group.add_argument(
+        "--camera-fps",
+        type=options.at_least_one,
+        metavar="N",
+        help="frames a second, asked of the camera (default: 30)",
+    )
     group.add_argument(
         "--camera-format",
         type=str.upper,
         choices=FORMATS,
-        default=FORMATS[0],
-        help="what is asked of the camera; it may decide otherwise (default: MJPG)",
+        help="pixel format, asked of the camera; it may decide otherwise (default: MJPG)",
     )
-    group.add_argument("--max-frames", type=options.at_least_one, metavar="N", help="stop after N")
+    group.add_argument(
+        "-n", "--max-frames", type=options.at_least_one, metavar="N", help="stop after N frames"
+    )
 
 
-def add_sinks(group: Any) -> None:
+def _add_sinks(group: Any) -> None:
     """Where the result goes."""
     group.add_argument(
+        "-o",
         "--output",
         metavar="PATH",
-        help="file to write; - for YUV4MPEG2 on stdout; 'null' upscales and writes nothing",
+        help="file to write; - for YUV4MPEG2 on stdout; 'null' upscales and writes nothing "
+        "(default: film-x2.mp4 for film.mp4; a window for a camera or a stream)",
     )
     group.add_argument("--show", action="store_true", help="show the result in a window")
     group.add_argument(
@@ -68,33 +90,32 @@ def add_sinks(group: Any) -> None:
     group.add_argument(
         "--crf",
         type=options.crf,
-        default=18,
         metavar="0-51",
-        help="quality of a file, lower is better (18)",
+        help="quality of a file, lower is better (default: 18)",
     )
     group.add_argument(
         "--preset",
-        default="veryfast",
-        help="speed of the encoder, ultrafast to veryslow (veryfast)",
+        metavar="NAME",
+        help="speed of the encoder, ultrafast to veryslow (default: veryfast)",
     )
     group.add_argument(
         "--codec",
         choices=CODECS,
-        default="h264",
         help="h264 (default) or h265 by the device's encoder where there is one, else libx264 or "
         "libx265; or one by its name",
     )
     group.add_argument("--force", action="store_true", help="replace an existing output")
     group.add_argument(
-        "--resume", action="store_true", help="go on with a file that was not finished"
+        "--resume", action="store_true", help="continue a file or folder that was not finished"
     )
 
 
-def add_model(group: Any) -> None:
+def _add_model(group: Any) -> None:
     """What upscales, and how far."""
     group.add_argument(
+        "-m",
         "--model",
-        default="edge-unet-s",
+        metavar="MODEL",
         help="shipped model or family, or an .onnx file (default: edge-unet-s)",
     )
     group.add_argument(
@@ -111,16 +132,17 @@ def add_model(group: Any) -> None:
     group.add_argument(
         "--backend",
         choices=BACKENDS,
-        default="auto",
-        help="tensorrt builds the engine it needs, once; auto uses one that is built",
+        help="tensorrt builds the engine it needs, once; auto (default) uses one that is built",
     )
     group.add_argument(
-        "--threads", type=options.at_least_one, metavar="N", help="default: all cores"
+        "--threads",
+        type=options.at_least_one,
+        metavar="N",
+        help="CPU threads of the network (default: all cores)",
     )
     group.add_argument(
         "--slots",
         type=options.at_least_one,
-        default=2,
         metavar="N",
         help="frames that the GPU works on at once, with TensorRT (default: 2)",
     )
@@ -132,19 +154,22 @@ def add_model(group: Any) -> None:
     )
 
 
-def add_live(group: Any) -> None:
+def _add_live(group: Any) -> None:
     """What is for live sources and for people who watch."""
     group.add_argument(
         "--compare",
         choices=("split", "side", "diff"),
         help="what window and page show; before is bicubic",
     )
-    group.add_argument("--no-overlay", action="store_true", help="no figures in the window")
+    group.add_argument(
+        "--overlay",
+        action=argparse.BooleanOptionalAction,
+        help="show figures in the window (default: yes)",
+    )
     group.add_argument(
         "--drop-policy",
         choices=("auto", "newest", "none"),
-        default="auto",
-        help="newest: late frames are dropped; none: none is; auto: what fits the source",
+        help="newest: late frames are dropped; none: none is; auto (default): what fits the source",
     )
     group.add_argument(
         "--deadline-ms",
@@ -159,7 +184,22 @@ def add_live(group: Any) -> None:
         help="attempts to open a lost camera or stream again (default: no limit)",
     )
     group.add_argument(
-        "--save-to", default=".", metavar="DIR", help="snapshots and recordings (default: here)"
+        "--save-to",
+        metavar="DIR",
+        help="folder of snapshots and recordings (default: the current one)",
+    )
+
+
+def _add_config(group: Any) -> None:
+    group.add_argument(
+        "--config",
+        metavar="FILE",
+        help="TOML file with these options, as max-frames = 100; the command line wins",
+    )
+    group.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print the options as such a file, and run nothing",
     )
 
 

@@ -1,34 +1,97 @@
-"""A systemd unit for ``edge-sr run``: restarted when it fails, allowed to do little else."""
+"""``edge-sr service``: a job that starts at boot, as a systemd unit with its configuration file."""
 
 from __future__ import annotations
 
+import argparse
 import getpass
 import grp
+import ipaddress
 import os
 import re
+import secrets
+import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from edge_sr.cli.service_unit import UNIT, quote
+from edge_sr.cli.common import add_command
+from edge_sr.cli.config import config_text
+from edge_sr.cli.run import make_spec, options_of, run_parser
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.media.address import hide_credentials
+from edge_sr.pipeline.job import JobSpec
 
+EXAMPLES = """\
+examples:
+  edge-sr service install --print run 0 --serve 8080
+  edge-sr service install --name door run rtsp://door.local/1 --serve 0.0.0.0:8080
+"""
 UNITS = Path("/etc/systemd/system")
-SECRETS = Path("/etc/edge-sr")
+SETTINGS = Path("/etc/edge-sr")  # of services: NAME.toml, and NAME.env with what is secret
 INPUT = "EDGE_SR_INPUT"  # the variable that an address with a password moves to
-PATH_OPTIONS = ("--output", "--save-to")
+TOKEN = "EDGE_SR_TOKEN"  # noqa: S105 - the variable that holds the page's token
 GROUPS = ("video", "render")
+
+UNIT = """\
+# written by edge-sr service install; systemctl edit {name} adds to it
+[Unit]
+Description=edge-sr {described}
+Documentation=man:systemd.service(5)
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=300
+StartLimitBurst=10
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={command}
+{environment}Restart=on-failure
+RestartSec=5
+WatchdogSec=30
+TimeoutStartSec=180
+TimeoutStopSec=15
+SuccessExitStatus=130 143
+{identity}
+StateDirectory={name}
+CacheDirectory={name}
+WorkingDirectory=%S/{name}
+Environment=XDG_CACHE_HOME=%C/{name} PYTHONUNBUFFERED=1
+
+# no MemoryDenyWriteExecute: CUDA and TensorRT compile at run time
+NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=strict
+ProtectHome=read-only
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+UMask=0027
+{writable}
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 @dataclass(frozen=True)
 class Service:
-    """What is written: the unit, and the file that holds its secret, if it has one."""
+    """What is written: the unit, the options of the job, and secrets, if it has any."""
 
     name: str
     unit: str
-    secret: str  # lines of an environment file, "" for none
+    config: str  # for --config
+    secrets: tuple[tuple[str, str], ...]  # environment variables and their values
 
     @property
     def unit_path(self) -> Path:
@@ -36,20 +99,76 @@ class Service:
         return UNITS / f"{self.name}.service"
 
     @property
+    def config_path(self) -> Path:
+        """The file to edit for other options."""
+        return SETTINGS / f"{self.name}.toml"
+
+    @property
     def secret_path(self) -> Path:
-        """The environment file that holds the secret, for root alone."""
-        return SECRETS / f"{self.name}.env"
+        """The environment file that holds the secrets, for root alone."""
+        return SETTINGS / f"{self.name}.env"
 
 
-def make_service(
-    words: Sequence[str], *, name: str = "edge-sr", user: str | None = None
-) -> Service:
-    """The unit for a command line ``run ...``, which the caller has checked.
+def add_service(commands: Any) -> None:
+    """Add ``edge-sr service``."""
+    command = add_command(
+        commands,
+        "service",
+        "Start at boot: write a hardened systemd unit for a run command line.",
+        summary="start at boot: write a hardened systemd unit",
+        examples=EXAMPLES,
+    )
+    actions = command.add_subparsers(metavar="action", required=True)
+    install = add_command(
+        actions,
+        "install",
+        "Write the unit and its configuration file; needs root, unless --print is given.",
+        summary="write the unit; needs root, unless --print is given",
+        examples=EXAMPLES,
+    )
+    install.add_argument("--print", action="store_true", help="show the files, write nothing")
+    install.add_argument("--name", default="edge-sr", help="of the unit (default: edge-sr)")
+    install.add_argument("--user", help="who runs it (default: you; root: a user of its own)")
+    install.add_argument("--force", action="store_true", help="replace an existing unit")
+    install.add_argument("words", nargs=argparse.REMAINDER, help="run and its options")
+    install.set_defaults(command=service_install)
 
-    An address with a password is moved to a file that only root reads.
+
+def service_install(args: argparse.Namespace) -> int:
+    """Check the command line, then print or write the files.
+
+    Raises:
+        UsageError: it is no command line of ``run``.
+        MediaError: a file cannot be written.
+    """
+    words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    if words[:1] != ["run"]:
+        raise UsageError("what should the service do? expected: service install run 0 --serve 8080")
+    spec = make_spec(run_parser().parse_args(words[1:]))
+    service = make_service(spec, name=args.name, user=args.user)
+    if args.print:
+        print(service.unit)
+        print(f"# {service.config_path}\n{service.config}", end="")
+        if service.secrets:
+            names = ", ".join(name for name, _ in service.secrets)
+            print(f"\n# {names}: written to {service.secret_path} (mode 0600)")
+        return 0
+    install_service(service, force=args.force)
+    print(f"{service.unit_path}: written; its options are in {service.config_path}")
+    if service.secrets:
+        print(f"{service.secret_path}: holds {', '.join(name for name, _ in service.secrets)}")
+    print("start it with:")
+    print(f"  sudo systemctl daemon-reload && sudo systemctl enable --now {service.name}")
+    return 0
+
+
+def make_service(spec: JobSpec, *, name: str = "edge-sr", user: str | None = None) -> Service:
+    """The files for a job.
+
+    An address with a password, and the token of a page that other machines can reach, are moved
+    to a file that only root reads.
 
     Args:
-        words: of the command line after ``edge-sr``.
         user: who runs it; None for who is asking. Root becomes a user made for the service.
 
     Raises:
@@ -60,30 +179,32 @@ def make_service(
     user = user or os.environ.get("SUDO_USER") or getpass.getuser()
     if not re.fullmatch(r"[a-z_][a-z0-9_.-]*\$?", user):
         raise UsageError(f"--user is {user!r}; expected the name of a user")
-    hidden, secret = _hide_input(words)
-    absolute, folders = _absolute_paths(hidden)
-    command = [sys.executable, "-m", "edge_sr.cli.main", *absolute]
-    lines = [f"EnvironmentFile={SECRETS / f'{name}.env'}\n"] if secret else []
+    shown = hide_credentials(spec.camera or spec.input or "")
+    spec, hidden = _hide(spec)
+    spec, folders = _absolute(spec)
+    command = [sys.executable, "-m", "edge_sr", "run", "--config", str(SETTINGS / f"{name}.toml")]
+    lines = [f"EnvironmentFile={SETTINGS / f'{name}.env'}\n"] if hidden else []
     if "site-packages" not in __file__:  # a checkout: python -m finds it only there
-        lines.append(f"Environment=PYTHONPATH={quote(str(Path(__file__).parents[2]))}\n")
-    identity = "DynamicUser=yes" if user == "root" else f"User={user}"
-    known = [group.gr_name for group in grp.getgrall()]
-    groups = [group for group in GROUPS if group in known]
-    if groups:
-        identity += f"\nSupplementaryGroups={' '.join(groups)}"
+        lines.append(f"Environment=PYTHONPATH={_quote(str(Path(__file__).parents[2]))}\n")
     unit = UNIT.format(
         name=name,
-        described=hide_credentials(" ".join(words)).replace("%", "%%")[:200],
-        command=" ".join(quote(word) for word in command),
+        described=f"run {shown}".replace("%", "%%")[:200],
+        command=" ".join(_quote(word) for word in command),
         environment="".join(lines),
-        identity=identity,
-        writable="".join(f"ReadWritePaths={quote(folder)}\n" for folder in folders),
+        identity=_identity(user),
+        writable="".join(f"ReadWritePaths={_quote(folder)}\n" for folder in folders),
     )
-    return Service(name, unit, secret)
+    defaults = options_of(JobSpec())
+    changed = {key: value for key, value in options_of(spec).items() if value != defaults[key]}
+    head = f"# options of edge-sr run; after a change: sudo systemctl restart {name}\n"
+    config = head + config_text(changed, run_parser(), comments=False)
+    return Service(name, unit, config, tuple(hidden.items()))
 
 
 def install_service(service: Service, *, force: bool = False) -> None:
-    """Write the unit, and the secret for root's eyes only.
+    """Write the unit, its options, and the secrets for root's eyes only.
+
+    A token that an earlier unit of this name has stays the same.
 
     Raises:
         MediaError: it exists without `force`, or may not be written: this needs root.
@@ -91,9 +212,14 @@ def install_service(service: Service, *, force: bool = False) -> None:
     if service.unit_path.exists() and not force:
         raise MediaError(f"{service.unit_path}: exists; use --force to replace it")
     try:
-        if service.secret:
-            service.secret_path.parent.mkdir(mode=0o755, exist_ok=True)
-            _write(service.secret_path, service.secret, 0o600)
+        SETTINGS.mkdir(mode=0o755, exist_ok=True)
+        if service.secrets:
+            found = dict(service.secrets)
+            kept = re.findall(f'^{TOKEN}="(.*)"$', _read(service.secret_path), re.MULTILINE)
+            if kept and TOKEN in found:
+                found[TOKEN] = kept[0]
+            _write(service.secret_path, _environment(found), 0o600)
+        _write(service.config_path, service.config, 0o644)
         _write(service.unit_path, service.unit, 0o644)
     except OSError as error:
         path = error.filename or service.unit_path
@@ -102,36 +228,57 @@ def install_service(service: Service, *, force: bool = False) -> None:
         ) from error
 
 
-def _hide_input(words: Sequence[str]) -> tuple[list[str], str]:
-    """Words with an address that has credentials moved to a variable, and the line that sets it."""
-    out, secret = list(words), ""
-    for at, word in enumerate(out):
-        option, equals, value = word.partition("=")
-        if option == "--input" and equals:
-            found, index, prefix = value, at, "--input="
-        elif word == "--input" and at + 1 < len(out):
-            found, index, prefix = out[at + 1], at + 1, ""
-        else:
-            continue
-        if hide_credentials(found) != found:
-            escaped = found.replace("\\", "\\\\").replace('"', '\\"')
-            secret = f'{INPUT}="{escaped}"\n'
-            out[index] = f"{prefix}env:{INPUT}"
-    return out, secret
+def _hide(spec: JobSpec) -> tuple[JobSpec, dict[str, str]]:
+    """The job without its secrets, and the variables that hold them."""
+    hidden = {}
+    address = spec.camera if spec.camera is not None else spec.input or ""
+    if hide_credentials(address) != address:
+        hidden[INPUT] = address
+        spec = replace(spec, input=f"env:{INPUT}", camera=None)
+    if spec.serve is not None and not ipaddress.ip_address(spec.serve[0]).is_loopback:
+        hidden[TOKEN] = os.environ.get(TOKEN) or secrets.token_urlsafe(18)
+    return spec, hidden
 
 
-def _absolute_paths(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Words with absolute paths, and the folders that must be writable."""
-    out, folders = list(words), []
-    for at, word in enumerate(out[:-1]):
-        value = out[at + 1]
-        if word in PATH_OPTIONS and value not in ("-", "null"):
-            path = Path(value).absolute()
-            out[at + 1] = str(path)
-            folders.append(str(path if word == "--save-to" else path.parent))
-        elif word == "--input" and Path(value).exists():
-            out[at + 1] = str(Path(value).absolute())
-    return out, folders
+def _absolute(spec: JobSpec) -> tuple[JobSpec, list[str]]:
+    """The job with absolute paths, and the folders that must be writable."""
+    folders = []
+    if spec.output is not None and spec.output not in ("-", "null"):
+        path = Path(spec.output).absolute()
+        spec = replace(spec, output=str(path))
+        folders.append(str(path.parent))
+    if spec.save_to != JobSpec().save_to:  # else it is the service's own folder
+        folders.append(str(Path(spec.save_to).absolute()))
+        spec = replace(spec, save_to=folders[-1])
+    if spec.input is not None and Path(spec.input).exists():
+        spec = replace(spec, input=str(Path(spec.input).absolute()))
+    if Path(spec.model).is_file():
+        spec = replace(spec, model=str(Path(spec.model).absolute()))
+    return spec, folders
+
+
+def _identity(user: str) -> str:
+    """The lines that say who runs the service, with the groups of cameras and GPUs."""
+    identity = "DynamicUser=yes" if user == "root" else f"User={user}"
+    known = [group.gr_name for group in grp.getgrall()]
+    groups = [group for group in GROUPS if group in known]
+    return f"{identity}\nSupplementaryGroups={' '.join(groups)}" if groups else identity
+
+
+def _environment(variables: dict[str, str]) -> str:
+    """The text of an environment file."""
+    lines = []
+    for name, value in variables.items():
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'{name}="{escaped}"\n')
+    return "".join(lines)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _write(path: Path, text: str, mode: int) -> None:
@@ -139,5 +286,16 @@ def _write(path: Path, text: str, mode: int) -> None:
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask
         file.write(text)
     os.replace(part, path)
+
+
+def _quote(word: str) -> str:
+    """A word of a command line as systemd reads it."""
+    word = word.replace("%", "%%").replace("$", "$$")
+    return (
+        word
+        if shlex.quote(word) == word
+        else '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    )

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from edge_sr.backend import BACKENDS
-from edge_sr.doctor.line import Line, install_command
+from edge_sr.doctor.line import Line
+from edge_sr.extras import install_command
 
 LIMIT_S = 120.0
 

@@ -1,13 +1,9 @@
-"""One finding of the doctor, and the commands that close gaps."""
+"""One finding of the doctor."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 
 STATES = ("ok", "note", "gap", "broken")
 
@@ -30,25 +26,3 @@ class Line:
 def is_broken(lines: Sequence[Line]) -> bool:
     """Whether the default path does not work here."""
     return any(line.state == "broken" for line in lines)
-
-
-def install_command(extra: str) -> str:
-    """The pip command, for this interpreter, that brings what an extra of edge-sr names."""
-    python = shlex.quote(sys.executable or "python3")
-    try:
-        metadata.version("edge-sr")
-    except metadata.PackageNotFoundError:
-        root = Path(__file__).parents[2]
-        if (root / "pyproject.toml").is_file():  # a checkout that was never installed
-            return f"{python} -m pip install --editable {shlex.quote(f'{root}[{extra}]')}"
-    return f"{python} -m pip install 'edge-sr[{extra}]'"
-
-
-def version_of(*distributions: str) -> str | None:
-    """The version of the first of these distributions that is installed."""
-    for name in distributions:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return None

@@ -12,8 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.doctor.line import Line, install_command
+from edge_sr.doctor.line import Line
 from edge_sr.errors import EdgeSRError
+from edge_sr.extras import install_command
 from edge_sr.media.codec.encoder import BOARDS, EncoderPlan, try_encoder
 from edge_sr.media.frame import Color
 from edge_sr.media.libraries import load_av, load_cv2

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge_sr.doctor.line import Line, install_command, version_of
+from edge_sr.doctor.line import Line
+from edge_sr.extras import install_command, version_of
 
 IMPORT_S = 60.0
 # module, distributions that may bring it, extra, what it is for

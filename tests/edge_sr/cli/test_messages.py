@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 from tqdm import tqdm
 
-from edge_sr.cli.common import ROOMS, exit_codes, make_parser, show_messages
+from edge_sr.cli.common import make_parser
+from edge_sr.cli.messages import ROOMS, exit_codes, show_messages
 from edge_sr.errors import EdgeSRError, UsageError
 
 

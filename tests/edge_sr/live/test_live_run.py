@@ -131,7 +131,6 @@ def test_the_python_api_streams() -> None:
         (["--output", "null", "--compare", "split"], 2, "add --show or --serve"),
         (["--serve", "300.0.0.1:80"], 2, "expected PORT or ADDRESS:PORT"),
         (["--output", "null", "--deadline-ms", "0"], 2, "expected milliseconds"),
-        ([], 2, "nowhere to put the result"),
     ],
 )
 def test_options_that_do_not_go_together(

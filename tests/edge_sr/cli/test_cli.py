@@ -1,8 +1,7 @@
-"""The command line as a person meets it: results on stdout, words on stderr, codes 0, 1 and 2."""
+"""The command line as a person meets it: results on stdout, messages on stderr, exit codes."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from PIL import Image
 
 from edge_sr import zoo
 from edge_sr.cli.main import build_parser, main
+from edge_sr.cli.run import make_spec, with_output
 from edge_sr.media.frame import Color, Frame, StreamInfo
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
@@ -47,7 +47,7 @@ def clip(tmp_path: Path) -> Path:
 
 def edge_sr(*words: object) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as a shell runs it."""
-    command = [sys.executable, "-m", "edge_sr.cli.main", *map(str, words)]
+    command = [sys.executable, "-m", "edge_sr", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -157,7 +157,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["run", "--input", "{clip}"], 2, "nowhere to put the result"),
+        (["run", "--input", "-"], 2, "nowhere to put the result"),
+        (["run"], 2, "nothing to read: give a file"),
+        (["run", "--print-config"], 2, "nothing to read: give a file"),
         (["run", "--input", "{clip}", "--output", "{clip}"], 1, "is the input"),
         (["run", "--input", "{clip}", "--output", "{folder}/no/o.mp4"], 1, "no/o.mp4"),
         (["run", "--input", "{clip}", "--output", "{folder}/o.txt"], 1, "mp4"),
@@ -203,7 +205,13 @@ def test_an_existing_output_stays_without_force(clip: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "words", [["run"], ["run", "--input", "a", "--camera", "0"], ["run", "--crf", "60"], ["nope"]]
+    "words",
+    [
+        ["run", "--input", "a", "--camera", "0"],
+        ["run", "a", "--camera", "0"],
+        ["run", "a", "--crf", "60"],
+        ["nope"],
+    ],
 )
 def test_wrong_usage_exits_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as error:
@@ -218,7 +226,7 @@ def test_a_signal_keeps_what_is_done_under_another_name(
 ) -> None:
     clip = make_clip(tmp_path / "long.mp4", frames=400)
     output = tmp_path / "out.mp4"
-    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--threads", "1"]
+    command = [sys.executable, "-m", "edge_sr", "run", "--threads", "1"]
     command += ["--input", str(clip), "--output", str(output)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
@@ -240,7 +248,10 @@ def test_models_lists_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     table = capsys.readouterr().out
     assert all(name in table for name in zoo.names())
-    assert table.splitlines()[-1].startswith("PSNR-Y on clean inputs; -live models are for")
+    assert table.splitlines()[-1].startswith("-live models are for compressed")
+    assert "Set5, Set14, BSD100: PSNR-Y in dB on clean images" in table
+    line = next(line for line in table.splitlines() if line.startswith("edge-unet-s-x2 "))
+    assert line.split()[1:5] == ["x2", "luma", "fp32", "19,060"]
     assert main(["models", "--json"]) == 0
     assert [item["name"] for item in json.loads(capsys.readouterr().out)] == sorted(
         [*zoo.names(), *zoo.names("int8")]
@@ -252,35 +263,90 @@ def test_info_shows_and_checks(capsys: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert (facts["scale"], facts["color"], facts["precision"]) == ("2", "luma", "fp32")
     assert main(["info", "edge-unet-s-x2"]) == 0
-    assert "19060" in capsys.readouterr().out.replace(",", "")
+    printed = capsys.readouterr().out
+    for words in ("19,060 parameters", "by 2, frames of any size", "bicubic 33.66 dB", "tf2onnx"):
+        assert words in printed
+    assert main(["info", "edge-unet-s-x2.int8"]) == 0
+    assert "against fp32" in capsys.readouterr().out
 
 
-def test_bench_hands_over_and_returns_its_code() -> None:
-    if importlib.util.find_spec("bench") is None:
-        done = edge_sr("bench", "run")
-        assert done.returncode == 1
-        assert "pip install" in done.stderr
-    else:
-        assert "python -m bench" in edge_sr("bench", "nonsense").stderr
+@pytest.mark.parametrize(
+    ("name", "options", "output"),
+    [
+        ("film.mp4", [], "film-x2.mp4"),
+        ("film.MKV", ["--scale", "1.5"], "film-x1.5.MKV"),
+        ("film.avi", ["-m", "edge-unet-s-x1.5"], "film-x1.5.mkv"),
+        ("my.film.mp4", ["--target", "1080p"], "my.film-1080p.mp4"),
+        ("film.mp4", ["--target", "1920x1080"], "film-1920x1080.mp4"),
+        ("photo.jpg", [], "photo-x2.jpg"),
+        ("photos", [], "photos-x2"),
+        ("photos/", [], "photos-x2"),
+    ],
+)
+def test_a_result_without_a_name_is_beside_its_input(
+    name: str, options: list[str], output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    args = build_parser().parse_args(["run", name, *options])
+    assert with_output(make_spec(args)).output == output
 
 
-def help_texts() -> dict[str, str]:
-    parser = build_parser()
-    actions = [
-        action for action in parser._actions if hasattr(action, "choices") and action.choices
-    ]
-    commands = next(action.choices for action in actions if isinstance(action.choices, dict))
-    return {name: command.format_help() for name, command in commands.items()}
+@pytest.mark.parametrize(
+    ("words", "show"),
+    [
+        ("0", True),
+        ("/dev/video2", True),
+        ("rtsp://camera.local/1", True),
+        ("test://64x48", True),
+        ("0 --serve 8080", False),
+        ("0 --virtual-camera", False),
+        ("--camera 0", False),  # what is live opens a window in any case
+        ("-", False),
+        ("film.mp4 --show", True),
+        ("film.mp4 --serve 0", False),
+    ],
+)
+def test_what_is_for_looking_at_writes_no_file(words: str, show: bool) -> None:
+    spec = with_output(make_spec(build_parser().parse_args(["run", *words.split()])))
+    assert (spec.output, spec.show) == (None, show)
 
 
-@pytest.mark.parametrize("name", ["run", "models", "info", "bench"])
-def test_every_command_has_a_sentence_and_examples_that_parse(name: str) -> None:
-    text = help_texts()[name]
-    assert re.search(r"\.\n", text)
-    examples = re.findall(r"^  edge-sr (.*)$", text, re.MULTILINE)
-    assert examples
-    for example in examples:
-        assert build_parser().parse_args(example.split()).command
+def test_the_name_of_a_variable_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = make_spec(build_parser().parse_args(["run", "env:CAMERA"]))
+    monkeypatch.setenv("CAMERA", "rtsp://me:secret@camera.local/1")
+    assert with_output(spec).show
+    monkeypatch.setenv("CAMERA", "film.mp4")
+    assert with_output(spec).output == "film-x2.mp4"
+
+
+def test_a_film_is_upscaled_beside_itself_and_never_twice(
+    clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = clip.with_name("in-x2.mp4")
+    assert main(["run", str(clip), "-n", "2"]) == 0
+    assert capsys.readouterr().out.startswith(f"{output}: 192x128")
+    before = output.read_bytes()
+    assert main(["run", str(clip)]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert output.read_bytes() == before
+
+
+def test_an_image_and_a_folder_go_beside_themselves(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (20, 16), "teal").save(tmp_path / "photos/a.jpg")
+    assert main(["run", str(tmp_path / "photos/a.jpg")]) == 0
+    assert main(["run", str(tmp_path / "photos"), "-m", "edge-unet-s-x1.5"]) == 0
+    with Image.open(tmp_path / "photos/a-x2.jpg") as image:
+        assert (image.format, image.size) == ("JPEG", (40, 32))
+    assert {path.name for path in (tmp_path / "photos-x1.5").iterdir()} == {"a.jpg", "a-x2.jpg"}
+
+
+def test_quiet_leaves_the_result_alone(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "-q", str(clip)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert len(printed.out.splitlines()) == 1
 
 
 def test_no_memory_is_one_line(

@@ -1,0 +1,106 @@
+"""What every parser does: hints for typing errors, help for every option, closed pipes."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+
+import pytest
+
+from edge_sr import __version__, cli
+from edge_sr.cli.common import did_you_mean
+from edge_sr.cli.main import build_parser, main
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from parsers(command)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("rum film.mp4", "did you mean run?"),
+        ("modles", "did you mean models?"),
+        ("run film.mp4 --ouput x", "did you mean --output?"),
+        ("run film.mp4 --max-frame=3 --modle x", "did you mean --model?"),
+        ("run film.mp4 --backend tensorr", "did you mean tensorrt?"),
+        ("models --jsn", "did you mean --json?"),
+        ("service instal", "did you mean install?"),
+    ],
+)
+def test_the_nearest_name_is_suggested(
+    words: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(words.split())
+    assert error.value.code == 2
+    assert capsys.readouterr().err.strip().endswith(hint)
+
+
+def test_a_command_suggests_its_own_options_only(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["models", "--ouput"])
+    printed = capsys.readouterr().err
+    assert "did you mean" not in printed
+    assert printed.startswith("usage: edge-sr models ")
+
+
+def test_nothing_near_is_no_hint() -> None:
+    assert did_you_mean("--frobnicate", ["--output"]) == ""
+
+
+def test_every_option_has_help() -> None:
+    bare = [
+        f"{parser.prog} {'/'.join(action.option_strings) or action.dest}"
+        for parser in parsers(build_parser())
+        for action in parser._actions
+        if not action.help and not isinstance(action, argparse._SubParsersAction)
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("module", ["edge_sr", "edge_sr.cli", "edge_sr.cli.main"])
+def test_the_modules_that_are_the_command(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == f"edge-sr {__version__}"
+    assert f"ONNX Runtime {metadata.version('onnxruntime')}" in second
+
+
+@pytest.mark.parametrize("words", ["models", "doctor --help", "info edge-unet-s-x2 --json"])
+def test_a_reader_that_leaves_is_no_traceback(words: str) -> None:
+    program = "import os; os.close(0); from edge_sr.cli.main import run_process; run_process()"
+    read, write = cli_pipe()
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words.split()],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode in (141, 120) or "help" in words
+    assert read is None
+
+
+def cli_pipe() -> tuple[None, int]:
+    """The writing end of a pipe that nobody reads."""
+    import os
+
+    read, write = os.pipe()
+    os.close(read)
+    return None, write
+
+
+def test_importing_the_package_starts_nothing() -> None:
+    assert cli.__doc__
