@@ -34,6 +34,7 @@ CHOSEN = {"python -m bench run": 1, "python -m bench report": 1}
 BENCH = "--size 64x36 --runs 2 --seconds 0.2 --images Set5/"
 LESS = {  # the same with less to do; of an option that is given twice the later counts
     "edge-sr bench run ": BENCH,
+    "edge-sr train ": "--steps 2",
     "python -m bench run ": BENCH,
     "python -m lab.nodes ": "--size 64x36 --runs 2",
     "python -m training.qat ": "--steps 2",

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 CHOICES = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)$", re.DOTALL)
+UNKNOWN = "unrecognized arguments: "
 
 GAP = "  "
 NARROWEST = 24  # characters that the last column has at least
@@ -36,40 +37,41 @@ NARROWEST = 24  # characters that the last column has at least
 class Parser(argparse.ArgumentParser):
     """A parser that suggests the nearest option, command or choice for one that does not exist."""
 
-    def __init__(self, *args: Any, hands_over: bool = False, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, strict: bool = False, hands_over: bool = False, **options: Any
+    ) -> None:
         """As argparse's.
 
         Args:
+            strict: of a command of a program: it refuses what it does not know by itself, with its
+                own usage and its own options as suggestions.
             hands_over: nothing is parsed here; every word becomes ``words`` of the result.
         """
         super().__init__(*args, **options)
-        self._hands_over = hands_over
+        self._strict, self._hands_over = strict, hands_over
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's, but a command refuses by itself what it does not know.
-
-        So its own usage is shown, and its own options are suggested.
-        """
+        """As argparse's, but see `strict` and `hands_over`."""
         if self._hands_over:
             found, _ = super().parse_known_args([], namespace)
             found.words = list(args)
             return found, []
         found, left = super().parse_known_args(args, namespace)
-        if left:
-            self.error(f"unrecognized arguments: {' '.join(left)}{self._hints(left)}")
+        if left and self._strict:
+            self.error(f"{UNKNOWN}{' '.join(left)}")
         return found, left
 
     def error(self, message: str) -> NoReturn:
-        """Print usage and the message, with a suggestion for a choice; exit with 2."""
+        """Print usage and the message, with a suggestion; exit with 2."""
         match = CHOICES.search(message)
         if match:
             message += did_you_mean(match[1], re.findall(r"[^\s,']+", match[2]))
+        elif message.startswith(UNKNOWN):
+            known = [text for action in self._actions for text in action.option_strings]
+            for word in message.removeprefix(UNKNOWN).split():
+                if word.startswith("--"):
+                    message += did_you_mean(word.partition("=")[0], known)
         super().error(message)
-
-    def _hints(self, words: Iterable[str]) -> str:
-        known = [text for action in self._actions for text in action.option_strings]
-        wrong = [word.partition("=")[0] for word in words if word.startswith("--")]
-        return "".join(did_you_mean(word, known) for word in wrong)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -124,6 +126,7 @@ def add_command(
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argument_default,
+        strict=True,
     )
     add_level_options(parser)
     return parser

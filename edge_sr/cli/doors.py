@@ -37,7 +37,7 @@ DOORS = (
         "make an .onnx file of a .keras file",
         "Make an .onnx file of a .keras file; the same as python -m convert.export_onnx.",
         (
-            "--model mine.keras --output mine.onnx",
+            "--model edge-unet-s-x2.keras --output edge-unet-s-x2.onnx",
             "--model mine.keras --range 0..1 --size 1280x720 --output mine.onnx",
         ),
     ),

@@ -11,7 +11,7 @@ from importlib import metadata
 import pytest
 
 from edge_sr import __version__, cli
-from edge_sr.cli.common import did_you_mean
+from edge_sr.cli.common import did_you_mean, make_parser
 from edge_sr.cli.main import build_parser, main
 
 
@@ -50,6 +50,22 @@ def test_a_command_suggests_its_own_options_only(capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr().err
     assert "did you mean" not in printed
     assert printed.startswith("usage: edge-sr models ")
+
+
+def test_positional_arguments_may_stand_between_options() -> None:
+    parser = make_parser("program", "Work.", examples="")
+    parser.add_argument("inputs", nargs="*")
+    parser.add_argument("--count")
+    found = parser.parse_intermixed_args(["a", "--count", "3", "b"])
+    assert (found.inputs, found.count) == (["a", "b"], "3")
+
+
+def test_a_program_of_one_command_has_hints_too(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = make_parser("program", "Work.", examples="")
+    parser.add_argument("--count")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--coutn=3"])
+    assert capsys.readouterr().err.endswith("--coutn=3; did you mean --count?\n")
 
 
 def test_nothing_near_is_no_hint() -> None:
