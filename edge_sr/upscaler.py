@@ -217,3 +217,8 @@ def open_nearest(
         choice.path, choice.sidecar, backend=choice.backend, threads=threads, slots=slots
     )
     return Upscaler(opened, choice.sidecar, tile=tile, why=choice.why)
+
+
+def list_models() -> list[Sidecar]:
+    """The facts of every shipped model file for ONNX Runtime, fp32 and int8, by name."""
+    return [zoo.find(name)[1] for name in sorted([*zoo.names(), *zoo.names("int8")])]

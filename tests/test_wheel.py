@@ -18,6 +18,7 @@ DATA = {  # endings besides .py, by folder
     "bench": {".toml"},
     "bench/models": {".toml"},
     "bench/report": {".j2"},
+    "edge_sr": {".typed"},
     "edge_sr/page/static": {".html", ".js", ".css", ".svg"},
     "calibration/default": {".png", ".json"},
     "edge_sr/zoo": {".onnx", ".json"},

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import threading
 from collections.abc import Callable
+from fractions import Fraction
+from os import PathLike, fspath
 
 from edge_sr.errors import UsageError
 from edge_sr.media.address import Kind, parse_address
 from edge_sr.pipeline.images import run_images
 from edge_sr.pipeline.job import JobSpec, Progress, Result
+from edge_sr.pipeline.target import parse_target
 from edge_sr.pipeline.video import run_video
 
 
@@ -39,3 +43,75 @@ def run_job(
     if not (spec.output or screen or spec.virtual_camera is not None or camera):
         raise UsageError("nowhere to put the result: give --output FILE, --show, --serve or both")
     return run_video(spec, progress=progress, stop=stop)
+
+
+def upscale_file(
+    input: str | PathLike[str],  # noqa: A002 - the name that the command line has
+    output: str | PathLike[str],
+    *,
+    model: str = "edge-unet-s",
+    scale: Fraction | float | None = None,
+    target: str | None = None,
+    precision: str | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    tile: int | None = None,
+    max_frames: int | None = None,
+    codec: str = "h264",
+    crf: int = 18,
+    preset: str = "veryfast",
+    force: bool = False,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """Upscale a video, an image or a folder of images into a file or folder, as ``edge-sr run``.
+
+    Args:
+        input: a path, or whatever else ``edge-sr run`` reads.
+        output: a .mp4, .m4v, .mov or .mkv file for video, an image file for an image, a folder for
+            a folder; "null" upscales and writes nothing.
+        model: a shipped model or family, or an .onnx or .engine file.
+        scale: output side / input side, above 1; None for the model's own, 2 in a family.
+        target: the size instead: "1080p", "4k" or "1920x1080".
+        precision, backend, threads, tile: as for `Upscaler.open`.
+        max_frames: stop after so many frames or images.
+        codec: "h264" or "h265" for the device's encoder where there is one.
+        crf: quality of a video, 0 (lossless) to 51.
+        preset: speed of the encoder, "ultrafast" to "veryslow".
+        force: replace an existing output.
+        resume: continue a job that was stopped.
+        progress: called after each frame or image, from this thread.
+        stop: set it, from any thread, to end the job early.
+
+    Raises:
+        UsageError: options that do not go together.
+        EdgeSRError: anything that cannot be read, run or written.
+    """
+    if scale is not None and target is not None:
+        raise UsageError("scale and target were both given; one of them decides the size")
+    ratio = None if scale is None else Fraction(scale).limit_denominator(1000)
+    if ratio is not None and ratio <= 1:
+        raise UsageError(f"scale is {float(ratio):g}; expected a number above 1")
+    try:
+        wanted = None if target is None else parse_target(target)
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"target is {error}") from error
+    spec = JobSpec(
+        input=fspath(input),
+        output=fspath(output),
+        model=model,
+        scale=ratio,
+        target=wanted,
+        precision=precision,
+        backend=backend,
+        threads=threads,
+        tile=tile,
+        max_frames=max_frames,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        force=force,
+        resume=resume,
+    )
+    return run_job(spec, progress=progress, stop=stop)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from edge_sr.media.frame import YUV420, Frame, PixelFormat, StreamInfo
+from edge_sr.media.frame import YUV420, Color, Frame, PixelFormat, StreamInfo
 from edge_sr.media.protocols import Sink, SinkBase, Source, SourceBase
 from edge_sr.types import Size
 
@@ -52,3 +52,8 @@ def test_a_sink_needs_only_to_take_frames() -> None:
     sink.idle()
     assert (sink.closed, sink.message, list(sink.notices)) == (False, "", [])
     assert (sink.finish(), sink.abort()) == ("", "")
+
+
+def test_untagged_video_is_converted_as_players_do() -> None:
+    assert [Color().effective_matrix(rows) for rows in (576, 577)] == [6, 1]
+    assert Color(matrix=9).effective_matrix(480) == 9

@@ -7,14 +7,15 @@ import json
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge_sr.errors import UsageError
 from edge_sr.media.stills.files import write_image
-from edge_sr.pipeline.job import JobSpec, Progress
-from edge_sr.pipeline.run import run_job
+from edge_sr.pipeline.job import JobSpec, Progress, Result
+from edge_sr.pipeline.run import run_job, upscale_file
 from edge_sr.pipeline.target import Target
 from edge_sr.types import Size
 
@@ -62,10 +63,11 @@ def test_a_video_job_returns_counts_and_digests(
         seen.append((report.done, report.total))
 
     spec = JobSpec(input="test://64x48?frames=5", output=str(output), backend="nearest")
-    result = run_job(spec, progress=progress)
+    result: Result = run_job(spec, progress=progress)
     assert (result.read, result.written, result.dropped) == (5, 5, 0)
     assert result.exit_code == 0
     assert result.seconds > 0
+    assert result.fps == pytest.approx(5 / result.seconds)
     assert seen == [(number, 5) for number in range(1, 6)]
     assert [item.path for item in result.outputs] == [output]
     assert "128x96" in result.outputs[0].summary
@@ -102,3 +104,24 @@ def test_a_folder_counts_what_was_left_out(
     assert "left out" in result.notices[0]
     assert result.notices[0] in caplog.messages
     assert done == [1, 2]
+
+
+def test_a_file_is_upscaled_by_one_call(tmp_path: Path) -> None:
+    picture, larger = tmp_path / "a.png", tmp_path / "b.png"
+    write_image(picture, np.full((16, 24), 90, np.uint8))
+    result = upscale_file(picture, larger, scale=1.5, backend="nearest")
+    assert result.outputs[0].summary == f"{larger}: 36x24"
+    assert upscale_file(picture, "null", target="64x48").outputs[0].path is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": 2, "target": "1080p"}, "both given"),
+        ({"scale": 1}, "expected a number above 1"),
+        ({"target": "big"}, "target is 'big'; expected 1080p"),
+    ],
+)
+def test_options_of_a_call_that_make_no_sense(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        upscale_file("test://64x48?frames=1", "null", **options)

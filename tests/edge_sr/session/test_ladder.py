@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from edge_sr import Upscaler
+from edge_sr import Upscaler, list_models
 from edge_sr.session.ladder import BICUBIC, choices, ladder
+
+
+def test_shipped_models_are_listed_with_their_facts() -> None:
+    found = {(facts.name, facts.precision) for facts in list_models()}
+    assert {("edge-unet-s-x2", "fp32"), ("edge-unet-s-x2", "int8")} <= found
 
 
 def test_choices_have_one_scale_and_end_in_bicubic() -> None:
