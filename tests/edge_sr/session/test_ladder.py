@@ -9,8 +9,8 @@ from edge_sr.session.ladder import BICUBIC, choices, ladder
 
 
 def test_shipped_models_are_listed_with_their_facts() -> None:
-    found = {(facts.name, facts.precision) for facts in list_models()}
-    assert {("edge-unet-s-x2", "fp32"), ("edge-unet-s-x2", "int8")} <= found
+    found = [(facts.ratio, facts.precision) for facts in list_models() if facts.color == "luma"]
+    assert {(Fraction(2), "fp32"), (Fraction(2), "int8"), (Fraction(3, 2), "fp32")} <= set(found)
 
 
 def test_choices_have_one_scale_and_end_in_bicubic() -> None:
