@@ -21,6 +21,7 @@ DATA = {  # endings besides .py, by folder
     "edge_sr": {".typed"},
     "edge_sr/page/static": {".html", ".js", ".css", ".svg"},
     "calibration/default": {".png", ".json"},
+    "edge_sr/doctor": {".onnx", ".json"},
     "edge_sr/zoo": {".onnx", ".json"},
     "training/pretrained": {".keras", ".json"},
     "training/recipes": {".toml"},

@@ -29,7 +29,7 @@ def lines(root: Path = Path("/")) -> list[Line]:
              f"{platform.machine()}, {os.cpu_count()} cores"),
         *_jetson(root),
         _driver(root),
-        *_power_mode(),
+        *_power_mode(root),
         *_memory(root),
         _disk(Path.cwd()),
     ]  # fmt: skip
@@ -82,7 +82,7 @@ def _is_nvidia_display(vendor: Path) -> bool:
         return False
 
 
-def _power_mode() -> list[Line]:
+def _power_mode(root: Path) -> list[Line]:
     """A Jetson's power mode; nothing elsewhere."""
     if shutil.which("nvpmodel") is None:
         return []
@@ -93,13 +93,42 @@ def _power_mode() -> list[Line]:
         check=False,
         timeout=10,
     )
-    match = re.search(r"Power Mode:\s*(.+)", done.stdout)
+    match = re.search(r"Power Mode:\s*(\S+)", done.stdout)
     if not match:
-        return [Line("machine", "power mode", "gap", "not told", "sudo nvpmodel -q")]
-    if not match[1].startswith("MAXN"):
-        advice = "sudo nvpmodel -m 0 && sudo jetson_clocks"
-        return [Line("machine", "power mode", "gap", f"{match[1]}, not the fastest", advice)]
+        return [Line("machine", "power mode", "gap", "not known", "sudo nvpmodel -q")]
+    path = root / "etc/nvpmodel.conf"
+    fastest = fastest_mode(path.read_text(errors="replace") if path.is_file() else "")
+    if fastest is None:
+        if match[1].startswith("MAXN"):
+            return [Line("machine", "power mode", "ok", match[1])]
+        found = f"{match[1]}; the modes of this board are not known"
+        return [Line("machine", "power mode", "gap", found, "sudo nvpmodel -p --verbose")]
+    number, name = fastest
+    if match[1] != name:
+        advice = f"sudo nvpmodel -m {number} && sudo jetson_clocks"
+        return [Line("machine", "power mode", "gap", f"{match[1]}; {name} is the fastest", advice)]
     return [Line("machine", "power mode", "ok", match[1])]
+
+
+def fastest_mode(conf: str) -> tuple[int, str] | None:
+    """The number and name of the fastest power mode in the text of /etc/nvpmodel.conf.
+
+    Numbers differ from board to board: MAXN is 0 on an AGX Orin, MAXN_SUPER is 2 on an Orin Nano
+    Super. Without a MAXN the mode of the most watts is the fastest; None where none is named.
+    """
+    found = re.findall(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=([^\s>]+)", conf)
+    modes = [(int(number), name) for number, name in found]
+    ranks = {mode: _rank(mode[1]) for mode in modes}
+    best = max(modes, key=lambda mode: ranks[mode], default=None)
+    return best if best and ranks[best] > (0, 0) else None
+
+
+def _rank(name: str) -> tuple[int, int]:
+    """MAXN variants first, the longest name (MAXN_SUPER) before MAXN; then by watts."""
+    if name.startswith("MAXN"):
+        return 1, len(name)
+    watts = re.search(r"(\d+)W", name)
+    return 0, int(watts[1]) if watts else 0
 
 
 def _memory(root: Path) -> list[Line]:

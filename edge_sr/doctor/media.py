@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import platform
 import re
@@ -13,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.doctor.line import Line
+from edge_sr.doctor.packages import load_failure
 from edge_sr.errors import EdgeSRError
-from edge_sr.extras import install_command
+from edge_sr.extras import JETSON, install_command
 from edge_sr.media.codec.encoder import BOARDS, EncoderPlan, try_encoder
 from edge_sr.media.frame import Color
 from edge_sr.media.libraries import load_av, load_cv2
@@ -46,9 +49,14 @@ def lines() -> list[Line]:
     """What can be read, shown and written here; packages that are missing are told elsewhere."""
     found: list[Line] = []
     try:
-        found += opencv_lines(load_cv2().getBuildInformation(), os.environ, sys.platform)
+        with contextlib.redirect_stderr(
+            io.StringIO()
+        ):  # what NumPy 2 prints beside JetPack's OpenCV
+            cv2 = load_cv2()
+        found += opencv_lines(cv2.getBuildInformation(), os.environ, sys.platform)
     except EdgeSRError as error:
-        found.append(Line("video", "OpenCV", "broken", str(error), install_command("cpu")))
+        text, advice = load_failure("cv2", str(error)) or (str(error), install_command("cpu"))
+        found.append(Line("video", "OpenCV", "broken", text, advice))
     try:
         found += _ffmpeg(load_av())
     except EdgeSRError as error:
@@ -68,9 +76,9 @@ def opencv_lines(build: str, environment: Mapping[str, str], platform: str) -> l
     screen = platform != "linux" or any(environment.get(name) for name in screens)
     if gui in ("NONE", "NO"):
         python = sys.executable or "python3"
-        advice = (
-            f"{python} -m pip uninstall -y opencv-python-headless && {install_command('window')}"
-        )
+        advice = f"{python} -m pip uninstall -y opencv-python-headless"
+        if not JETSON.is_file():  # JetPack's own OpenCV has windows; pip's hides it
+            advice += f" && {install_command('window')}"
         state = "gap" if screen else "note"  # without a screen there is nothing to gain
         window = Line("video", "window", state, "this OpenCV has none", advice if screen else "")
     elif not screen:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import io
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -59,19 +62,44 @@ def lines(root: Path = Path("/")) -> list[Line]:
 def _needed(module: str, names: tuple[str, ...], extra: str, what: str) -> Line:
     advice = install_command(extra)
     try:
-        loaded = importlib.import_module(module)
+        with contextlib.redirect_stderr(io.StringIO()):  # as in media.lines
+            loaded = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             found = f"needs {error.name}, which is missing"
             return Line("packages", module, "broken", found, advice)
         return Line("packages", module, "broken", f"missing; for {what}", advice)
-    except ImportError as error:
-        library = str(error).partition("\n")[0]
-        if module == "cv2" and "libGL" in library:
-            advice = "sudo apt-get install -y libgl1 libglib2.0-0"
-        return Line("packages", module, "broken", f"does not load: {library}", advice)
-    version = version_of(*names) or getattr(loaded, "__version__", "installed")
-    return Line("packages", module, "ok", str(version))
+    except (ImportError, AttributeError) as error:
+        found, advice = load_failure(module, str(error)) or (
+            f"does not load: {str(error).partition(chr(10))[0]}",
+            advice,
+        )
+        return Line("packages", module, "broken", found, advice)
+    version = version_of(*names) or str(vars(loaded).get("__version__", "installed"))
+    return Line("packages", module, "ok", version)
+
+
+def load_failure(module: str, error: str) -> tuple[str, str] | None:
+    """What is wrong and how to fix it, for failures of loading that are known; else None.
+
+    Args:
+        error: what importing the module raised.
+    """
+    if module == "cv2" and "libGL" in error:
+        found = f"does not load: {error.partition(chr(10))[0]}"
+        return found, "sudo apt-get install -y libgl1 libglib2.0-0"
+    numpy = version_of("numpy") or ""
+    # JetPack's OpenCV beside NumPy 2, opencv#25772: "_ARRAY_API not found" is printed, and
+    # "numpy.core.multiarray failed to import" raised
+    if ("multiarray failed" in error or "_ARRAY_API" in error) and not numpy.startswith("1."):
+        python = shlex.quote(sys.executable or "python3")
+        found = f"was built for NumPy 1, and NumPy {numpy} is installed"
+        return found, f"{python} -m pip install 'numpy<2'"
+    if "libnvdla_compiler" in error:
+        found = "needs libnvdla_compiler.so, which JetPack 7.2 no longer gives to containers"
+        advice = "find /usr/lib -name libnvdla_compiler.so  # on the host: docker run -v FILE:FILE"
+        return found, advice
+    return None
 
 
 def _optional(module: str, names: tuple[str, ...], extra: str, what: str) -> Line:
@@ -86,7 +114,9 @@ def _gpu_package(module: str, names: tuple[str, ...], what: str, advice: str, gp
         version = version_of(*names) or "installed"
         why = _import_in_child(module)
         if why and gpu:
-            return Line("packages", module, "gap", f"{version}, does not load: {why}", advice)
+            known = load_failure(module, why)
+            found, advice = known or (f"does not load: {why}", advice)
+            return Line("packages", module, "gap", f"{version}, {found}", advice)
         state = "note" if why or not gpu else "ok"
         loads = f"does not load here: {why}" if why else what
         return Line("packages", module, state, f"{version}; {loads}")

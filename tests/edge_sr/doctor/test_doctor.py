@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -12,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_sr import doctor
+from edge_sr import doctor, zoo
 from edge_sr.cli import doctor as command
 from edge_sr.cli.doctor import as_table
 from edge_sr.cli.main import main
-from edge_sr.doctor import backends, cuda, machine, media, packages
+from edge_sr.doctor import backends, cuda, machine, media, packages, probe
 from edge_sr.doctor.line import STATES, Line
+from edge_sr.upscaler import Upscaler
 
 ROOT = Path(__file__).parents[3]
 
@@ -185,3 +187,108 @@ def test_in_an_empty_environment_everything_missing_is_said_and_nothing_crashes(
     assert "Traceback" not in done.stderr
     assert "the default path is BROKEN" in done.stdout
     assert f"$ {tmp_path}/bare/bin/python -m pip install" in done.stdout
+
+
+NVPMODEL = {
+    "Orin Nano Super": (
+        "< POWER_MODEL ID=0 NAME=15W >\nCPU_ONLINE CORE_0 1\n< POWER_MODEL ID=1 NAME=25W >\n"
+        "< POWER_MODEL ID=2 NAME=MAXN_SUPER >\n< POWER_MODEL ID=3 NAME=7W >\n"
+        "< PM_CONFIG DEFAULT=1 >\n",
+        (2, "MAXN_SUPER"),
+    ),
+    "AGX Orin": (
+        "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=MODE_15W >\n"
+        "< POWER_MODEL ID=2 NAME=MODE_30W >\n< POWER_MODEL ID=3 NAME=MODE_50W >\n",
+        (0, "MAXN"),
+    ),
+    "no MAXN": (
+        "< POWER_MODEL ID=0 NAME=15W >\n< POWER_MODEL ID=1 NAME=7W >\n",
+        (0, "15W"),
+    ),
+    "unknown": ("# nothing\n", None),
+}
+
+
+@pytest.mark.parametrize("board", NVPMODEL)
+def test_the_fastest_power_mode_is_the_boards_own(board: str) -> None:
+    text, expected = NVPMODEL[board]
+    assert machine.fastest_mode(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("board", "now", "advice"),
+    [
+        ("Orin Nano Super", "15W", "sudo nvpmodel -m 2 && sudo jetson_clocks"),
+        ("Orin Nano Super", "MAXN_SUPER", ""),
+        ("AGX Orin", "MODE_30W", "sudo nvpmodel -m 0 && sudo jetson_clocks"),
+        ("no MAXN", "15W", ""),
+        ("unknown", "15W", "sudo nvpmodel -p --verbose"),
+    ],
+)
+def test_power_advice_names_the_mode_of_this_board(
+    board: str, now: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "nvpmodel"
+    tool.write_text(f"#!/bin/sh\necho 'NV Power Mode: {now}'\necho 0\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/nvpmodel.conf").write_text(NVPMODEL[board][0])
+    found = {line.name: line for line in machine.lines(tmp_path)}["power mode"]
+    assert (found.state, found.advice) == ("gap" if advice else "ok", advice)
+
+
+NUMPY_1 = """
+import sys
+sys.stderr.write("A module that was compiled using NumPy 1.x cannot be run in NumPy 2.2.6\\n")
+sys.stderr.write("AttributeError: _ARRAY_API not found\\n")
+raise ImportError("numpy.core.multiarray failed to import")
+"""
+
+
+def test_opencv_for_numpy_1_beside_numpy_2_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cv2.py").write_text(NUMPY_1)  # JetPack's, opencv#25772
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cv2", raising=False)
+    monkeypatch.setattr(packages, "version_of", lambda *_: "2.2.6")
+    opencv = packages._needed("cv2", ("opencv-python",), "cpu", "cameras")
+    video = next(line for line in media.lines() if line.name == "OpenCV")
+    for line in (opencv, video):
+        assert line.state == "broken"
+        assert line.found == "was built for NumPy 1, and NumPy 2.2.6 is installed"
+        assert line.advice.endswith("-m pip install 'numpy<2'")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_library_that_a_container_lacks_is_named() -> None:
+    error = "libnvdla_compiler.so: cannot open shared object file: No such file or directory"
+    found, advice = packages.load_failure("tensorrt", error) or ("", "")
+    assert found.startswith("needs libnvdla_compiler.so")
+    assert "docker run -v" in advice
+
+
+def test_tensorrt_is_probed_with_a_network_that_builds_in_seconds() -> None:
+    onnx = pytest.importorskip("onnx", reason="pip install 'edge-sr[build]'")
+    assert probe.TINY.stat().st_size < 4096
+    kinds = [node.op_type for node in onnx.load(probe.TINY).graph.node]
+    assert sum("Conv" in kind for kind in kinds) == 2
+
+
+def test_the_probe_opens_the_tiny_network_for_tensorrt_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, object]] = []
+    monkeypatch.setattr(
+        probe.Upscaler, "open", lambda model, **named: asked.append((model, named["precision"]))
+    )
+    for backend in ("tensorrt", "auto", "onnxruntime", "nearest"):
+        probe.open_probe(backend)
+    assert asked == [(str(probe.TINY), "fp32"), *[(zoo.DEFAULT, None)] * 3]
+
+
+def test_the_tiny_network_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = functools.partial(Upscaler.open, str(probe.TINY), size=(64, 64))
+    monkeypatch.setattr(probe, "open_probe", lambda backend: opened(backend=backend))
+    assert probe.measure("onnxruntime")["precision"] == "fp32"
