@@ -46,6 +46,7 @@ PLACES = {
     "PIL": ("edge_sr/media/", "bench/", "lab/", "training/"),
     "starlette": ("edge_sr/page/",),
     "uvicorn": ("edge_sr/page/",),
+    "prometheus_client": ("edge_sr/page/metrics.py", "edge_sr/page/server.py"),
     "pyvirtualcam": ("edge_sr/media/sinks/virtual_camera.py",),
     "psutil": ("edge_sr/live/device.py",),
     "pynvml": ("edge_sr/live/device.py", "bench/measure/power.py"),

@@ -6,19 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import (
-    FileResponse,
-    JSONResponse,
-    PlainTextResponse,
-    Response,
-    StreamingResponse,
-)
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from typing import TYPE_CHECKING
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.live.compare import MODES
@@ -29,16 +17,25 @@ from edge_sr.page.streams import Hub
 from edge_sr.pipeline.shot import Shot
 from edge_sr.reading import parse_json
 
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
 STATIC = Path(__file__).parent / "static"
 MAX_CLIENTS = 16
 MAX_BODY = 4096  # bytes of a request
 WIDTHS = (480, 640, 960, 1280, 1920, 2560, 3840)  # of pictures: few, so that browsers share them
 BOUNDARY = "edge-sr-frame"
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[["Request"], Awaitable["Response"]]
 
 
 def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
     """The application; `hub` brings the frames, `control` the figures and the switches."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount, Route
+    from starlette.staticfiles import StaticFiles
+
     pages = _Pages(hub, control)
 
     @contextlib.asynccontextmanager
@@ -70,26 +67,38 @@ class _Pages:
         self._hub, self._control = hub, control
 
     async def index(self, _request: Request) -> Response:
+        from starlette.responses import FileResponse
+
         return FileResponse(STATIC / "index.html", media_type="text/html")
 
     async def health(self, _request: Request) -> Response:
         """200 while frames come, 503 while they do not."""
+        from starlette.responses import PlainTextResponse
+
         state = str(self._control.facts()["state"])
         return PlainTextResponse(f"{state}\n", 200 if state == "running" else 503)
 
     async def metrics(self, _request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import Response
+
         control = self._control
         device = await run_in_threadpool(control.device.read)
         text = prometheus(control.facts(), control.stats, device, self._hub.clients)
         return Response(text, media_type=CONTENT_TYPE)
 
     async def stats(self, _request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import JSONResponse
+
         device = await run_in_threadpool(self._control.device.read)
         facts = {**self._control.facts(), "clients": self._hub.clients, "device_load": device}
         return JSONResponse(facts | {"view": self._control.view.mode})
 
     async def frame(self, request: Request) -> Response:
         """One JPEG of the newest frame."""
+        from starlette.responses import PlainTextResponse, Response
+
         found = await self._hub.next(-1) if self._control.stats.written else None
         if found is None:
             return PlainTextResponse("no frame has come yet\n", 503)
@@ -97,6 +106,8 @@ class _Pages:
 
     async def stream(self, request: Request) -> Response:
         """Motion JPEG for an <img>, VLC, or the page's own script."""
+        from starlette.responses import PlainTextResponse, StreamingResponse
+
         if self._hub.clients >= MAX_CLIENTS:
             return PlainTextResponse(f"{MAX_CLIENTS} browsers watch already\n", 503)
         if request.query_params.get("view", "after") not in MODES:
@@ -121,6 +132,8 @@ class _Pages:
             self._hub.clients -= 1
 
     async def _picture(self, request: Request, number: int, shot: Shot) -> bytes:
+        from starlette.concurrency import run_in_threadpool
+
         mode = request.query_params.get("view", "after")
         wanted = _number(request, "width", 0)
         width = next((known for known in WIDTHS if known >= wanted), None) if wanted else None
@@ -146,6 +159,9 @@ def _command(work: Callable[[dict[str, object]], dict[str, object]]) -> Handler:
     """A handler that takes a JSON object, works in a thread, and tells our errors as 400."""
 
     async def handler(request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import JSONResponse
+
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             return JSONResponse({"error": "expected Content-Type: application/json"}, 415)
         body = b""

@@ -6,11 +6,13 @@ import hmac
 import ipaddress
 import socket
 from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+if TYPE_CHECKING:
+    from starlette.datastructures import Headers
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 COOKIE = "edge_sr_token"
 OPEN = ("/healthz",)  # for load balancers, tells nothing but whether frames come
@@ -54,6 +56,9 @@ class Guard:
             await answer(scope, receive, _with_headers(send))
 
     def _check(self, scope: Scope) -> Response | None:
+        from starlette.datastructures import Headers
+        from starlette.responses import PlainTextResponse
+
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._is_ours(host):
@@ -69,6 +74,8 @@ class Guard:
         return self._check_token(scope, headers)
 
     def _check_token(self, scope: Scope, headers: Headers) -> Response | None:
+        from starlette.responses import PlainTextResponse, RedirectResponse
+
         query = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if query and scope["path"] == "/" and self._matches(query):
             answer = RedirectResponse("/", 303)  # the token leaves the address bar

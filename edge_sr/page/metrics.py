@@ -1,60 +1,82 @@
-"""The figures of a run as Prometheus text; every name begins with ``edge_sr_``."""
+"""The figures of a run for Prometheus; every name begins with ``edge_sr_``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from edge_sr.pipeline.stats import Recent, Stats
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+LABELS = ("model", "precision", "backend", "input", "output")
+QUANTILES = (0.5, 0.9, 0.99)
 
 
 def prometheus(
     facts: Mapping[str, object], stats: Stats, device: Mapping[str, object], clients: int
-) -> str:
-    """Metrics of this moment, one per line with its help and type."""
-    out: list[str] = []
+) -> bytes:
+    """Metrics of this moment, in the Prometheus text format.
 
-    def add(name: str, kind: str, told: str, *samples: tuple[str, float]) -> None:
-        out.append(f"# HELP edge_sr_{name} {told}")
-        out.append(f"# TYPE edge_sr_{name} {kind}")
-        out.extend(f"edge_sr_{name}{labels} {value:.10g}" for labels, value in samples)
+    Args:
+        facts: of `RunControl.facts`.
+        device: of `DeviceMeter.read`; what is not a number is left out.
+        clients: browsers that watch.
+    """
+    from prometheus_client import generate_latest
 
-    add("frames_read_total", "counter", "Frames that came from the source.", ("", stats.read))
-    add("frames_written_total", "counter", "Frames handed to every sink.", ("", stats.written))
-    add("frames_dropped_total", "counter", "Frames replaced by newer ones.", ("", stats.dropped))
-    reconnects = facts["reconnects"]
-    count = float(reconnects) if isinstance(reconnects, (int, float)) else 0.0
-    add("reconnects_total", "counter", "How often the source was opened again.", ("", count))
-    add("frames_per_second", "gauge", "Rate of the last two seconds.", ("", stats.current_fps))
-    add("queue_frames", "gauge", "Frames that wait between stages.", ("", stats.depth))
-    add("page_clients", "gauge", "Browsers that watch.", ("", clients))
-    up = float(facts["state"] == "running")
-    add("source_up", "gauge", "1 while frames come, 0 while it is reconnected.", ("", up))
-    names = ("model", "precision", "backend", "input", "output")
-    labels = ",".join(f'{name}="{_escape(str(facts[name]))}"' for name in names)
-    add("info", "gauge", "What runs; always 1.", (f"{{{labels}}}", 1))
-    for name, told, values in (
-        ("inference_seconds", "Time of upscaling a frame.", stats.infer),
-        ("frame_age_seconds", "From capture until every sink has the frame.", stats.age),
-    ):
-        out += _summary(name, told, values)
-    for key, value in device.items():
-        if isinstance(value, (int, float)):
-            add(f"device_{key}", "gauge", "As the device tells it.", ("", float(value)))
-    return "\n".join(out) + "\n"
+    return generate_latest(_Figures(facts, stats, device, clients))
 
 
-def _summary(name: str, told: str, values: Recent) -> list[str]:
-    lines = [f"# HELP edge_sr_{name} {told}", f"# TYPE edge_sr_{name} summary"]
-    for share in (0.5, 0.9, 0.99):
+class _Figures:
+    """A registry for one scrape: `collect` is all that is asked of it."""
+
+    def __init__(
+        self, facts: Mapping[str, object], stats: Stats, device: Mapping[str, object], clients: int
+    ) -> None:
+        self._facts, self._stats, self._device, self._clients = facts, stats, device, clients
+
+    def collect(self) -> Iterator[Any]:
+        """Metric families, each with its help and type."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        facts, stats = self._facts, self._stats
+        reconnects = facts["reconnects"]
+        for name, text, value in (
+            ("frames_read", "Frames that came from the source.", stats.read),
+            ("frames_written", "Frames handed to every sink.", stats.written),
+            ("frames_dropped", "Frames replaced by newer ones.", stats.dropped),
+            ("reconnects", "How often the source was opened again.", reconnects),
+        ):
+            count = float(value) if isinstance(value, (int, float)) else 0.0
+            yield CounterMetricFamily(f"edge_sr_{name}", text, value=count)
+        for name, text, value in (
+            ("frames_per_second", "Rate of the last two seconds.", stats.current_fps),
+            ("queue_frames", "Frames that wait between stages.", stats.depth),
+            ("page_clients", "Browsers that watch.", self._clients),
+            ("source_up", "1 while frames come, 0 while not.", facts["state"] == "running"),
+        ):
+            yield GaugeMetricFamily(f"edge_sr_{name}", text, value=float(value))
+        info = GaugeMetricFamily("edge_sr_info", "What runs; always 1.", labels=LABELS)
+        info.add_metric([str(facts[name]).replace("\n", " ") for name in LABELS], 1)
+        yield info
+        yield _summary("inference_seconds", "Time of upscaling a frame.", stats.infer)
+        text = "From capture until every sink has the frame."
+        yield _summary("frame_age_seconds", text, stats.age)
+        for key, value in self._device.items():
+            if isinstance(value, (int, float)):
+                yield GaugeMetricFamily(
+                    f"edge_sr_device_{key}", "As the device reports it.", value=float(value)
+                )
+
+
+def _summary(name: str, text: str, values: Recent) -> Any:
+    """Percentiles of the last frames, with the sum and the count of all."""
+    from prometheus_client.core import SummaryMetricFamily
+
+    full = f"edge_sr_{name}"
+    family = SummaryMetricFamily(full, text, count_value=values.count, sum_value=values.total)
+    for share in QUANTILES:
         found = values.percentile(share)
         if found is not None:
-            lines.append(f'edge_sr_{name}{{quantile="{share:g}"}} {found:.6g}')
-    lines.append(f"edge_sr_{name}_sum {values.total:.6f}")
-    lines.append(f"edge_sr_{name}_count {values.count}")
-    return lines
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+            family.add_sample(full, {"quantile": f"{share:g}"}, found)
+    return family

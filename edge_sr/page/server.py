@@ -11,6 +11,7 @@ import time
 
 from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.live.control import RunControl
+from edge_sr.page.app import build_app
 from edge_sr.page.streams import Hub
 from edge_sr.pipeline.shot import Shot, ShotSink
 
@@ -36,9 +37,9 @@ class PageServer(ShotSink):
             MediaError: the address cannot be listened on.
         """
         try:
+            import prometheus_client  # noqa: F401 - its metrics and the app are made below
+            import starlette.applications  # noqa: F401
             import uvicorn
-
-            from edge_sr.page.app import build_app
         except ImportError as error:
             raise MissingDependencyError(
                 f"{error.name} is needed for --serve: pip install 'edge-sr[serve]'"

@@ -77,7 +77,8 @@ def _run_folder(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{output}: cannot be used as a folder ({error.strerror})") from error
-    facts = {"input": str(folder.absolute())} | {name: str(getattr(spec, name)) for name in SAME}
+    values = spec.to_dict()
+    facts = {"input": str(folder.absolute())} | {name: str(values[name]) for name in SAME}
     resumed = spec.resume and same_job(output, facts)
     if spec.output != "null":
         write_ticket(output, facts)

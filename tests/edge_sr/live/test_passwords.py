@@ -99,7 +99,7 @@ def test_no_odd_password_is_in_the_figures_of_a_run(control: RunControl) -> None
         source.call(f"rtsp://viewer:{password}@cam:554/clip?key={quote(password)}")
         facts = control.facts()
         assert facts["source"] == "rtsp://***@cam:554/clip?***"
-        told = json.dumps(facts) + prometheus(facts, control.stats, {}, 0)
+        told = json.dumps(facts) + prometheus(facts, control.stats, {}, 0).decode()
         assert not leaks(password, f"{facts}{told}"), password
 
 
