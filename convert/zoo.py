@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from calibration.quantize.int8 import quantise_network
 from calibration.quantize.write_int8 import write_int8
 from convert.export_onnx import export
 from edge_sr import zoo
+from edge_sr.children import run_module
 from edge_sr.cli.common import make_parser
 from edge_sr.errors import EdgeSRError, ModelFileError
 from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, write_sidecar
@@ -83,13 +83,13 @@ def measure(files: Sequence[Path], images: Sequence[Path]) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="edge-sr-zoo-") as scratch:
         rows = Path(scratch) / "rows.jsonl"
-        command = [sys.executable, "-m", "bench", "run", "--output", str(rows)]
-        command += [
+        arguments = ["run", "--output", str(rows)]
+        arguments += [
             "--models",
             *map(str, files),
             f"bicubic-x{float(load_sidecar(files[0]).ratio):g}",
         ]
-        command += [
+        arguments += [
             "--images",
             *map(str, images),
             "--size",
@@ -99,7 +99,7 @@ def measure(files: Sequence[Path], images: Sequence[Path]) -> None:
             "--seconds",
             "0.1",
         ]
-        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
+        if run_module("bench", arguments, capture_stderr=False).returncode:
             raise ModelFileError(f"{files[0]}: could not be measured; the reason is above")
         found = [json.loads(line) for line in rows.read_text().splitlines()]
     scores = {row["sha256"]: row["quality"] for row in found}

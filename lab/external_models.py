@@ -20,6 +20,7 @@ from bench.models.contenders import Contender
 from bench.models.params import load_graph
 from bench.quality.images import ImageSet, list_images, read_set
 from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.children import child_environment, module_command
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one
 from edge_sr.errors import EdgeSRError, ModelFileError
@@ -55,8 +56,12 @@ def convert(source: Path, output: Path, to: str, *more: str) -> tuple[Sidecar, f
     Raises:
         ModelFileError: it refused; the reason stands on stderr.
     """
-    command = [sys.executable, "-m", "convert.precision", "--model", str(source), "--to", to]
-    child = subprocess.Popen([*command, "--output", str(output), *more], stdout=subprocess.DEVNULL)
+    arguments = ["--model", str(source), "--to", to, "--output", str(output), *more]
+    child = subprocess.Popen(
+        module_command("convert.precision", arguments),
+        stdout=subprocess.DEVNULL,
+        env=child_environment(),
+    )
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from bench.records import Row
 from bench.rows import read_rows
+from edge_sr.children import run_module
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import MediaError
 
@@ -72,8 +72,8 @@ def _key(row: Row) -> tuple[str, int, int]:
 
 
 def _measure(options: Sequence[str], output: Path) -> list[Row]:
-    command = [sys.executable, "-m", "bench", "run", *options, "--output", str(output)]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    arguments = ["run", *options, "--output", str(output)]
+    done = run_module("bench", arguments, capture_stderr=False)
     if done.returncode:
         raise MediaError(f"bench run ended with {done.returncode}; see above")
     return read_rows(output)

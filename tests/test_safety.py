@@ -93,3 +93,18 @@ def test_keras_opens_files_in_one_place() -> None:
         if any(name.rpartition(".")[2] == "load_model" for name, _ in calls(tree))
     }
     assert found == {"training/models/open.py"}
+
+
+def test_no_child_process_imports_from_the_current_folder() -> None:
+    """``python -m`` and ``python -c`` put it on the path: `edge_sr.children` does not."""
+    found = []
+    for file, tree in trees():
+        if file.startswith("lab/"):  # runs in a checkout only
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.List) and len(node.elts) > 1:
+                first, second = (ast.unparse(item) for item in node.elts[:2])
+                if first.startswith("sys.executable") and second in ("'-m'", "'-c'"):
+                    found.append(file)
+    # a systemd unit starts in /
+    assert sorted(set(found) - {"edge_sr/cli/service.py"}) == ["edge_sr/children.py"]

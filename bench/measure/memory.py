@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.models.contenders import Contender, open_contender
+from edge_sr.children import how_it_ended, last_line, run_module
 from edge_sr.errors import BackendError, EdgeSRError
 from edge_sr.model.sidecar import Sidecar
 
@@ -27,27 +28,17 @@ def peak_mib(contender: Contender, width: int, height: int, threads: int) -> int
     """
     order = {"width": width, "height": height, "threads": threads, **asdict(contender)}
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.measure.memory"],
-            input=json.dumps(order),
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        done = run_module("bench.measure.memory", text=json.dumps(order), timeout_s=LIMIT_S)
     except subprocess.TimeoutExpired as error:
         raise BackendError(
             f"{contender.name}: one {width}x{height} frame took more than {LIMIT_S} s"
         ) from error
-    if done.returncode == 0:
+    if done.returncode == 0 and done.stdout.strip().isdecimal():
         return int(done.stdout) or None
-    lines = done.stderr.strip().splitlines()
-    if done.returncode == 1 and lines:
-        raise BackendError(lines[-1])
-    raise BackendError(
-        f"{contender.name}: its process ended with {done.returncode} on a {width}x{height} frame "
-        "(a negative number is a signal; -9 is what running out of memory looks like)"
-    )
+    reason = last_line(done.stderr)
+    if done.returncode == 1 and reason:
+        raise BackendError(reason)
+    raise BackendError(f"{contender.name}: on a {width}x{height} frame {how_it_ended(done)}")
 
 
 def _peak_now_mib() -> int:

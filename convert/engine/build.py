@@ -19,7 +19,7 @@ from convert.engine.run_child import build
 from convert.engine.spec import EngineSpec, make_facts, make_sidecar, warn
 from convert.engine.try_engine import try_engine
 from convert.onnx.specialise import convolutions, specialise
-from edge_sr.cuda.machine import find_gpu
+from edge_sr.cuda import driver
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import cache_dir, engine_path, find_engine, key_of, locked
 from edge_sr.model.engine_facts import EngineFacts
@@ -81,7 +81,7 @@ def get_engine(spec: EngineSpec, *, tell: Tell) -> Engine:
 
 
 def _untried(facts: EngineFacts) -> bool:
-    return isinstance(facts.verified, str) and find_gpu()[0] is not None
+    return isinstance(facts.verified, str) and driver.find_gpu()[0] is not None
 
 
 def _tried(spec: EngineSpec, engine: Engine, tell: Tell) -> Engine:
@@ -142,7 +142,7 @@ def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, tell: Tell) -> di
         options=asdict(spec.options),
         sizes=[list(size) for size in spec.sizes or ()],
         timing_cache=str(timing) if timing.name else "",
-        inspect=find_gpu()[0] is not None,
+        inspect=driver.find_gpu()[0] is not None,
         log=str(spec.log.resolve()) if spec.log else "",
     )
     return build(job, tell)

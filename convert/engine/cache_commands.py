@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from convert.engine import trt
-from edge_sr.cuda.machine import find_gpu, this_machine
+from edge_sr.cuda import driver
+from edge_sr.cuda.machine import this_machine
 from edge_sr.errors import MissingDependencyError, ModelFileError
 from edge_sr.model.engine_cache import cache_dir, locked
 from edge_sr.model.engine_facts import FLAVOURS, EngineFacts
@@ -92,7 +93,7 @@ def _stale(facts: EngineFacts | None) -> str:
     except MissingDependencyError:
         return f"{FLAVOURS[facts.flavour]} is not installed here any more"
     machine = this_machine(facts.flavour, version)
-    if find_gpu()[0] is None:
+    if driver.find_gpu()[0] is None:
         return "" if version == facts.version else f"of {FLAVOURS[facts.flavour]} {facts.version}"
     return facts.mismatch(machine) or ""
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from convert.engine import trt
-from convert.engine.memory import free_mib
 from convert.engine.options import BuildOptions
 from convert.engine.platforms import check_version
-from edge_sr.cuda.machine import find_gpu, this_machine
+from edge_sr.cuda import driver
+from edge_sr.cuda.machine import this_machine
 from edge_sr.errors import BackendError, MissingDependencyError, UsageError
 from edge_sr.model.engine_facts import FLAVOURS, PORTABLE, Machine
 
@@ -31,7 +31,7 @@ def choose_flavour(wish: str) -> tuple[Machine, str]:
     """
     if wish not in ("auto", *FLAVOURS):
         raise UsageError(f"flavour is {wish!r}; expected auto, {', '.join(FLAVOURS)}")
-    gpu, why_not = find_gpu()
+    gpu, why_not = driver.find_gpu()
     flavour = wish
     if wish == "auto":
         installed = [name for name in FLAVOURS if _installed(name)]
@@ -83,7 +83,7 @@ def configure(
     config.builder_optimization_level = level
     used: dict[str, Any] = {"optimization_level": level}
     workspace = options.workspace_mib
-    if workspace is None and (free := free_mib()):
+    if workspace is None and (free := driver.free_mib()):
         workspace = int(free * WORKSPACE_SHARE)
     if workspace is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace * 2**20)

@@ -10,7 +10,7 @@ from pathlib import Path
 from convert.command import Steps
 from convert.engine.build import Engine
 from convert.engine.census import tell
-from edge_sr.cuda.machine import find_gpu
+from edge_sr.cuda import driver
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_seal import facts_of, seal
 from edge_sr.model.sidecar import sidecar_path, write_sidecar
@@ -66,7 +66,7 @@ def tell_file(engine: Engine, path: Path, steps: Steps, *, as_json: bool) -> Non
     print(f"{path}: {card.precision}, {mib:.1f} MiB")
     if path != engine.path:
         steps.note(f"its facts: {sidecar_path(path)}; the two travel together")
-    here = find_gpu()[0] is not None
+    here = driver.find_gpu()[0] is not None
     model = path if here else path.name
     command = f"edge-sr run --model {model} --backend tensorrt --input VIDEO --output OUT.mp4"
     take = "" if here else "copy it and its .json to the machine with the GPU; there: "

@@ -6,7 +6,6 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,10 +15,10 @@ from tqdm import tqdm
 
 from convert.engine.child import Job
 from convert.engine.flavours import LEVEL
-from convert.engine.memory import free_mib
+from edge_sr.children import child_environment, module_command, stop
+from edge_sr.cuda import driver
 from edge_sr.errors import BackendError
 
-WAIT_S = 10.0  # for a child that was told to end
 Reply = dict[str, Any]
 
 
@@ -53,7 +52,7 @@ def ladder(options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     yield options, ""
     level = options.get("optimization_level")
     level = LEVEL if level is None else level
-    free = free_mib()
+    free = driver.free_mib()
     workspace = options.get("workspace_mib") or (free // 2 if free else None)
     for part, lower in ((2, level), (4, min(level, 2)), (8, 0)):
         smaller = {"workspace_mib": max(1, workspace // part)} if workspace else {}
@@ -68,7 +67,7 @@ def _once(job: Job) -> Reply:
     """One try: the child's last word, or what became of it. Its papers lie beside the engine."""
     order, words = (Path(job.engine).with_name(name) for name in ("job.json", "stderr"))
     order.write_text(json.dumps(asdict(job)))
-    command = [sys.executable, "-m", "convert.engine.child", str(order)]
+    command = module_command("convert.engine.child", [str(order)])
     with words.open("w") as stderr, _child(command, stderr) as child:
         reply = _listen(child)
         code = child.wait()
@@ -78,17 +77,13 @@ def _once(job: Job) -> Reply:
 @contextlib.contextmanager
 def _child(command: list[str], stderr: Any) -> Iterator[subprocess.Popen[str]]:
     """A process that never outlives the block."""
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=child_environment()
+    )
     try:
         yield child
     finally:
-        if child.poll() is None:
-            child.terminate()
-            try:
-                child.wait(WAIT_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        stop(child)
         if child.stdout:
             child.stdout.close()
 

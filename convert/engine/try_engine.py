@@ -14,7 +14,7 @@ from calibration.network.frame_io import FrameIO, Image, read_frame_io
 from calibration.network.session import open_session, run
 from convert.command import Size
 from convert.onnx.runners import EngineRunner, fit
-from edge_sr.cuda.machine import find_gpu
+from edge_sr.cuda import driver
 from edge_sr.errors import BackendError
 from edge_sr.model.sidecar import Sidecar
 from edge_sr.quality import standard_border
@@ -37,7 +37,7 @@ def try_engine(
     Raises:
         BackendError: the results differ by more than the precision explains.
     """
-    gpu, why_not = find_gpu()
+    gpu, why_not = driver.find_gpu()
     if gpu is None:
         return f"skipped: {why_not}; {AGAIN}"
     io = read_frame_io(path, model)

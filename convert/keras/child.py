@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from edge_sr.children import how_it_ended, last_line, run_module
 from edge_sr.errors import MissingDependencyError, ModelFileError
 
-# the parent's own search path: a folder the user stands in must not be imported from
-START = (
-    "import os, sys; sys.path[:] = sys.argv[1].split(os.pathsep); "
-    "from convert.keras.export import main; sys.exit(main(sys.argv[2:]))"
-)
 LIMIT = 1800.0  # seconds
 
 
@@ -46,21 +40,17 @@ def export_in_child(
                 "bring the .onnx file with its .json"
             )
     asked = [str(source), str(output), json.dumps([size, value_range, force])]
-    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-    command = [sys.executable, "-c", START, paths, *asked]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=LIMIT, check=False)
+        done = run_module("convert.keras.export", asked, timeout_s=LIMIT)
     except subprocess.TimeoutExpired as error:
         raise ModelFileError(
             f"{source}: the export was stopped after {LIMIT / 60:.0f} minutes"
         ) from error
-    answer = done.stdout.decode(errors="replace").strip().splitlines()
-    if done.returncode == 1 and answer:
-        raise ModelFileError(answer[-1])
+    if done.returncode == 1 and (answer := last_line(done.stdout)):
+        raise ModelFileError(answer)
     if done.returncode:
-        sys.stderr.write(done.stderr.decode(errors="replace"))  # TensorFlow's, shown if it matters
-        how = signal.Signals(-done.returncode).name if done.returncode < 0 else done.returncode
+        sys.stderr.write(done.stderr)  # TensorFlow's, shown if it matters
         raise ModelFileError(
-            f"{source}: the process that read it ended with {how}; is there enough memory, and "
-            "is the file whole?"
+            f"{source}: cannot be read: {how_it_ended(done)}; is there enough memory, and is the "
+            "file whole?"
         )

@@ -7,6 +7,7 @@ gets an ONNX file with its sidecar, or one line that says what is wrong.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,7 @@ def main(argv: Sequence[str]) -> int:
         print(error)
         return 1
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

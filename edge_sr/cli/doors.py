@@ -6,13 +6,12 @@ Each hands its arguments to ``python -m ...`` in a child process, and returns it
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_sr import children
 from edge_sr.cli.common import Parser
 from edge_sr.errors import MissingDependencyError
 from edge_sr.extras import extra_of, install_command, missing
@@ -132,7 +131,7 @@ def hand_over(program: str, words: Sequence[str]) -> int:
         MissingDependencyError: the program, or a package that it needs, is not installed.
     """
     package = program.partition(".")[0]
-    if importlib.util.find_spec(package) is None:
+    if not children.has_module(package):
         raise MissingDependencyError(
             f"the package {package} is not installed: {install_command(extra_of(program))}"
         )
@@ -142,6 +141,6 @@ def hand_over(program: str, words: Sequence[str]) -> int:
     return run_module(program, words).returncode
 
 
-def run_module(program: str, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+def run_module(program: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run a module of ours as a program, on this process's terminal."""
-    return subprocess.run([sys.executable, "-m", program, *words], check=False)
+    return children.run_module(program, words, capture_stdout=False, capture_stderr=False)

@@ -18,8 +18,8 @@ from edge_sr.cuda.cuda_python_handles import (
     CudaPythonPinnedBuffer,
     CudaPythonStream,
 )
+from edge_sr.cuda.driver import cuda_version
 from edge_sr.cuda.errors import CudaError, no_driver, too_new
-from edge_sr.cuda.machine import cuda_version
 
 
 class CudaPythonDevice:

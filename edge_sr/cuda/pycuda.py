@@ -12,8 +12,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from edge_sr.cuda.driver import cuda_version
 from edge_sr.cuda.errors import CudaError
-from edge_sr.cuda.machine import cuda_version
 from edge_sr.cuda.protocol import Graph
 from edge_sr.cuda.pycuda_calls import driver, error_of, told
 from edge_sr.cuda.pycuda_handles import (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from edge_sr.backend import BACKENDS
+from edge_sr.children import read_answer, run_module
 from edge_sr.doctor.line import Line
+from edge_sr.errors import BackendError
 from edge_sr.extras import install_command
 
 LIMIT_S = 120.0
@@ -22,28 +21,13 @@ def lines(names: tuple[str, ...] = BACKENDS) -> list[Line]:
 
 def probe(name: str, *, limit_s: float = LIMIT_S) -> Line:
     """Run the shipped model once on a backend, in a child process."""
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
-    command = [sys.executable, "-m", "edge_sr.doctor.probe", name]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=limit_s,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+        done = run_module("edge_sr.doctor.probe", [name], timeout_s=limit_s)
+        facts = read_answer(done, "the inference")
     except subprocess.TimeoutExpired:
         return _failed(name, f"no answer within {limit_s:g} s")
-    if done.returncode < 0:
-        return _failed(name, f"the process died of signal {-done.returncode}")
-    last = (done.stdout.strip().splitlines() or [""])[-1]
-    try:
-        facts = json.loads(last)
-    except json.JSONDecodeError:
-        words = done.stderr.strip().splitlines()
-        return _failed(name, words[-1] if words else f"exit code {done.returncode}")
+    except BackendError as error:
+        return _failed(name, str(error))
     if "error" in facts:
         return _failed(name, str(facts["error"]))
     ran = "" if facts["name"] == name else f"{facts['name']}, "

@@ -7,10 +7,10 @@ import importlib
 import importlib.util
 import io
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
+from edge_sr.children import why_not_importable
 from edge_sr.doctor.line import Line
 from edge_sr.extras import install_command, version_of
 
@@ -128,17 +128,7 @@ def _gpu_package(module: str, names: tuple[str, ...], what: str, advice: str, gp
 def _import_in_child(module: str) -> str:
     """Why a package cannot be imported, "" if it can; in a process of its own, as it may crash."""
     name = "cuda.bindings.runtime" if module == "cuda" else module
-    command = [sys.executable, "-c", f"import importlib; importlib.import_module({name!r})"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=IMPORT_S
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {IMPORT_S:g} s"
-    if done.returncode < 0:
-        return f"the process died of signal {-done.returncode}"
-    words = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-    return words[-1][:200] if done.returncode else ""
+    return why_not_importable(name, timeout_s=IMPORT_S)
 
 
 def _is_installed(module: str) -> bool:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from edge_sr import zoo
+from edge_sr.children import has_module, read_answer, run_module
 from edge_sr.errors import BackendError, MissingDependencyError, ModelFileError
 from edge_sr.model.engine_cache import cache_dir, converted_path, find_engine, key_of
 from edge_sr.model.engine_facts import Machine
@@ -46,7 +43,7 @@ def cached_engine(
     found = look_up(model, sidecar, size=size, precision=precision, machine=machine, tell=tell)
     if found:
         return found
-    if importlib.util.find_spec("convert") is None or importlib.util.find_spec("onnx") is None:
+    if not (has_module("convert") and has_module("onnx")):
         raise MissingDependencyError(
             f"no {precision} engine of {sidecar.name} is cached for this GPU, and the builder is "
             "not installed: pip install 'edge-sr[build]', or --backend onnxruntime"
@@ -58,15 +55,17 @@ def cached_engine(
         f"building the {precision} engine of {sidecar.name} for {machine.gpu or 'this GPU'}, "
         f"{size[1]}x{size[0]}: this takes a while, once; it is kept in {cache_dir()}"
     )
-    command = [sys.executable, "-m", "convert.build_engine", "--model", str(model)]
-    command += ["--precision", precision, "--size", f"{size[1]}x{size[0]}"]
-    command += ["--flavour", machine.flavour, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    arguments = ["--model", str(model), "--precision", precision, "--size", f"{size[1]}x{size[0]}"]
+    arguments += ["--flavour", machine.flavour, "--json"]
+    done = run_module("convert.build_engine", arguments, capture_stderr=False)
     if done.returncode:
         raise BackendError(
             f"no engine could be built for {sidecar.name}; see above, or use --backend onnxruntime"
         )
-    return Path(json.loads(done.stdout.splitlines()[-1])["file"])
+    answer = read_answer(done, "the engine builder")
+    if not isinstance(answer.get("file"), str):
+        raise BackendError(f"the engine builder named no file: {answer}")
+    return Path(answer["file"])
 
 
 def _converted(model: Path, sidecar: Sidecar, precision: str) -> Path | None:

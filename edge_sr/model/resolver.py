@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_sr.cuda.machine import find_gpu, this_machine
+from edge_sr.cuda import driver
+from edge_sr.cuda.machine import this_machine
 from edge_sr.errors import BackendError, EdgeSRError, UsageError
 from edge_sr.model.engine_facts import Machine
 from edge_sr.model.sidecar import Sidecar, load_sidecar
@@ -88,7 +89,7 @@ def _choose(
     from edge_sr.model.build_request import look_up
 
     chosen = "auto: ONNX Runtime on the CPU"
-    gpu, why_not = find_gpu()
+    gpu, why_not = driver.find_gpu()
     if gpu is None:
         return Settled(path, sidecar, "onnxruntime", f"{chosen}: {why_not}")
     try:
@@ -116,7 +117,7 @@ def gpu_machine() -> Machine:
         BackendError: no driver or no GPU, or TensorRT is too old.
         MissingDependencyError: no TensorRT is installed.
     """
-    gpu, why_not = find_gpu()
+    gpu, why_not = driver.find_gpu()
     if gpu is None:
         raise BackendError(f"{why_not}: TensorRT needs an NVIDIA GPU; use --backend onnxruntime")
     from edge_sr.backend.tensorrt.loader import installed_flavour

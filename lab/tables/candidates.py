@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.toml_file import read_toml
+from edge_sr.children import run_module
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar, sha256_of
 
@@ -117,6 +116,5 @@ def _done(folder: Path, item: Candidate, steps: int) -> bool:
 
 
 def _run(module: str, *arguments: str) -> None:
-    command = [sys.executable, "-m", module, *arguments]
-    if subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode:
+    if run_module(module, arguments, capture_stderr=False).returncode:
         raise ModelFileError(f"python -m {module} failed for {arguments[1]}; see above")

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper
 from convert.build_engine import main
 from edge_sr import zoo
 from edge_sr.errors import BackendError
+from edge_sr.model import build_request
 from edge_sr.model.build_request import cached_engine
 from edge_sr.model.engine_cache import cache_dir
 from edge_sr.model.engine_facts import Machine
@@ -308,7 +309,7 @@ def test_the_runtime_says_why_an_engine_in_the_cache_does_not_fit(
     told.clear()
     newer = replace(MACHINE, version="1.9.0.1")
     failed = subprocess.CompletedProcess([], 1, "")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr(build_request, "run_module", lambda *_, **__: failed)
     with pytest.raises(BackendError, match="no engine could be built"):
         cached_engine(path, card, machine=newer, **asked)
     assert "built with TensorRT-RTX 1.7" in told[0]

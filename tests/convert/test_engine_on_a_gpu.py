@@ -20,7 +20,6 @@ import convert.engine.flavours
 import convert.engine.run_child
 import convert.engine.try_engine
 import convert.onnx.runners
-import edge_sr.cuda.machine
 from calibration.network.session import open_session, run
 from convert.build_engine import main
 from convert.command import Steps
@@ -28,7 +27,8 @@ from convert.engine.prepare import prepare
 from convert.engine.source import BuildRequest
 from convert.verify import main as verify
 from edge_sr import zoo
-from edge_sr.cuda.machine import Gpu
+from edge_sr.cuda import driver
+from edge_sr.cuda.driver import Gpu
 from edge_sr.model.engine_cache import cache_dir
 from edge_sr.model.engine_seal import facts_of, seal
 from edge_sr.model.sidecar import load_sidecar, write_sidecar
@@ -65,13 +65,7 @@ class Device:
 
     def set_gpu(self, gpu: Gpu | None) -> None:
         found = (gpu, "" if gpu else "no CUDA driver")
-        for module in (
-            edge_sr.cuda.machine,
-            convert.engine.flavours,
-            convert.engine.build,
-            convert.engine.try_engine,
-        ):
-            self.patch.setattr(module, "find_gpu", lambda: found)
+        self.patch.setattr(driver, "find_gpu", lambda: found)
 
     def open_backend(self, path: Path, sidecar: Any, *, backend: str) -> Any:
         """The engine's double: ONNX Runtime on the file it was made from, and some noise."""
@@ -112,7 +106,7 @@ def device(converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.syspath_prepend(str(FAKES))
     made = Device(orders, monkeypatch)
     monkeypatch.setattr(convert.onnx.runners, "open_backend", made.open_backend)
-    monkeypatch.setattr(convert.engine.run_child, "free_mib", lambda: 4096)
+    monkeypatch.setattr(driver, "free_mib", lambda: 4096)
     yield made  # type: ignore[misc]
     sys.modules.pop("tensorrt", None)
 

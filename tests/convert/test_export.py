@@ -19,7 +19,7 @@ from convert.export_onnx import export, main
 from convert.keras import child
 from convert.keras import to_onnx as from_keras
 from convert.keras.export import export_here
-from edge_sr import Upscaler
+from edge_sr import Upscaler, children
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar, sha256_of
 
@@ -256,18 +256,21 @@ def test_what_the_child_refuses_is_said_in_its_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("start", "told"),
-    [("import os; os.abort()", "ended with SIGABRT"), ("import sys; sys.exit(3)", "ended with 3")],
+    [
+        ("import os; os.abort()", "was ended by SIGABRT"),
+        ("import sys; sys.exit(3)", "ended with exit code 3"),
+    ],
 )
 def test_a_crash_while_reading_is_one_line(
     start: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, "START", start)
-    with pytest.raises(ModelFileError, match=rf"in\.keras: the process that read it {told}"):
+    monkeypatch.setattr(children, "START", start)
+    with pytest.raises(ModelFileError, match=rf"in\.keras: cannot be read: its process {told}"):
         export(tmp_path / "in.keras", tmp_path / "out.onnx")
 
 
 def test_a_child_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "START", "import time; time.sleep(60)")
+    monkeypatch.setattr(children, "START", "import time; time.sleep(60)")
     monkeypatch.setattr(child, "LIMIT", 0.5)
     with pytest.raises(ModelFileError, match=r"in\.keras: the export was stopped"):
         export(tmp_path / "in.keras", tmp_path / "out.onnx")

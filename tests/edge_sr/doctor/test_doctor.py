@@ -68,7 +68,7 @@ def test_a_backend_that_fails_is_told_by_its_own_words(monkeypatch: pytest.Monke
     line = backends.probe("no-such-backend")
     assert line.state in ("note", "gap")
     assert "no-such-backend" in line.found
-    monkeypatch.setattr(backends.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     assert backends.probe("auto").state == "broken"
 
 
@@ -76,7 +76,7 @@ def test_a_backend_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_p
     sleeper = tmp_path / "python"
     sleeper.write_text("#!/bin/sh\nexec sleep 30\n")
     sleeper.chmod(0o755)
-    monkeypatch.setattr(backends.sys, "executable", str(sleeper))
+    monkeypatch.setattr(sys, "executable", str(sleeper))
     assert backends.probe("auto", limit_s=0.3).found == "no answer within 0.3 s"
 
 
@@ -100,12 +100,12 @@ def test_cuda_is_asked_in_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         path = tmp_path / "python"
         path.write_text(f"#!/bin/sh\necho '{answer}'\nexit {code}\n")
         path.chmod(0o755)
-        monkeypatch.setattr(cuda.sys, "executable", str(path))
+        monkeypatch.setattr(sys, "executable", str(path))
 
     monkeypatch.setattr(cuda.shutil, "which", lambda _name: None)
     python("", 3)
     assert [line.state for line in cuda.lines(tmp_path)] == ["note", "note"]
-    python('{"version": 12060, "names": ["Orin"]}')
+    python('{"cuda": "12.6", "names": ["Orin"]}')
     assert cuda.lines(tmp_path)[0].found == "12.6 by the driver: Orin"
     python('{"error": "cuInit gives error 999"}')
     assert (cuda.lines(tmp_path)[0].state, cuda.lines(tmp_path)[0].advice) == ("gap", "nvidia-smi")

@@ -1,0 +1,146 @@
+"""The CUDA driver's library, asked through ctypes: which GPUs there are, and their memory.
+
+Needs no Python package. Frames go through a binding instead, see `edge_sr.cuda.open_device`.
+
+``python -m edge_sr.cuda.driver`` prints what `driver_facts` returns as JSON, for a process that
+must survive a driver that hangs or crashes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+NO_LIBRARY = 3  # exit code of the child process
+NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
+INTEGRATED, MAJOR, MINOR = 18, 75, 76  # CUdevice_attribute
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """The first CUDA device."""
+
+    name: str
+    compute_capability: str  # "8.7"
+    cuda: str  # the newest CUDA that the driver takes: "12.6"
+    integrated: bool  # shares the machine's memory, as on a Jetson
+
+
+def cuda_version(number: int) -> str:
+    """The driver's number as people write it: 12060 -> "12.6"."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def find_gpu() -> tuple[Gpu | None, str]:
+    """The GPU that CUDA programs get, or None and why there is none. Makes no context."""
+    driver = _load()
+    if driver is None:
+        return None, f"no CUDA driver ({LIBRARY} is not installed)"
+    count, why_not = _count(driver)
+    if why_not:
+        return None, f"the CUDA driver fails to start ({why_not})"
+    if not count:
+        return None, "the CUDA driver finds no GPU"
+    version, device = ctypes.c_int(), ctypes.c_int()
+    values = {key: ctypes.c_int() for key in (INTEGRATED, MAJOR, MINOR)}
+    status, name = _name(driver, 0)
+    failed = [
+        status,
+        driver.cuDriverGetVersion(ctypes.byref(version)),
+        driver.cuDeviceGet(ctypes.byref(device), 0),
+        *(driver.cuDeviceGetAttribute(ctypes.byref(v), k, device) for k, v in values.items()),
+    ]
+    if any(failed):
+        return None, f"the CUDA driver does not describe its GPU (error {max(failed)})"
+    capability = f"{values[MAJOR].value}.{values[MINOR].value}"
+    return Gpu(name, capability, cuda_version(version.value), bool(values[INTEGRATED].value)), ""
+
+
+def free_mib() -> int | None:
+    """Memory that the first GPU can still give, MiB; on a Jetson that is the machine's own."""
+    gpu, _ = find_gpu()
+    driver = _load()
+    if gpu is None or driver is None:
+        return None
+    context, free, total = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_size_t()
+    if driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0):
+        return None
+    try:
+        if driver.cuCtxPushCurrent_v2(context):
+            return None
+        failed = driver.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+        driver.cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
+    finally:
+        driver.cuDevicePrimaryCtxRelease_v2(0)
+    if failed:
+        return None
+    found = free.value // 2**20
+    return min(found, available_mib() or found) if gpu.integrated else found
+
+
+def available_mib() -> int | None:
+    """What /proc/meminfo calls available, MiB; None on other systems."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) // 1024 for line in lines if "MemAvailable" in line), None)
+
+
+def driver_facts() -> dict[str, Any] | None:
+    """The driver's CUDA version and the names of all GPUs; None where there is no driver.
+
+    {"cuda": "12.6", "names": ["Orin"]}, or {"error": "cuInit gives error 999"}.
+    """
+    driver = _load()
+    if driver is None:
+        return None
+    count, why_not = _count(driver)
+    if why_not:
+        return {"error": f"cuInit gives {why_not}"}
+    version = ctypes.c_int()
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    names = [_name(driver, index)[1] for index in range(count)]
+    return {"cuda": cuda_version(version.value), "names": names}
+
+
+def _load() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(LIBRARY)
+    except OSError:
+        return None
+
+
+def _count(driver: ctypes.CDLL) -> tuple[int, str]:
+    """How many GPUs there are, and the driver's error, "" for none."""
+    number = ctypes.c_int()
+    status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(number))
+    if status and status != NO_DEVICE:
+        return 0, f"error {status}"
+    return number.value, ""
+
+
+def _name(driver: ctypes.CDLL, index: int) -> tuple[int, str]:
+    """The driver's status, and the name of a GPU."""
+    device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
+    status = driver.cuDeviceGet(ctypes.byref(device), index)
+    status = status or driver.cuDeviceGetName(name, len(name), device)
+    return status, name.value.decode(errors="replace")
+
+
+def main() -> int:
+    """0 with one line of JSON; 3 where there is no driver."""
+    facts = driver_facts()
+    if facts is None:
+        return NO_LIBRARY
+    print(json.dumps(facts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
