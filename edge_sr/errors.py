@@ -9,6 +9,11 @@ EdgeSRError                one line, addressed to the user; the CLI prints it an
 └── MissingDependencyError an optional package is not installed
 """
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class EdgeSRError(Exception):
     """Base class: catch this to handle any failure that is not a bug."""
@@ -36,3 +41,13 @@ class UsageError(EdgeSRError):
 
 class MissingDependencyError(EdgeSRError):
     """An optional package is not installed."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: "; did you mean NAME?", or "".
+
+    >>> did_you_mean("--ouput", ["--output", "--input"])
+    '; did you mean --output?'
+    """
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.65)
+    return f"; did you mean {near[0]}?" if near else ""

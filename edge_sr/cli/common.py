@@ -6,21 +6,20 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from edge_sr.cli.messages import add_level_options, exit_codes, show_messages
+from edge_sr.errors import did_you_mean
 
 __all__ = [
     "Parser",
     "Row",
     "add_command",
-    "did_you_mean",
     "exit_codes",
     "format_table",
     "make_parser",
@@ -72,16 +71,6 @@ class Parser(argparse.ArgumentParser):
                 if word.startswith("--"):
                     message += did_you_mean(word.partition("=")[0], known)
         super().error(message)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A remark that begins with "; ", or "" where nothing known is like `word`.
-
-    >>> did_you_mean("--ouput", ["--output", "--input"])
-    '; did you mean --output?'
-    """
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.65)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def make_parser(

@@ -15,8 +15,7 @@ from typing import Any
 
 import msgspec
 
-from edge_sr.cli.common import did_you_mean
-from edge_sr.errors import UsageError
+from edge_sr.errors import UsageError, did_you_mean
 
 NOT_KEYS = ("help", "config", "print_config")
 WIDTH = 98

@@ -6,12 +6,11 @@ Each hands its arguments to ``python -m ...`` in a child process, and returns it
 from __future__ import annotations
 
 import argparse
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_sr import children
+from edge_sr.children import has_module, run_module
 from edge_sr.cli.common import Parser
 from edge_sr.errors import MissingDependencyError
 from edge_sr.extras import extra_of, install_command, missing
@@ -124,23 +123,22 @@ def run_door(args: argparse.Namespace) -> int:
     return hand_over(program, words[1:])
 
 
-def hand_over(program: str, words: Sequence[str]) -> int:
+def hand_over(program: str, words: Sequence[str], *, capture_stdout: bool = False) -> int:
     """Run a program of the workshop in a child process. Returns its exit code.
+
+    Args:
+        capture_stdout: show nothing of its stdout, which this process needs for itself.
 
     Raises:
         MissingDependencyError: the program, or a package that it needs, is not installed.
     """
     package = program.partition(".")[0]
-    if not children.has_module(package):
+    if not has_module(package):
         raise MissingDependencyError(
             f"the package {package} is not installed: {install_command(extra_of(program))}"
         )
     reason = missing(program)
     if reason:
         raise MissingDependencyError(f"{program} cannot run: {reason}")
-    return run_module(program, words).returncode
-
-
-def run_module(program: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a module of ours as a program, on this process's terminal."""
-    return children.run_module(program, words, capture_stdout=False, capture_stderr=False)
+    done = run_module(program, words, capture_stdout=capture_stdout, capture_stderr=False)
+    return done.returncode

@@ -11,10 +11,13 @@ from typing import Any
 from edge_sr import zoo
 from edge_sr.cli.common import Parser, add_command
 from edge_sr.cli.config import config_text, read_config
+from edge_sr.cli.doors import hand_over
 from edge_sr.cli.run_options import add_run_options
-from edge_sr.errors import UsageError
+from edge_sr.errors import ModelFileError, UsageError
 from edge_sr.media.address import Address, Kind, parse_address
 from edge_sr.media.sinks.writer import FORMATS
+from edge_sr.model.engine_cache import converted_path
+from edge_sr.model.sidecar import sha256_of
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.run import run_job
 from edge_sr.pipeline.signals import SignalStop
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if "print_config" in args:
         print(config_text(options_of(spec), run_parser()), end="")
         return 0
-    spec = with_output(spec)
+    spec = with_output(with_onnx(spec))
     with JobProgress() as progress:
         result = run_job(spec, progress=progress, stop=SignalStop())
     for output in result.outputs:
@@ -102,6 +105,34 @@ def make_spec(args: argparse.Namespace) -> JobSpec:
         raise UsageError("--scale and --target were both given; one of them decides the size")
     names = [item.name for item in fields(JobSpec)]
     return JobSpec(**{name: values[name] for name in names if name in values})
+
+
+def with_onnx(spec: JobSpec) -> JobSpec:
+    """The job with an ONNX file in the place of a ``.keras`` file; made once, kept in the cache.
+
+    Raises:
+        ModelFileError: the file cannot be read or converted.
+        MissingDependencyError: the exporter is not installed; the message names the pip command.
+    """
+    path = Path(spec.model)
+    if path.suffix != ".keras":
+        return spec
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such file")
+    made = converted_path(path.stem, sha256_of(path), precision="fp32")
+    if not made.is_file():
+        logger.info("%s: making an ONNX file of it, once; it is kept as %s", path, made)
+        try:
+            made.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ModelFileError(f"{made.parent}: cannot be made ({error.strerror})") from error
+        words = ["--quiet", "--model", str(path), "--output", str(made)]
+        if hand_over("convert.export_onnx", words, capture_stdout=True):
+            raise ModelFileError(
+                f"{path}: could not be converted; see above. With other options: edge-sr export "
+                f"--model {path} --output {path.with_suffix('.onnx')}"
+            )
+    return replace(spec, model=str(made))
 
 
 def with_output(spec: JobSpec) -> JobSpec:

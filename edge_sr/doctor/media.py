@@ -49,9 +49,7 @@ def lines() -> list[Line]:
     """What can be read, shown and written here; packages that are missing are told elsewhere."""
     found: list[Line] = []
     try:
-        with contextlib.redirect_stderr(
-            io.StringIO()
-        ):  # what NumPy 2 prints beside JetPack's OpenCV
+        with contextlib.redirect_stderr(io.StringIO()):  # NumPy 2 beside JetPack's OpenCV
             cv2 = load_cv2()
         found += opencv_lines(cv2.getBuildInformation(), os.environ, sys.platform)
     except EdgeSRError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from edge_sr.errors import ModelFileError, UsageError
+from edge_sr.errors import ModelFileError, UsageError, did_you_mean
 from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar
 
 FOLDER = Path(__file__).parent
@@ -41,6 +41,11 @@ def find(
     path = Path(model)
     if path.suffix in (".onnx", ".engine"):
         return path, load_sidecar(path)
+    if path.suffix == ".keras":
+        raise ModelFileError(
+            f"{path}: is a Keras file; make an ONNX file of it: edge-sr export --model {path} "
+            f"--output {path.with_suffix('.onnx')}"
+        )
     if _precision_of(model) != "fp32":
         model, precision = Path(model).stem, _precision_of(model)
     name = _pick(model, ratio)
@@ -72,8 +77,10 @@ def _pick(model: str, ratio: Fraction) -> str:
         return model
     family = [name for name in names() if name.startswith(f"{model}-x")]
     if not family:
+        known = [*names(), *{name.rpartition("-x")[0] for name in names()}]
         raise ModelFileError(
             f"{model}: no such model; expected an .onnx file or one of {', '.join(names())}"
+            f"{did_you_mean(model, known)}"
         )
     scales = sorted((Fraction(name.rpartition("-x")[2]), name) for name in family)
     return next((name for scale, name in scales if scale >= ratio), scales[-1][1])

@@ -24,6 +24,7 @@ from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
 
 RATE = Fraction(25)
+PRETRAINED = Path(__file__).parents[3] / "training" / "pretrained"
 
 
 def make_clip(path: Path, *, frames: int = 6, width: int = 96, height: int = 64) -> Path:
@@ -171,6 +172,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path, name: str) -> 
             "both given",
         ),
         (["info", "{clip}"], 1, "no such model"),
+        (["info", "edge-unet-x2"], 1, "; did you mean edge-unet-s-x2?"),
+        (["run", "{clip}", "-m", "edge-unt-m"], 1, "; did you mean edge-unet-m?"),
+        (["info", "a.keras"], 1, "edge-sr export --model a.keras --output a.onnx"),
         (["info", "nope.onnx"], 1, "nope.onnx: no such file"),
     ],
 )
@@ -340,6 +344,34 @@ def test_an_image_and_a_folder_go_beside_themselves(tmp_path: Path) -> None:
     with Image.open(tmp_path / "photos/a-x2.jpg") as image:
         assert (image.format, image.size) == ("JPEG", (40, 32))
     assert {path.name for path in (tmp_path / "photos-x1.5").iterdir()} == {"a.jpg", "a-x2.jpg"}
+
+
+def test_a_keras_file_is_converted_once(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tf2onnx", reason="pip install 'edge-sr[convert]'")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    model = tmp_path / "mine.keras"
+    model.write_bytes((PRETRAINED / "edge-unet-s-x1.5.keras").read_bytes())
+    words = ["run", str(clip), "-m", str(model), "-n", "1", "-o"]
+    assert main([*words, str(tmp_path / "a.mp4")]) == 0
+    first = capfd.readouterr()
+    assert first.out.startswith(f"{tmp_path / 'a.mp4'}: 144x96")
+    assert "making an ONNX file of it, once" in first.err
+    assert main([*words, str(tmp_path / "b.mp4")]) == 0
+    assert "making" not in capfd.readouterr().err
+
+
+def test_a_keras_file_that_cannot_be_converted_is_one_line(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(clip), "-m", "no.keras"]) == 1
+    assert capsys.readouterr().err == "edge-sr: no.keras: no such file\n"
+    (tmp_path / "bad.keras").write_bytes(b"not a network")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("edge_sr.cli.run.hand_over", lambda *_, capture_stdout: 1)
+    assert main(["run", str(clip), "-m", str(tmp_path / "bad.keras")]) == 1
+    assert "edge-sr export --model" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_quiet_leaves_the_result_alone(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

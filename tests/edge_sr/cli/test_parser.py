@@ -11,8 +11,9 @@ from importlib import metadata
 import pytest
 
 from edge_sr import __version__, cli
-from edge_sr.cli.common import did_you_mean, make_parser
+from edge_sr.cli.common import make_parser
 from edge_sr.cli.main import build_parser, main
+from edge_sr.errors import did_you_mean
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
