@@ -45,12 +45,23 @@ class Orientation:
         return self.turn(y), u, v
 
 
+TURNS = (  # quarter turns anticlockwise
+    Orientation(),
+    Orientation(transpose=True, flip_y=True),
+    Orientation(flip_x=True, flip_y=True),
+    Orientation(transpose=True, flip_x=True),
+)
+
+
 def frame_orientation(frame: Any) -> Orientation:
     """The orientation in a PyAV frame's display matrix, to the nearest quarter turn."""
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            return parse_matrix(bytes(data))
-    return Orientation()
+    try:
+        matrix = frame.side_data["DISPLAYMATRIX"]
+    except KeyError:
+        return Orientation()
+    except ValueError:  # beside data of a type that PyAV has no name for, it shows nothing else
+        return TURNS[round(frame.rotation / 90) % 4]
+    return parse_matrix(bytes(matrix))
 
 
 def parse_matrix(matrix: bytes) -> Orientation:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol
 
 from edge_sr.closing import Closing
+from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.frame import Frame, StreamInfo
 
 
@@ -39,6 +40,11 @@ class Source(Protocol):
     @property
     def notices(self) -> Sequence[str]:
         """What the user should know when the job ends, one line each."""
+        ...
+
+    @property
+    def beside(self) -> Demuxer | None:
+        """Where audio, subtitles and tags of the same file come from; None without a file."""
         ...
 
     def __iter__(self) -> Iterator[Frame]: ...
@@ -119,6 +125,11 @@ class SourceBase(Closing):
     def reconnects(self) -> int:
         """Never."""
         return 0
+
+    @property
+    def beside(self) -> Demuxer | None:
+        """Nothing."""
+        return None
 
     @property
     def notices(self) -> Sequence[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from edge_sr.errors import UsageError
 from edge_sr.live.control import RunControl
 from edge_sr.live.window import LiveWindow
-from edge_sr.media.address import Kind, parse_address
 from edge_sr.media.codec.unfinished import partial_path
 from edge_sr.media.codec.y4m import Y4mSink
 from edge_sr.media.protocols import Sink, Source
@@ -46,7 +45,7 @@ def output_sinks(spec: JobSpec, source: Source) -> list[Sink]:
         writer = VideoWriter(
             Path(spec.output),
             source=source.info,
-            copy_from=_input_file(spec),
+            copy_from=source.beside,
             force=spec.force,
             codec=spec.codec,
             crf=spec.crf,
@@ -84,14 +83,6 @@ def finished_file(spec: JobSpec, *, complete: bool) -> Path | None:
         return None
     path = Path(spec.output or "")
     return path if complete else partial_path(path)
-
-
-def _input_file(spec: JobSpec) -> Path | None:
-    """The file that is read, whose sound and subtitles are copied; None for any other input."""
-    if spec.camera is not None or not spec.input:
-        return None
-    address = parse_address(spec.input)
-    return address.path if address.kind is Kind.FILE else None
 
 
 def _boxed(sink: Sink, spec: JobSpec, source: Source) -> Sink:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge_sr import __version__
 from edge_sr.errors import UsageError
+from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.unfinished import clear, take_over, write_ticket
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
@@ -29,6 +30,11 @@ class Skipping(SourceBase):
     def info(self) -> StreamInfo:
         """As the whole source's."""
         return self._source.info
+
+    @property
+    def beside(self) -> Demuxer | None:
+        """As the source's."""
+        return self._source.beside
 
     @property
     def notices(self) -> Sequence[str]:

@@ -1,154 +1,192 @@
-"""Audio and subtitles, copied packet by packet from the input of a job to its output."""
+"""Everything but the video, copied from the input of a job to its output."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import re
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError
+from edge_sr.media.codec.carry import Carrier, describe, plan_carrier
+from edge_sr.media.codec.containers import reason
+from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.libraries import load_av
-from edge_sr.media.sources.file import is_cover
 
-CARRIED_TAGS = ("language", "title", "handler_name")
-NOT_CARRIED = ("encoder", "major_brand", "minor_version", "compatible_brands", "creation_time")
+NOT_CARRIED = ("encoder", "major_brand", "minor_version", "compatible_brands")
+TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d", re.ASCII)
+OVERLAP_S = Fraction(1, 2)  # by so much, audio may go back where recordings were joined
 
 
 class StreamCopier:
-    """Reads the input a second time, a little at a time, in step with the video being written.
+    """Writes audio, subtitles, covers, attachments, chapters and tags in step with the video.
 
-    The packets are written as they are. Streams the output's container cannot hold, and data and
-    attachment streams, are left out; `notices` has a line for each. Packets wait in memory only at
-    the very end, while it is found out whether the video was cut short.
+    Packets are written as they are where the container allows it; `notices` has a line for each
+    stream that is left out.
     """
 
-    def __init__(self, path: Path, output: Any) -> None:
-        """Open `path` and add its streams to `output`, an `av` container without a header yet.
+    def __init__(self, source: Demuxer, output: Any, kind: str, rate: Fraction | None) -> None:
+        """Choose what is copied; streams are added to the output by `open`.
 
-        Raises:
-            MediaError: the file cannot be read.
+        Args:
+            output: an `av` container without a header yet.
+            kind: FFmpeg's name of it.
+            rate: frames per second of its video.
         """
         self.notices: list[str] = []
-        self._path = path
         self._av = load_av()
-        self._output = output
-        try:
-            self._input = self._av.open(str(path), metadata_errors="replace")
-        except (self._av.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(f"{path}: cannot be read for its audio ({error})") from error
-        self._streams: dict[int, Any] = {}
-        self._last_dts: dict[int, int] = {}
-        self._video = next((s for s in self._input.streams.video if not is_cover(s)), None)
-        for stream in self._input.streams:
-            if stream is not self._video:
-                self._add(stream)
-        kept = {k: v for k, v in self._input.metadata.items() if k not in NOT_CARRIED}
-        output.metadata.update(kept)
-        self._packets = self._read()
-        self._held: Any = None  # the first packet that was too late last time
-        self._video_end = Fraction(-1)  # seconds, the latest video frame seen so far
+        self._source, self._output = source, output
+        self._carriers: dict[int, Carrier] = {}
+        self._last_dts: dict[int, Fraction] = {}
         self._disordered = 0
+        for stream in source.others:
+            found = plan_carrier(stream, kind)
+            if isinstance(found, Carrier):
+                self._carriers[stream.index] = found
+            else:
+                codec = "" if stream.codec_context is None else f" ({stream.codec_context.name})"
+                self._leave_out(f"{stream.type} stream {stream.index}{codec}", found)
+        self._copy_tags(kind, rate)
 
-    def copy_until(self, seconds: Fraction) -> None:
-        """Write every packet before `seconds` of presentation.
+    @property
+    def ready(self) -> bool:
+        """Whether the output's header can be written."""
+        waiting = [c for i, c in self._carriers.items() if c.needs_packet and not self._first(i)]
+        return not waiting or self._source.ended
+
+    def open(self, video: Any, before: Fraction | None = None) -> None:
+        """Add the streams to the output; those that need a packet and have none are left out.
+
+        Args:
+            video: the output's video stream, which gets the title and language of the input's.
+            before: where the output ends, seconds, if that is known.
+        """
+        role = video.disposition.value
+        describe(video, self._source.video)
+        video.disposition = role
+        for index, carrier in list(self._carriers.items()):
+            first = self._first(index, before)
+            if carrier.needs_packet and first is None:
+                self._leave_out(
+                    f"{carrier.name} ({carrier.codec})", "it has no packet up to the end"
+                )
+                del self._carriers[index]
+                continue
+            try:
+                carrier.add_to(self._output, first)
+            except (self._av.FFmpegError, ValueError) as error:
+                self._leave_out(f"{carrier.name} ({carrier.codec})", reason(error))
+                del self._carriers[index]
+
+    def read_until(self, seconds: Fraction) -> None:
+        """Read on to `seconds`, where no decoder does it.
 
         Raises:
-            MediaError: the input cannot be read on, or the output cannot be written.
+            MediaError: the input cannot be read on.
         """
-        while (packet := self._next()) is not None:
-            if _time(packet) >= seconds:
-                self._held = packet
-                return
+        if not self._source.driven:
+            self._source.read_until(seconds)
+
+    def copy_until(self, seconds: Fraction) -> None:
+        """Write every packet before `seconds`.
+
+        Raises:
+            MediaError: the output cannot be written.
+        """
+        for packet in self._source.take(seconds):
             self._write(packet)
 
-    def finish(self, last: Fraction, end: Fraction) -> None:
-        """Write what is left. Video cut short (by ``--max-frames``, say) cuts the rest at `end`.
+    def read_rest(self, last: Fraction, end: Fraction) -> bool:
+        """Read what is left, as far as it is needed. Returns whether the video was cut short.
 
         Args:
             last: presentation time of the last video frame, seconds.
-            end: when that frame ends, seconds.
+            end: when that frame is over, seconds.
 
         Raises:
-            MediaError: the input cannot be read on, or the output cannot be written.
+            MediaError: the input cannot be read on.
         """
-        self.copy_until(end)
-        late: list[Any] = []
-        while self._video_end <= last and (packet := self._next()) is not None:
-            if packet.stream_index in self._streams:
-                late.append(packet)
-        if self._video_end <= last:
-            for packet in late:
-                self._write(packet)
+        self._source.read_all(end)
+        while not self._source.ended and self._source.video_end <= last:
+            self._source.read()
+        return self._source.video_end > last
+
+    def finish(self, end: Fraction | None) -> None:
+        """Write what is left, up to `end` seconds; None for all.
+
+        Raises:
+            MediaError: the output cannot be written.
+        """
+        for packet in self._source.take(end):
+            self._write(packet)
         if self._disordered:
             self.notices.append(
-                f"{self._path}: {self._disordered} audio or subtitle packets with times that go "
-                "back were left out"
+                f"{self._source.path}: {self._disordered} audio or subtitle packets with times "
+                "that go back were left out"
             )
 
     def close(self) -> None:
-        """Give the input back; safe to call twice."""
-        self._packets.close()
-        self._input.close()
+        """Give the input back, unless a decoder reads it; safe to call twice."""
+        if not self._source.driven:
+            self._source.close()
 
-    def _add(self, stream: Any) -> None:
-        name = f"{stream.type} stream {stream.index}"
-        codec = getattr(stream.codec_context, "name", None)
-        if stream.type not in ("audio", "subtitle") or codec is None:
-            why = "only audio and subtitles are copied"
-            self.notices.append(f"{self._path}: {name} left out; {why}")
-            return
-        try:
-            added = self._output.add_stream_from_template(stream)
-        except (self._av.FFmpegError, ValueError):
-            self.notices.append(
-                f"{self._path}: {name} ({codec}) left out; {self._output.format.name} cannot hold "
-                "it: try a .mkv output"
-            )
-            return
-        added.metadata.update({k: stream.metadata[k] for k in CARRIED_TAGS if k in stream.metadata})
-        added.disposition = stream.disposition.value
-        self._streams[stream.index] = added
+    def _first(self, index: int, before: Fraction | None = None) -> Any | None:
+        return self._source.first(index, before)
 
-    def _read(self) -> Generator[Any, None, None]:
-        """Packets of the video (as a guide) and of the copied streams, in the file's order."""
-        wanted = [s for s in self._input.streams if s is self._video or s.index in self._streams]
-        try:
-            for packet in self._input.demux(wanted):
-                if packet.dts is not None or packet.pts is not None:
-                    yield packet
-        except self._av.FFmpegError as error:
-            raise MediaError(f"{self._path}: cannot be read on ({error})") from error
+    def _leave_out(self, what: str, why: str) -> None:
+        self.notices.append(f"{self._source.path}: {what} left out; {why}")
 
-    def _next(self) -> Any:
-        packet, self._held = self._held, None
-        if packet is None:
-            packet = next(self._packets, None)
-            if packet is not None and packet.stream_index not in self._streams:
-                self._note_video(packet)
-        return packet
+    def _copy_tags(self, kind: str, rate: Fraction | None) -> None:
+        container = self._source.container
+        kept = {k: v for k, v in container.metadata.items() if k.lower() not in NOT_CARRIED}
+        for name, value in list(kept.items()):  # Matroska writes names in capitals
+            fits = kind == "matroska" or _is_timecode(value, rate)
+            if name.lower() == "timecode" and not fits:
+                del kept[name]
+                self._leave_out(f"time code {value}", "it does not fit the frame rate")
+        self._output.metadata.update(kept)
+        if chapters := container.chapters():
+            self._output.set_chapters([self._moved(chapter) for chapter in chapters])
 
-    def _note_video(self, packet: Any) -> None:
-        if packet.pts is not None and not packet.is_discard:
-            self._video_end = max(self._video_end, packet.pts * packet.time_base)
+    def _moved(self, chapter: dict[str, Any]) -> dict[str, Any]:
+        """A chapter on the clock that the packets are on."""
+        ticks = round(self._source.start_offset / chapter["time_base"])
+        return chapter | {k: chapter[k] + ticks for k in ("start", "end")}
 
     def _write(self, packet: Any) -> None:
         index = packet.stream_index
-        if index not in self._streams:
+        carrier = self._carriers.get(index)
+        if carrier is None or not carrier.open:
             return
-        dts = packet.dts if packet.dts is not None else packet.pts
-        if dts < self._last_dts.get(index, dts):
+        if not self._in_order(packet):
             self._disordered += 1
             return
-        self._last_dts[index] = dts
-        packet.stream = self._streams[index]
         try:
-            self._output.mux(packet)
+            for made in carrier.convert(packet):
+                self._output.mux(made)
         except (self._av.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(f"{self._path}: a packet cannot be copied ({error})") from error
+            raise MediaError(
+                f"{self._source.path}: a packet cannot be copied ({reason(error)})"
+            ) from error
+
+    def _in_order(self, packet: Any) -> bool:
+        """Whether a packet comes after the one before. A little overlap is moved behind it."""
+        index = packet.stream_index
+        ticks = packet.dts if packet.dts is not None else packet.pts
+        at, last = ticks * packet.time_base, self._last_dts.get(index)
+        if last is not None and at < last:
+            if last - at > OVERLAP_S or packet.stream.type != "audio":
+                return False
+            late = int((last - at) / packet.time_base) + 1
+            packet.dts = ticks + late
+            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+            at = packet.dts * packet.time_base
+        self._last_dts[index] = at
+        return True
 
 
-def _time(packet: Any) -> Fraction:
-    """When a packet is due, in seconds."""
-    ticks = packet.dts if packet.dts is not None else packet.pts
-    return Fraction(ticks * packet.time_base)
+def _is_timecode(text: str, rate: Fraction | None) -> bool:
+    """Whether mp4 can hold a time code: frames are dropped of 29.97 and 59.94 a second alone."""
+    found = TIMECODE.fullmatch(text)
+    if not found or rate is None or rate < 1:
+        return False
+    return int(text[-2:]) < round(rate) and (found[1] == ":" or round(rate) % 30 == 0)

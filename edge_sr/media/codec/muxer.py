@@ -1,4 +1,4 @@
-"""One output container: the video that is encoded into it, and the streams copied beside it."""
+"""One output container: the video that is encoded into it, and what is copied beside it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.media.codec.chunks import ChunkedEncoder
+from edge_sr.media.codec.containers import open_output
 from edge_sr.media.codec.copy_streams import StreamCopier
+from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.encoder import EncoderPlan, container_options, encoder_frame
 from edge_sr.media.codec.unfinished import Unfinished
 from edge_sr.media.frame import Frame
 
+FIRST_LOOK_S = Fraction(1)  # of the input, for the first packets of its streams
+LONGEST_WAIT = 64 << 20  # bytes of video that wait for the first packet of an audio stream
+
 
 class Muxer:
-    """A file that is being written. Foreign errors come out as they are: the caller knows why."""
+    """A file that is being written. Errors of FFmpeg come out as they are: the caller knows why."""
 
     def __init__(
         self,
@@ -26,7 +31,7 @@ class Muxer:
         plan: EncoderPlan,
         *,
         chunk: int | None,
-        copy_from: Path | None,
+        copy_from: Demuxer | None,
         unfinished: Unfinished | None,
     ) -> None:
         """Open the container, and fill it with what an earlier job has.
@@ -38,14 +43,19 @@ class Muxer:
         """
         self._av, self.plan = av, plan
         self.times: list[int] = []  # of the frames of an earlier job, in the plan's time base
-        options = container_options(kind, plan.time_base)
-        self._container = av.open(str(path), "w", format=kind, container_options=options)
-        stream = plan.add_to(self._container)
-        self._copier = StreamCopier(copy_from, self._container) if copy_from is not None else None
-        self._container.start_encoding()
-        self._video = ChunkedEncoder(av, stream, plan, chunk=chunk)
+        self._container = open_output(path, kind, container_options(kind, plan.time_base))
+        self._stream = plan.add_to(self._container)
+        self._copier: StreamCopier | None = None
+        if copy_from is not None:
+            self._copier = StreamCopier(copy_from, self._container, kind, plan.rate)
+            self._copier.read_until(FIRST_LOOK_S)
+        self._started = False
+        self._waiting: list[Any] = []  # video packets before the header is written
+        if self._copier is None or self._copier.ready:
+            self._start()
+        self._video = ChunkedEncoder(av, self._stream, plan, chunk=chunk)
         if unfinished:
-            self._take_over(unfinished, stream)
+            self._take_over(unfinished)
 
     def write(self, frame: Frame, pts: int) -> None:
         """Encode one frame, and copy the audio that belongs before what comes out."""
@@ -55,12 +65,15 @@ class Muxer:
         """Write what is left and close the file; returns what was left out, a line each.
 
         Args:
-            last, end: when the last frame begins and ends, seconds.
+            last, end: when the last frame begins and is over, seconds.
         """
         self._mux(self._video.finish())
         notices: list[str] = []
         if self._copier:
-            self._copier.finish(last, end)
+            limit = end if self._copier.read_rest(last, end) else None
+            if not self._started:
+                self._start(limit)
+            self._copier.finish(limit)
             notices = self._copier.notices
         self._container.close()
         return notices
@@ -72,14 +85,33 @@ class Muxer:
         with contextlib.suppress(self._av.FFmpegError, OSError, ValueError):
             self._container.close()
 
-    def _take_over(self, unfinished: Unfinished, stream: Any) -> None:
+    def _take_over(self, unfinished: Unfinished) -> None:
         for packet in unfinished.packets():
             self.times.append(round(packet.pts * packet.time_base / self.plan.time_base))
-            packet.stream = stream
+            packet.stream = self._stream
             self._mux([packet])
+
+    def _start(self, before: Fraction | None = None) -> None:
+        """Write the header, and the packets that waited for it."""
+        if self._copier:
+            self._copier.open(self._stream, before)
+        self._container.start_encoding()
+        self._started = True
+        waiting, self._waiting = self._waiting, []
+        self._mux(waiting)
 
     def _mux(self, packets: Iterable[Any]) -> None:
         for packet in packets:
             if self._copier:
-                self._copier.copy_until(packet.dts * packet.time_base)
+                due = packet.dts * packet.time_base
+                self._copier.read_until(due)
+                if not self._started:
+                    self._waiting.append(packet)
+                    if self._copier.ready or self._waiting_bytes() > LONGEST_WAIT:
+                        self._start()
+                    continue
+                self._copier.copy_until(due)
             self._container.mux(packet)
+
+    def _waiting_bytes(self) -> int:
+        return sum(packet.size for packet in self._waiting)

@@ -13,6 +13,7 @@ from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.chunks import CHUNK, TAIL
+from edge_sr.media.codec.containers import open_input
 from edge_sr.media.libraries import load_av
 from edge_sr.media.sinks.output import part_path
 from edge_sr.reading import parse_json
@@ -34,7 +35,7 @@ class Unfinished:
         """
         av = load_av()
         try:
-            with av.open(str(self.path)) as found:
+            with open_input(self.path) as found:
                 stream = found.streams.video[0]
                 name = f"{stream.codec_context.name}_mp4toannexb"  # start codes, not lengths
                 convert = av.bitstream.BitStreamFilterContext(name, stream)
@@ -90,7 +91,7 @@ def same_job(path: Path, facts: Mapping[str, str]) -> bool:
         if before.get(name) != facts.get(name):
             raise MediaError(
                 f"{path}: was begun with {name} {before.get(name)}, now it is {facts.get(name)}; "
-                "use the same, or leave out --resume to begin anew"
+                "use the same, or leave out --resume to begin again"
             )
     return True
 
@@ -128,7 +129,7 @@ def whole_chunks(path: Path) -> int:
     av = load_av()
     count = 0
     cut_off = (av.FFmpegError, OSError, IndexError)  # there, or it was never begun
-    with contextlib.suppress(*cut_off), av.open(str(path)) as found:
+    with contextlib.suppress(*cut_off), open_input(path) as found:
         for packet in found.demux(video=0):
             if packet.size == 0 or packet.is_corrupt:
                 break

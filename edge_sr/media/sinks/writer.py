@@ -11,6 +11,8 @@ from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.chunks import CHUNK
+from edge_sr.media.codec.containers import reason
+from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.encoder import EncoderPlan, check_settings, pick_encoder
 from edge_sr.media.codec.muxer import Muxer
 from edge_sr.media.codec.unfinished import Unfinished, clear, partial_path
@@ -37,7 +39,7 @@ class VideoWriter(SinkBase):
         path: str | os.PathLike[str],
         *,
         source: StreamInfo,
-        copy_from: Path | None = None,
+        copy_from: Demuxer | Path | None = None,
         force: bool = False,
         codec: str = "h264",
         crf: int = 18,
@@ -47,7 +49,8 @@ class VideoWriter(SinkBase):
 
         Args:
             source: where the frames come from: frame rate and pixel shape are taken from it.
-            copy_from: the file whose audio and subtitles are copied.
+            copy_from: the file whose audio, subtitles, chapters and tags are copied; one that a
+                `VideoFile` reads (see `Source.beside`), or a path, which is read on its own.
             force: replace an existing file.
             codec: "h264" or "h265" for the device's encoder where there is one, and libx264 or
                 libx265 elsewhere; or one of these by its name.
@@ -66,10 +69,13 @@ class VideoWriter(SinkBase):
             found = self.path.suffix or "no ending"
             raise MediaError(f"{self.path}: found {found}; video is written to {known}")
         check_settings(codec, crf=crf, preset=preset)
-        check_output(self.path, force=force, source=copy_from)
+        read = copy_from.path if isinstance(copy_from, Demuxer) else copy_from
+        check_output(self.path, force=force, source=read)
         self._av = load_av()
         self._source = source
         self._copy_from = copy_from
+        if isinstance(copy_from, Demuxer):
+            copy_from.wanted = True  # from its first packet on
         self._codec, self._crf, self._preset = codec, crf, preset
         self.encoder = ""  # FFmpeg's name, once it was chosen
         self._unfinished: Unfinished | None = None
@@ -193,6 +199,9 @@ class VideoWriter(SinkBase):
                 "4:2:0 video has an even number of columns and rows"
             )
         self._time_base = frame.time_base
+        copy_from = self._copy_from
+        if isinstance(copy_from, Path):
+            copy_from = Demuxer(copy_from)
         with self._wrapped("cannot be opened"):
             muxer = Muxer(
                 self._av,
@@ -200,7 +209,7 @@ class VideoWriter(SinkBase):
                 FORMATS[self.path.suffix.lower()],
                 plan,
                 chunk=None if self._source.live else CHUNK,
-                copy_from=self._copy_from,
+                copy_from=copy_from,
                 unfinished=self._unfinished,
             )
         if muxer.times:
@@ -218,5 +227,4 @@ class VideoWriter(SinkBase):
         try:
             yield
         except (self._av.FFmpegError, OSError, ValueError) as error:
-            text = getattr(error, "strerror", None) or error
-            raise MediaError(f"{self.path}: {what} ({text})") from error
+            raise MediaError(f"{self.path}: {what} ({reason(error)})") from error

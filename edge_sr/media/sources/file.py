@@ -10,21 +10,25 @@ from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.boxes import missing_bytes
+from edge_sr.media.codec.containers import frame_rate, reason
+from edge_sr.media.codec.demuxer import Demuxer
+from edge_sr.media.codec.timeline import BestEffort, Timestamps
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.orientation import frame_orientation
 from edge_sr.media.planes import to_planes
 from edge_sr.media.protocols import SourceBase
-from edge_sr.media.timing import Timestamps
+from edge_sr.types import Size
 
 
 class VideoFile(SourceBase):
     """The first video stream of a file, decoded on all cores.
 
-    Each frame has the time the file gives it (variable frame rates stay so; see `Timestamps` for
-    times that are missing or go back). Any pixel format comes out as 8-bit 4:2:0 with its range and
-    matrix kept. The pixels are turned as the display matrix says. Interlaced material is passed
-    through as whole frames: nothing is deinterlaced. Can be iterated once.
+    Each frame has the time the file gives it: variable frame rates stay so; see `Timeline` and
+    `Timestamps` for times that are missing, jump or go back. Any pixel format comes out as 8-bit
+    4:2:0 with its range and matrix kept. The pixels are turned as the display matrix says.
+    Interlaced material is passed through as whole frames: nothing is deinterlaced. The file is read
+    once, so that a pipe will do; what else is in it is handed on by `beside`. Can be iterated once.
 
     Raises:
         MediaError: the file cannot be read, or has no video that can be decoded.
@@ -36,13 +40,9 @@ class VideoFile(SourceBase):
         self._av = load_av()
         _check_readable(self.path)
         self._bytes = self.path.stat().st_size
+        self._demuxer = Demuxer(self.path)
         try:
-            self._container = self._av.open(str(self.path), metadata_errors="replace")
-        except (self._av.FFmpegError, OSError, ValueError) as error:
-            why = _why(error)
-            raise MediaError(f"{self.path}: not a video file that can be read ({why})") from error
-        try:
-            self._stream = self._video_stream()
+            self._stream = self._demuxer.video
             self._stream.thread_type = "AUTO"
             self._reformatter = self._av.video.reformatter.VideoReformatter()
             self._decoded = self._decode()
@@ -50,11 +50,14 @@ class VideoFile(SourceBase):
             if self._first is None:
                 raise MediaError(f"{self.path}: not one frame of its video can be decoded")
         except BaseException:
-            self._container.close()
+            self._demuxer.close()
             raise
         self._orientation = frame_orientation(self._first)
         self.info = self._describe(self._first)
         self._times = Timestamps(self.info.time_base, self.info.frame_rate)
+        avi = self._demuxer.container.format.name == "avi"
+        reorders = bool(self._stream.codec_context.has_b_frames)
+        self._best = BestEffort(decoding_times=avi and reorders)
 
     @property
     def repaired(self) -> int:
@@ -62,8 +65,13 @@ class VideoFile(SourceBase):
         return self._times.repaired
 
     @property
+    def beside(self) -> Demuxer | None:
+        """The packets of the other streams."""
+        return self._demuxer
+
+    @property
     def notices(self) -> list[str]:
-        """What the person who asked for this file should know, a line each."""
+        """What the user should know, a line each."""
         found = []
         if self.damaged:
             found.append(f"{self.path}: {self.damaged} damaged packets or frames")
@@ -77,6 +85,8 @@ class VideoFile(SourceBase):
         Raises:
             MediaError: the file cannot be read on.
         """
+        if not self._demuxer.wanted:
+            self._demuxer.drop_others()
         if self._first is not None:
             first, self._first = self._first, None
             yield self._to_frame(first)
@@ -90,7 +100,7 @@ class VideoFile(SourceBase):
             self._decoded.close()
         except ValueError:  # another thread still decodes: the system takes the file back
             return
-        self._container.close()
+        self._demuxer.close()
 
     def _check_whole(self) -> None:
         """A file that shrank while it was read has lost frames; one that was removed has not."""
@@ -104,41 +114,36 @@ class VideoFile(SourceBase):
                 "is it still being copied or recorded?"
             )
 
-    def _video_stream(self) -> Any:
-        for stream in self._container.streams.video:
-            if stream.codec_context is not None and not is_cover(stream):
-                return stream
-        kinds = ", ".join(sorted({stream.type for stream in self._container.streams}))
-        raise MediaError(f"{self.path}: has no video stream (found: {kinds or 'no stream at all'})")
-
     def _decode(self) -> Generator[Any, None, None]:
-        """PyAV frames; a damaged packet is counted and left out."""
+        """PyAV frames; a packet that cannot be decoded is counted and left out."""
+        for packet in self._demuxer.video_packets():
+            yield from self._decode_packet(packet)
+        yield from self._decode_packet(None)
+
+    def _decode_packet(self, packet: Any) -> Iterator[Any]:
+        """The frames that a packet completes; with None, those that the decoder still holds."""
         try:
-            for packet in self._container.demux(self._stream):
-                try:
-                    frames = packet.decode()
-                except self._av.error.InvalidDataError:
-                    self.damaged += 1
-                    continue
-                for frame in frames:
-                    self.damaged += bool(frame.is_corrupt)
-                    yield frame
-        except self._av.FFmpegError as error:
-            raise MediaError(f"{self.path}: cannot be read on ({_why(error)})") from error
+            frames = self._stream.decode(packet)
+        except (self._av.FFmpegError, ValueError):
+            self.damaged += packet is not None
+            return
+        for frame in frames:
+            self.damaged += bool(frame.is_corrupt)
+            yield frame
 
     def _describe(self, frame: Any) -> StreamInfo:
         stream = self._stream
-        size = (frame.width, frame.height)
+        size = Size(frame.width, frame.height)
         aspect = Fraction(stream.sample_aspect_ratio or 1)
         if self._orientation.transpose:
-            size, aspect = size[::-1], 1 / aspect
-        rate = stream.average_rate or stream.guessed_rate
+            size, aspect = Size(size.height, size.width), 1 / aspect
+        rate = frame_rate(stream)
         return StreamInfo(
             name=str(self.path),
-            width=size[0],
-            height=size[1],
+            width=size.width,
+            height=size.height,
             time_base=Fraction(stream.time_base),
-            frame_rate=Fraction(rate) if rate else None,
+            frame_rate=rate,
             frames=self._count(rate),
             live=False,
             sample_aspect_ratio=aspect,
@@ -149,12 +154,13 @@ class VideoFile(SourceBase):
             return int(self._stream.frames)
         if rate and self._stream.duration:
             return int(self._stream.duration * self._stream.time_base * rate + Fraction(1, 2))
-        if rate and self._container.duration:
-            return round(Fraction(self._container.duration, 1_000_000) * rate)
+        duration = self._demuxer.container.duration
+        if rate and duration:
+            return round(Fraction(duration, 1_000_000) * rate)
         return None
 
     def _to_frame(self, decoded: Any) -> Frame:
-        size = (self.info.width, self.info.height)
+        size = self.info.size
         width, height = size[::-1] if self._orientation.transpose else size
         try:
             y, u, v, color = to_planes(
@@ -166,16 +172,19 @@ class VideoFile(SourceBase):
             )
         except (self._av.FFmpegError, ValueError) as error:
             what = f"{decoded.format.name} cannot become 8-bit 4:2:0"
-            raise MediaError(f"{self.path}: {what} ({_why(error)})") from error
+            raise MediaError(f"{self.path}: {what} ({reason(error)})") from error
         if not self._orientation.upright:
             y, u, v = self._orientation.turn_yuv(y, u, v, color.chroma_location)
-        pts = self._times.next(decoded.pts, decoded.duration)
-        return Frame((y, u, v), pts, self.info.time_base, color, discontinuity=self._times.jumped)
+        pts = self._times.next(self._best.choose(decoded.pts, decoded.dts), decoded.duration)
+        return Frame((y, u, v), pts, self.info.time_base, color, discontinuity=self._after_cut(pts))
 
-
-def is_cover(stream: Any) -> bool:
-    """Whether a video stream is a still picture that belongs to music."""
-    return bool(load_av().stream.Disposition.attached_pic in stream.disposition)
+    def _after_cut(self, pts: int) -> bool:
+        """Whether the clock of the file was cut before this frame."""
+        cuts, cut = self._demuxer.cuts, self._times.jumped
+        while cuts and pts >= cuts[0]:
+            cuts.popleft()
+            cut = True
+        return cut
 
 
 def _check_readable(path: Path) -> None:
@@ -190,11 +199,5 @@ def _check_readable(path: Path) -> None:
     if path.is_file() and (missing := missing_bytes(path)):
         raise MediaError(
             f"{path}: cut off, {missing:,} bytes are missing at its end; copy it again, or keep "
-            "what there is with: ffmpeg -i FILE -c copy MENDED.mp4"
+            "what there is with: ffmpeg -i FILE -c copy REPAIRED.mp4"
         )
-
-
-def _why(error: BaseException) -> str:
-    """What a foreign error says, in one line and without the file's name."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).partition("\n")[0]

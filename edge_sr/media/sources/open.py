@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from edge_sr.media.address import Address, Kind, parse_address
+from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.y4m import Y4mSource
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import Source, SourceBase
@@ -89,6 +90,11 @@ class Paced(SourceBase):
             first = at if first is None else first
             time.sleep(max(0.0, start + at - first - time.perf_counter()))
             yield frame
+
+    @property
+    def beside(self) -> Demuxer | None:
+        """As the file's."""
+        return self._source.beside
 
     @property
     def notices(self) -> Sequence[str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from edge_sr.media.timing import Timestamps
+from edge_sr.media.codec.timeline import Timestamps
 
 MS = Fraction(1, 1000)
 

@@ -1,0 +1,59 @@
+"""Opening container files with FFmpeg, by path and never as a URL."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.media.libraries import load_av
+
+RATES = (Fraction(1, 10), Fraction(1000))  # frame rates that are believed
+
+
+def open_input(path: Path) -> Any:
+    """Open a file for reading as an `av` container. FFmpeg's own errors come out."""
+    return load_av().open(_local(path), metadata_errors="replace")
+
+
+def open_output(path: Path, kind: str, options: dict[str, str]) -> Any:
+    """Open a file for writing as an `av` container. FFmpeg's own errors come out.
+
+    Args:
+        kind: FFmpeg's name of the container.
+        options: of the container.
+    """
+    return load_av().open(_local(path), "w", format=kind, container_options=options)
+
+
+def reason(error: BaseException) -> str:
+    """What an error of another package says, in one line and without the file's name."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).partition("\n")[0]
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether a video stream is a still picture that belongs to music."""
+    return bool(load_av().stream.Disposition.attached_pic in stream.disposition)
+
+
+def frame_rate(stream: Any) -> Fraction | None:
+    """The average frame rate of an `av` video stream; None if it is unknown.
+
+    FFmpeg's average is wrong for some containers (of raw DV it is the clock's rate); its guess
+    takes the codec's own rate into account, but of variable rates it is the highest.
+    """
+    average, guess = (_believed(rate) for rate in (stream.average_rate, stream.guessed_rate))
+    if average and guess and average > 2 * guess:
+        return guess
+    return average or guess
+
+
+def _believed(rate: Any) -> Fraction | None:
+    return Fraction(rate) if rate and RATES[0] <= rate <= RATES[1] else None
+
+
+def _local(path: Path) -> str:
+    """FFmpeg takes ``12:30.mp4`` for a protocol called 12; after ``file:`` everything is a name."""
+    return f"file:{os.fspath(path)}"

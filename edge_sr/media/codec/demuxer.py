@@ -1,0 +1,198 @@
+"""Reading a container file: packets of all its streams, in order, on one clock."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.closing import Closing
+from edge_sr.errors import MediaError
+from edge_sr.media.codec.containers import is_cover, open_input, reason
+from edge_sr.media.codec.timeline import Timeline
+from edge_sr.media.libraries import load_av
+
+STEADY = ("audio", "video")
+LONGEST_GAP_S = 10  # how far apart in time packets of one place in a file may be
+
+
+class Demuxer(Closing):
+    """A container file, read once: the video packets for a decoder, the others for a copier.
+
+    Packets of the other streams wait until they are asked for, or are dropped where nobody wants
+    them. Any thread may read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            MediaError: it cannot be read, or has no video.
+        """
+        self.path = path
+        self._av = load_av()
+        self._lock = threading.Lock()
+        try:
+            self.container = open_input(path)
+        except (self._av.FFmpegError, OSError, ValueError) as error:
+            why = reason(error)
+            raise MediaError(f"{path}: not a video file that can be read ({why})") from error
+        try:
+            self.video = self._find_video()
+        except BaseException:
+            self.container.close()
+            raise
+        self.driven = False  # whether a decoder reads the video packets
+        self.cuts: deque[int] = deque()  # video times, in its time base, at which the clock was cut
+        self.video_end = Fraction(-1)  # seconds: the latest video packet that was read
+        self.ended = False
+        self.wanted = False  # whether the other streams are copied somewhere
+        self._keep = True
+        # of each other stream: packets with their times, and the newest time, seconds
+        self._waiting: dict[int, deque[tuple[Fraction, Any]]] = {
+            s.index: deque() for s in self.others
+        }
+        self._newest: dict[int, Fraction] = {}
+        self._packets = self.container.demux()
+        start = self._start()
+        self.start_offset = max(Fraction(0), -start)  # seconds that all times were moved by
+        self._timeline = Timeline(start, restarts=self._restarts())
+
+    @property
+    def others(self) -> list[Any]:
+        """The `av` streams beside the video."""
+        return [stream for stream in self.container.streams if stream is not self.video]
+
+    def read(self) -> Any | None:
+        """The next packet of any stream that holds data; None at the end.
+
+        Raises:
+            MediaError: the file cannot be read on.
+        """
+        with self._lock:
+            try:
+                for packet in self._packets:
+                    if packet.size and self._place(packet):
+                        return packet
+            except self._av.FFmpegError as error:
+                raise MediaError(f"{self.path}: cannot be read on ({reason(error)})") from error
+            self.ended = True
+            return None
+
+    def video_packets(self) -> Iterator[Any]:
+        """The packets of the video; those of the others wait."""
+        self.driven = True
+        while (packet := self.read()) is not None:
+            if packet.stream_index == self.video.index:
+                yield packet
+
+    def drop_others(self) -> None:
+        """Nobody wants the other streams."""
+        self._keep = False
+        for queue in self._waiting.values():
+            queue.clear()
+
+    def take(self, until: Fraction | None = None) -> Iterator[Any]:
+        """The waiting packets of the other streams up to a time in seconds; None for all."""
+        while heads := [(queue[0][0], index) for index, queue in self._waiting.items() if queue]:
+            at, index = min(heads)
+            if until is not None and at >= until:
+                return
+            yield self._waiting[index].popleft()[1]
+
+    def first(self, index: int, before: Fraction | None = None) -> Any | None:
+        """The first waiting packet of one of the other streams, if it is before a time."""
+        queue = self._waiting[index]
+        if not queue or (before is not None and queue[0][0] >= before):
+            return None
+        return queue[0][1]
+
+    @property
+    def front(self) -> Fraction:
+        """The latest time that was read of any stream, seconds."""
+        return max([self.video_end, *self._newest.values()])
+
+    def read_all(self, seconds: Fraction) -> None:
+        """Read on until nothing before a time can be missing: at most `LONGEST_GAP_S` beyond it."""
+        steady = [s.index for s in self.others if s.type == "audio"]
+        while not self.ended and self.front <= seconds + LONGEST_GAP_S:
+            late = all(self._newest.get(index, Fraction(-1)) >= seconds for index in steady)
+            if late and self.video_end >= seconds:
+                return
+            self.read()
+
+    def read_until(self, seconds: Fraction) -> None:
+        """Read on to the first packet of any stream that is not before a time."""
+        while not self.ended and self.front < seconds:
+            self.read()
+
+    def close(self) -> None:
+        """Give the file back; safe to call twice."""
+        if not self._lock.acquire(blocking=False):
+            return  # another thread still reads: the system takes the file back
+        try:
+            self._packets.close()
+            self.container.close()
+        finally:
+            self._lock.release()
+
+    def _find_video(self) -> Any:
+        for stream in self.container.streams.video:
+            if stream.codec_context is not None and not is_cover(stream):
+                return stream
+        kinds = ", ".join(sorted({stream.type for stream in self.container.streams}))
+        found = kinds or "no stream at all"
+        raise MediaError(f"{self.path}: has no video stream (found: {found})")
+
+    def _restarts(self) -> bool:
+        return bool(self.container.format.flags & self._av.format.Flags.ts_discont.value)
+
+    def _start(self) -> Fraction:
+        """When the first stream begins, seconds; 0 where only the audio is a little early.
+
+        An audio encoder's delay stands before zero in mp4, and is meant to.
+        """
+        starts = {
+            stream.type: Fraction(stream.start_time * stream.time_base)
+            for stream in self.container.streams
+            if stream.type in STEADY and stream.start_time is not None and not is_cover(stream)
+        }
+        early = min(starts.values(), default=Fraction(0))
+        return Fraction(0) if starts.get("video", 0) >= 0 and early > Fraction(-1, 5) else early
+
+    def _place(self, packet: Any) -> bool:
+        """Put a packet on our clock, and note where its stream is. False: it has no use."""
+        stream = packet.stream
+        at = packet.dts if packet.dts is not None else packet.pts
+        mine = stream is self.video
+        if at is None and is_cover(stream):
+            at = packet.pts = packet.dts = 0
+        if at is None:
+            return mine
+        tick = Fraction(packet.time_base)
+        add, cut = self._timeline.offset(
+            stream.index,
+            at * tick,
+            (packet.duration or 0) * tick,
+            tick,
+            steady=stream.type in STEADY and not is_cover(stream),
+        )
+        if add:
+            ticks = round(add / tick)
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+        shown = packet.pts if packet.pts is not None else packet.dts
+        if mine:
+            if cut:
+                self.cuts.append(shown)
+            if not packet.is_discard:
+                self.video_end = max(self.video_end, shown * tick)
+        else:
+            due = at * tick + add
+            self._newest[stream.index] = due
+            if self._keep:
+                self._waiting[stream.index].append((due, packet))
+        return True
