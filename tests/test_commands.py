@@ -29,6 +29,12 @@ ELSEWHERE = {
     "python -m lab.search ": "measures and trains for hours, and writes into the document",
     "python -m lab.external_models ": "needs rivals; test_bench_strangers.py runs it on one",
     "python -m lab.nodes ": "measures for minutes, and writes into the document",
+    "python -m training.make_pool ": "films for minutes; test_pool.py runs it on small frames",
+    "python -m training.evaluate_video ": "test_evaluate_video.py runs it on small frames",
+    "python -m training.draw ": "draws for minutes; test_draw.py draws small pictures",
+    "python -m training.held_out ": "needs pictures of its list; test_held_out.py has such",
+    "python -m training.train --recipe training/recipes/edge-unet-s-live-x2-second": "test_pool.py",
+    "python -m training.train --recipe training/recipes/edge-unet-l-x2-tenth": "test_draw.py",
 }
 PIP = re.compile(r"(?:\.venv/bin/)?pip install '\.\[([\w,]+)\]'")
 PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}

@@ -29,6 +29,10 @@ ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m lab.search": "tests/lab/test_lab_targets.py",  # as the next two: needs rivals
     "python -m lab.external_models": "tests/lab/test_lab_external_models.py",
     "python -m lab.targets": "tests/lab/test_lab_targets.py",
+    "python -m training.draw": "tests/training/test_draw.py",
+    "python -m training.evaluate_video": "tests/training/test_evaluate_video.py",
+    "python -m training.held_out": "tests/training/test_held_out.py",
+    "python -m training.make_pool": "tests/training/test_pool.py",
 }
 CHOSEN = {"python -m bench run": 1, "python -m bench report": 1}
 BENCH = "--size 64x36 --runs 2 --seconds 0.2 --images Set5/"

@@ -27,6 +27,7 @@ SHORT: dict[str, Any] = {
     "phases": False,
     "mixtures": 0.0,
     "taught": 0.0,
+    "drawn": 0.0,
 }
 
 

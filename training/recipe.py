@@ -24,7 +24,7 @@ OPTIMIZERS = ("adam", "muon")
 # keys that the first runs did not have
 LATER = (
     *("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive"),
-    *("optimizer", "adam_ratio", "shrinks", "spread", "mixtures", "taught", "phases"),
+    *("optimizer", "adam_ratio", "shrinks", "spread", "mixtures", "taught", "phases", "drawn"),
 )
 
 
@@ -59,6 +59,7 @@ class Recipe:
     phases: bool = False  # photographs from all four corners, see data.load_pairs
     mixtures: float = 0.0  # the part of patches whose grey is a random mixture of colours, not luma
     taught: float = 0.0  # the part of patches from pictures of training.teach
+    drawn: float = 0.0  # the part of patches from pictures of training.draw
     held_out: int = 16  # pictures kept away from training, for validation
     validate_every: int = 2_000
     loss: str = "l1"  # or "charbonnier", or "rmse" of each patch, until l2_from
@@ -81,7 +82,8 @@ class Recipe:
         parts = ("ema", "l2_from", "gain_chance", "teacher_weight", "bfloat16_until", "mixtures")
         for key in parts:
             self._expect(key, 0 <= getattr(self, key) <= 1, "0..1")
-        self._expect("taught", 0 <= self.taught < 1, "0 or more, less than 1")
+        for key in ("taught", "drawn"):
+            self._expect(key, 0 <= getattr(self, key) < 1, "0 or more, less than 1")
         self._expect("spread", 0 <= self.spread <= 0.2, "0..0.2")
         self._expect("adam_ratio", 0 < self.adam_ratio <= 10, "more than 0, at most 10")
         self._expect("loss", self.loss in LOSSES, " or ".join(LOSSES))

@@ -27,6 +27,7 @@ from training.loop.checkpoint import CheckpointError, load_state
 from training.loop.start import build_model
 from training.loop.trainer import Trainer
 from training.recipe import Recipe, load_recipe
+from training.scenes.pool_source import pool_source
 
 MakeSource = Callable[[Recipe, keras.Model], Source]
 MANY = 1000  # frames of clips are not counted: enough to hold out what the recipe says
@@ -62,7 +63,12 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         help="instead, folders of NAME_720p.mp4 and NAME_1080p.mp4 (for x1.5), two clips a scene",
     )
+    data.add_argument("--pool", type=Path, help="instead, what training.make_pool wrote")
+    parser.add_argument(
+        "--pool-held", type=Path, metavar="POOL", help="with --pool, the pool to be judged on"
+    )
     parser.add_argument("--taught", type=Path, metavar="FOLDER", help="pictures of training.teach")
+    parser.add_argument("--drawn", type=Path, metavar="FOLDER", help="pictures of training.draw")
     parser.add_argument("--output", type=Path, help="run folder (default: runs/RECIPE-NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from OUTPUT/last.npz")
     parser.add_argument("--steps", type=int, help="instead of the recipe's number of steps")
@@ -134,13 +140,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.recipe is None and args.weights is None:
         parser.error("expected --recipe FILE, or --from NAME")
-    if args.taught and args.pairs:
-        parser.error("expected --taught with --data; clips have none")
+    if (args.taught or args.drawn) and not args.data:
+        parser.error("expected --taught and --drawn with --data; clips and pools have none")
+    if (args.pool is None) != (args.pool_held is None):
+        parser.error("expected --pool and --pool-held together")
+    if args.pool and args.recipe is None:
+        parser.error("expected --recipe FILE with --pool")
     recipe = chosen_recipe(args.recipe, args.weights, args.data, args.steps)
     output = args.output or Path("runs") / recipe.name
-    make_source: MakeSource = partial(photo_source, folders=args.data, taught=args.taught)
+    make_source: MakeSource = partial(
+        photo_source, folders=args.data, taught=args.taught, drawn=args.drawn
+    )
     if args.pairs is not None:
         make_source = partial(video_source, folders=args.pairs)
+    if args.pool is not None:
+        make_source = partial(pool_source, pool=args.pool, held=args.pool_held)
     fine = args.recipe is None
     trainer = train(recipe, make_source, output, resume=args.resume, judge_first=fine)
     print(f"best: {trainer.state.best_psnr:.3f} dB, {output / 'best.keras'}")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from edge_sr.errors import EdgeSRError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 
 # what Pillow raises on files that are no pictures, broken, or far too large
 UNREADABLE = (

@@ -12,11 +12,14 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from edge_sr.model.sidecar import sha256_of
 from training.data.degrade import Degradation, degrade, make_degradation
 from training.data.extracted import read_extracted, read_teacher
 from training.data.pairs import Pair, load_pairs
 from training.data.photos import DataError, find_images, fitting, split_held_out
 from training.data.sampler import PatchSampler
+from training.drawings.manifest import MANIFEST
+from training.held_out import divide, read_names
 from training.models.sizes import size_multiple
 from training.recipe import Recipe, RecipeError
 
@@ -63,29 +66,38 @@ def patch_sampler(
         mixtures=recipe.mixtures,
         degradation=degradation,
         taught=taught,
-        taught_part=recipe.taught,
+        taught_part=recipe.taught or recipe.drawn,
     )
 
 
 def photo_source(
-    recipe: Recipe, model: keras.Model, folders: list[Path], taught: Path | None = None
+    recipe: Recipe,
+    model: keras.Model,
+    folders: list[Path],
+    taught: Path | None = None,
+    drawn: Path | None = None,
 ) -> Source:
     """Photographs of the folders and their downscales; what is left out is said on stderr.
 
+    Pictures of the list of held-out ones, see held_out.py, are never among them.
+
     Args:
         taught: the folder that `training.teach` wrote, for a recipe that has ``taught``.
+        drawn: the folder that `training.draw` wrote, for a recipe that has ``drawn``.
 
     Raises:
         DataError: nothing usable, or too little to hold pictures out.
-        RecipeError: mixtures of colours are asked for, and the network takes RGB; or ``taught``
-            is in the recipe and not in the arguments, or the other way round.
+        RecipeError: mixtures of colours are asked for, and the network takes RGB; or ``taught`` or
+            ``drawn`` is in the recipe and not in the arguments, or the other way round.
     """
     _check_taught(recipe, taught)
+    _check_drawn(recipe, drawn)
     scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
     patch, channels, multiple = wanted(recipe, model)
     if recipe.mixtures and channels != 1:
         raise RecipeError(f"mixtures is {recipe.mixtures}; expected 0, as the network takes RGB")
-    paths, left_out = fitting(find_images(folders), scale, patch=patch, multiple=multiple)
+    found, proxies = divide(find_images(folders), read_names())
+    paths, left_out = fitting(found, scale, patch=patch, multiple=multiple)
     train, held = split_held_out(paths, recipe.held_out, recipe.seed)
     pairs, more = load_pairs(
         train,
@@ -105,6 +117,7 @@ def photo_source(
         "pictures": len(train) - len(more),
         "pictures_held_out": len(judged),
     }
+    facts |= {"proxies_left_out": len(proxies)} if proxies else {}
     extra: list[Pair] = []
     if taught is not None:
         names = {path.stem for path in train} - {path.stem for path in held}
@@ -112,6 +125,13 @@ def photo_source(
         if not extra:
             raise DataError(f"{taught}: holds no picture of a photograph that is trained on")
         facts |= {"pictures_taught": len(extra)} | read_teacher(taught)
+    if drawn is not None:
+        channels = 3 if recipe.mixtures else channels
+        extra, unread = load_pairs(
+            find_images([drawn]), scale, channels=channels, multiple=multiple
+        )
+        report(unread)
+        facts |= {"pictures_drawn": len(extra), "drawn_sha256": sha256_of(drawn / MANIFEST)}
     sampler = patch_sampler(recipe, pairs, patch=patch, degradation=degradation, taught=extra)
     return Source(sampler, judged, facts)
 
@@ -137,6 +157,18 @@ def _check_taught(recipe: Recipe, folder: Path | None) -> None:
         raise RecipeError("taught is 0; expected more than 0 where --taught is given")
     if recipe.taught and recipe.mixtures:
         raise RecipeError(f"mixtures is {recipe.mixtures}; expected 0 with taught pictures")
+
+
+def _check_drawn(recipe: Recipe, folder: Path | None) -> None:
+    if recipe.drawn and (folder is None or not (folder / MANIFEST).is_file()):
+        raise RecipeError(
+            f"drawn is {recipe.drawn}; expected --drawn with the folder that "
+            "python -m training.draw wrote"
+        )
+    if folder is not None and not recipe.drawn:
+        raise RecipeError("drawn is 0; expected more than 0 where --drawn is given")
+    if recipe.drawn and recipe.taught:
+        raise RecipeError("drawn and taught: expected one of them")
 
 
 def _degraded(pair: Pair, how: Degradation, seed: int, index: int) -> Pair:

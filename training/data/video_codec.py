@@ -35,16 +35,36 @@ def through_h264(patches: np.ndarray, rate: int) -> np.ndarray:
     return tiles.reshape(-1, height, width, channels)[:count, :rows, :columns]
 
 
-def _second_frame(frames: list[np.ndarray], rate: int) -> np.ndarray:
-    grey = frames[0].shape[2] == 1
+def code_clip(
+    frames: list[np.ndarray], rate: int, *, preset: str = "medium", zerolatency: bool = False
+) -> list[np.ndarray]:
+    """Code and decode a clip of luma by x264, as streams are.
+
+    Args:
+        frames: uint8 (h, w), sides even.
+        rate: x264's constant rate factor, 0..51.
+        zerolatency: without B-frames and look-ahead, as calls and cameras do it.
+
+    Returns as many frames of the same shape; one thread, so the same on every run.
+    """
+    options = {"crf": str(rate), "preset": preset, "threads": "1"}
+    if zerolatency:
+        options["tune"] = "zerolatency"
+    rows, columns = frames[0].shape
+    decoded = _through_x264([_yuv(frame) for frame in frames], (rows, columns), options)
+    return [np.array(frame.to_ndarray()[:rows, :columns]) for frame in decoded]
+
+
+def _through_x264(
+    frames: list[av.VideoFrame], size: tuple[int, int], options: dict[str, str]
+) -> list[av.VideoFrame]:
+    """The decoded frames in the order in which they are shown."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="h264") as out:
-        options = {"crf": str(rate), "preset": "veryfast", "threads": "1", "bf": "0"}
         stream = out.add_stream("libx264", rate=Fraction(30), options=options)
-        stream.height, stream.width = frames[0].shape[:2]
+        stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
-        for index, pixels in enumerate(frames):
-            frame = _yuv(pixels[..., 0]) if grey else av.VideoFrame.from_ndarray(pixels)
+        for index, frame in enumerate(frames):
             frame.pts = index
             for packet in stream.encode(frame):
                 out.mux(packet)
@@ -52,7 +72,16 @@ def _second_frame(frames: list[np.ndarray], rate: int) -> np.ndarray:
             out.mux(packet)
     buffer.seek(0)
     with av.open(buffer, "r", format="h264") as back:
-        last = list(back.decode(video=0))[-1]
+        back.streams.video[0].thread_count = 1
+        return list(back.decode(video=0))
+
+
+def _second_frame(frames: list[np.ndarray], rate: int) -> np.ndarray:
+    grey = frames[0].shape[2] == 1
+    made = [_yuv(item[..., 0]) if grey else av.VideoFrame.from_ndarray(item) for item in frames]
+    options = {"crf": str(rate), "preset": "veryfast", "threads": "1", "bf": "0"}
+    rows, columns = frames[0].shape[:2]
+    last = _through_x264(made, (rows, columns), options)[-1]
     if grey:
         return np.asarray(last.to_ndarray())[: frames[0].shape[0], :, None]
     return np.asarray(last.to_ndarray(format="rgb24"))

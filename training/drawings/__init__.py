@@ -1,0 +1,1 @@
+"""Pictures that we draw ourselves: structure of which photographs hold little."""

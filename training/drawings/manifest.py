@@ -1,0 +1,3 @@
+"""The file that says how the drawings of a folder were made."""
+
+MANIFEST = "drawn.json"
