@@ -20,8 +20,11 @@ CHILDREN = {
     "bench.measure.memory",
     "lab.soak.counted",
     "convert.engine.child",
+    "convert.keras.export",
+    "edge_sr.children",
+    "edge_sr.cuda.driver",
     "edge_sr.doctor.probe",
-}  # nobody calls them
+}  # started by our own modules only
 SAME = {"edge_sr.__main__", "edge_sr.cli.__main__"}  # other names of edge_sr.cli.main
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.scenes import proxy_clips
 from training.data.photos import DataError
 from training.evaluate_video import Figure, clip_psnr, each_clip, gains, main, measure
+from training.scenes import proxy_clips
 from training.scenes.proxy_clips import (
     FRAMES,
     MEASURED,

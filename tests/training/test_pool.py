@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.scenes import pool as pool_module
 from training.data.photos import DataError
 from training.make_pool import main as make_pool
+from training.scenes import pool as pool_module
 from training.scenes.pool import read_album, read_pool
 from training.train import main as train
 
