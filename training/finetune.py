@@ -42,6 +42,11 @@ def find_weights(name: str) -> Path:
             return Path(name)
         raise RecipeError(f"{name}: no such file; expected a .keras file")
     path = PRETRAINED / f"{name}.keras"
+    if not PRETRAINED.is_dir():
+        raise RecipeError(
+            f"{name}: the packaged edge-sr has no trained weights; give a .keras file, such as one "
+            "of training/pretrained in a clone of the repository"
+        )
     if not path.is_file():
         known = ", ".join(sorted(item.stem for item in PRETRAINED.glob("*.keras")))
         raise RecipeError(f"{name}: no such weights; expected a .keras file or one of {known}")
