@@ -200,6 +200,25 @@ def test_its_commands_run(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("numpy_arrays.py",),
+        ("film_with_progress.py", "test://64x48@25?frames=3", "film.mp4"),
+        ("camera_loop.py", "test://64x48@25", "--frames", "2", "--save", "last.png"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_the_examples_run(words: tuple[str, ...], programs: Path, tmp_path: Path) -> None:
+    for package in ("onnxruntime", "cv2", "av"):
+        pytest.importorskip(package, reason="pip install 'edge-sr[cpu]'")
+    script = ROOT / "examples" / words[0]
+    done = call(programs / "python", str(script), *words[1:], folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in words[2:]:
+        assert not word.endswith((".mp4", ".png")) or (tmp_path / word).exists()
+
+
 def test_training_says_where_the_weights_are(programs: Path, tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="pip install 'edge-sr[train]'")
     words = ("-m", "training.train", "--from", "edge-unet-s-x2", "--data", str(ROOT / "docs"))
