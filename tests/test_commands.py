@@ -59,6 +59,7 @@ def shown(page: str) -> list[Command]:
     return commands(PAGES[page].read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [name for name in PAGES if any(map(is_run, shown(name)))])
 def test_what_a_document_shows_works(page: str, tmp_path: Path) -> None:
     for package in ("keras", "onnx", "skimage", "tensorrt_rtx"):

@@ -82,6 +82,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_example_of_every_help_is_run(
     module: str,  # noqa: F811
     everything: Path,

@@ -327,6 +327,7 @@ def test_copies_need_their_sidecar(build: Build, tmp_path: Path) -> None:
     assert "the cached engine is not used and will be built again" in err
 
 
+@pytest.mark.slow
 def test_frames_of_a_video_are_collected_once(build: Build, tmp_path: Path) -> None:
     from edge_sr.cli.main import main as edge_sr
 

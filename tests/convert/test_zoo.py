@@ -16,6 +16,7 @@ pytest.importorskip("keras", reason="pip install 'edge-sr[convert]'")
 ENDS = ("", ".int8", ".int8.trt")
 
 
+@pytest.mark.slow
 def test_a_model_is_made_measured_and_then_left_alone(
     tiny: dict[str, Path],
     tmp_path: Path,

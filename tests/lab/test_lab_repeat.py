@@ -40,6 +40,7 @@ def test_a_run_that_fails_is_one_line(capfd: pytest.CaptureFixture[str]) -> None
     assert "bench: bench run ended with 1; see above" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_real_runs_are_compared(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

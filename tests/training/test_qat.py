@@ -51,6 +51,7 @@ def trained(place: Path) -> Path:
     return output
 
 
+@pytest.mark.slow
 def test_training_rounds_what_the_file_rounds(place: Path) -> None:
     plan = load_plan(place / "layers.json")
     plain = collapse(keras.saving.load_model(place / "x2.keras", compile=False))
@@ -77,6 +78,7 @@ def test_training_rounds_what_the_file_rounds(place: Path) -> None:
     assert noises[0] == pytest.approx(noises[1], rel=0.25)  # later layers round other ties
 
 
+@pytest.mark.slow
 def test_the_trained_scales_are_the_exported_ones(trained: Path, place: Path) -> None:
     before = json.loads((place / "layers.json").read_text())["plan"]["clips"]
     plan = json.loads((trained / "best.plan.json").read_text())["plan"]

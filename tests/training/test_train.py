@@ -69,7 +69,7 @@ def test_a_run_leaves_model_state_and_log(tiny_recipe, photos, tmp_path, capsys)
     assert model(np.zeros((1, 16, 20, 1), np.float32)).shape == (1, 32, 40, 1)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+@pytest.mark.parametrize("optimizer", ["adam", pytest.param("muon", marks=pytest.mark.slow)])
 def test_an_interrupted_run_resumes_as_if_nothing_had_been(
     tiny_recipe, photos, tmp_path, monkeypatch, capsys, optimizer
 ):
