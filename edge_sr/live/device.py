@@ -1,4 +1,4 @@
-"""Load, memory, temperature and power of the device, as far as it tells."""
+"""Load, memory, temperature and power of the device, as far as it reports them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GPU_LOADS = (  # a Jetson's, in tenths of a percent; the place differs with boar
 
 
 class DeviceMeter:
-    """Reads the machine at most once a second; what it does not tell is left out."""
+    """Reads the machine at most once a second; what it does not report is left out."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         """Ask nothing yet.

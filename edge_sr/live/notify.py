@@ -50,4 +50,4 @@ class Notifier:
                 client.connect(name)
                 client.sendall(text.encode())
             except OSError:
-                self._address = ""  # nobody listens: not ours to mend, and not worth a line
+                self._address = ""  # nobody listens: stop sending

@@ -44,7 +44,7 @@ class Recorder(SinkBase):
             return self._path
 
     def stop(self) -> str:
-        """End the file; returns a line that says what it is, "" if there is none.
+        """End the file; returns a line with its name and length, "" if there is none.
 
         Raises:
             MediaError: it cannot be finished.

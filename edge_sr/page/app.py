@@ -156,7 +156,7 @@ class _Pages:
 
 
 def _command(work: Callable[[dict[str, object]], dict[str, object]]) -> Handler:
-    """A handler that takes a JSON object, works in a thread, and tells our errors as 400."""
+    """A handler that takes a JSON object, works in a thread, and returns our errors as 400."""
 
     async def handler(request: Request) -> Response:
         from starlette.concurrency import run_in_threadpool

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 COOKIE = "edge_sr_token"
-OPEN = ("/healthz",)  # for load balancers, tells nothing but whether frames come
+OPEN = ("/healthz",)  # for load balancers; reports only whether frames come
 REFUSED = "wrong or missing token: open the address that edge-sr printed when it started\n"
 HEADERS = {
     "Content-Security-Policy": (

@@ -38,7 +38,7 @@ class Skipping(SourceBase):
 
     @property
     def notices(self) -> Sequence[str]:
-        """What the source has to say."""
+        """Those of the source."""
         return self._source.notices
 
     def __iter__(self) -> Iterator[Frame]:
@@ -54,7 +54,7 @@ def check_resume(spec: JobSpec, source: Source) -> None:
     """Refuse ``--resume`` where frames cannot be asked for again, or are not kept.
 
     Raises:
-        UsageError: says why.
+        UsageError: the message gives the reason.
     """
     if not spec.resume:
         return

@@ -114,7 +114,7 @@ class _Run:
                 stopped = stop.is_set() and not self._unwanted
                 outputs: list[Output] = []
                 if stats.written:
-                    # a recording ends when it is told to
+                    # a recording of a live source has no other end than a stop
                     outputs = self._finish(stats, complete=info.live or not stopped)
                 elif not stopped:
                     raise MediaError(f"{info.name}: no frame came out of it")
@@ -174,7 +174,7 @@ class _Run:
         )
 
     def _look_after(self, stop: threading.Event) -> None:
-        """Log what a window has to say; stop when nobody wants the frames any more."""
+        """Log new messages of the sinks; stop when none of them wants more frames."""
         for sink in self._wanted:
             if sink.message and sink.message not in self._shown:
                 self._shown.add(sink.message)

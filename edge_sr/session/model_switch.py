@@ -139,7 +139,7 @@ class ModelSwitch(Session):
             self._session.close()
 
     def _follow(self, deadline: Deadline, took_s: float) -> None:
-        """Step up or down the ladder as the deadline says."""
+        """Step up or down the ladder as the frame times require."""
         steps, before = self._ladder, deadline.rung
         rung = deadline.note(took_s)
         if rung == before:

@@ -2,7 +2,7 @@
 
 Each tile is given to the network with a rim of its neighbours' pixels, as wide as the network
 sees, and only its inside is kept. How far a network sees is found out by asking it: one pixel of
-a small frame of noise is changed, and the furthest output pixel that follows tells.
+a small frame of noise is changed; the furthest output pixel that changes too is its reach.
 """
 
 from __future__ import annotations

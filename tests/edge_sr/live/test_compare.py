@@ -11,9 +11,9 @@ from fakes.sessions import a_shot
 
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.live.compare import MODES, compose
-from edge_sr.live.overlay import draw_overlay, overlay_lines
 from edge_sr.live.recorder import Recorder
 from edge_sr.live.snapshot import save_snapshot
+from edge_sr.live.window import draw_overlay, overlay_lines
 from edge_sr.media.color import yuv_to_rgb
 from edge_sr.media.frame import Color
 from edge_sr.media.screen import to_bgr, to_jpeg
