@@ -67,11 +67,6 @@ def item_progress(items: Iterable[T], *, total: int, unit: str) -> Iterator[T]:
     yield from _tqdm()(items, total=total, unit=unit, dynamic_ncols=True, disable=_hidden())
 
 
-def say(text: str) -> None:
-    """A line for the person at the keyboard; new code calls the logger itself."""
-    logger.info("%s", text)
-
-
 def _hidden() -> bool | None:
     """Whether no bar is drawn: with --quiet; None lets tqdm look for a terminal."""
     return None if logger.isEnabledFor(logging.INFO) else True

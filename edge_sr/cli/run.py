@@ -15,10 +15,11 @@ from edge_sr.cli.doors import hand_over
 from edge_sr.cli.run_options import add_run_options
 from edge_sr.errors import ModelFileError, UsageError
 from edge_sr.media.address import Address, Kind, parse_address
+from edge_sr.media.codec.unfinished import partial_path
 from edge_sr.media.sinks.writer import FORMATS
 from edge_sr.model.engine_cache import converted_path
 from edge_sr.model.sidecar import sha256_of
-from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.job import JobSpec, Result
 from edge_sr.pipeline.run import run_job
 from edge_sr.pipeline.signals import SignalStop
 from edge_sr.pipeline.target import Target
@@ -39,6 +40,7 @@ examples:
 """
 DESCRIPTION = "Upscale a video, a camera, a stream, an image or a folder of images."
 SOURCES = ("source", "input", "camera")
+RESUME = "stopped early: the same command with --resume continues"
 
 
 def add_run(commands: Any) -> None:
@@ -73,14 +75,29 @@ def run(args: argparse.Namespace) -> int:
         print(config_text(options_of(spec), run_parser()), end="")
         return 0
     spec = with_output(with_onnx(spec))
-    with JobProgress() as progress:
-        result = run_job(spec, progress=progress, stop=SignalStop())
+    try:
+        with JobProgress() as progress:
+            result = run_job(spec, progress=progress, stop=SignalStop())
+    except KeyboardInterrupt:
+        if spec.output is not None and Path(spec.output).is_dir():  # a folder of images
+            logger.info(RESUME)
+        raise
     for output in result.outputs:
         if spec.output == "-":  # video went to stdout
             logger.info("%s", output.summary)
         else:
             print(output.summary)
+    if result.interrupted is not None and _can_resume(spec, result):
+        logger.info(RESUME)
     return result.exit_code
+
+
+def _can_resume(spec: JobSpec, result: Result) -> bool:
+    """Whether a stopped job has left a part that --resume goes on with."""
+    if spec.output is None or spec.input in (None, "-"):
+        return False
+    parts = (Path(spec.output), partial_path(Path(spec.output)))
+    return any(output.path in parts for output in result.outputs) and not parts[0].is_file()
 
 
 def make_spec(args: argparse.Namespace) -> JobSpec:

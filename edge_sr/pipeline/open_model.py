@@ -37,15 +37,10 @@ def open_upscaler(spec: JobSpec, size: Size) -> tuple[Upscaler, Size]:
     native = Size(*upscaler.sidecar.output_size(width, height))
     result = Size(*(wanted or native))
     backend = upscaler.backend
-    logger.info(
-        "%s (%s) on %s, %s: %s -> %s",
-        upscaler.sidecar.name,
-        backend.precision,
-        backend.name,
-        backend.device,
-        size,
-        result,
-    )
+    runs = f"{upscaler.sidecar.name} ({backend.precision}) on {backend.name}"
+    if spec.backend == "nearest":
+        runs = "nearest neighbour, no network"
+    logger.info("%s, %s: %s -> %s", runs, backend.device, size, result)
     if upscaler.why:
         logger.info("%s", upscaler.why)
     if result.width > native.width or result.height > native.height:

@@ -35,6 +35,14 @@ class ChunkedEncoder:
         self._last_dts: int | None = None
         self._ticks = max(1, round(1 / (plan.rate or FALLBACK_RATE) / plan.time_base))
 
+    def begin_after(self, dts: int) -> None:
+        """Let the first packet be decoded after `dts`, in the plan's time base.
+
+        It is the time of the last packet of an earlier job: of frames that lie unevenly in time, the
+        encoder's own first times may be before it.
+        """
+        self._last_dts = dts
+
     def encode(self, picture: Any) -> Iterator[Any]:
         """Take one frame; packets that are ready."""
         self._waiting.append(picture)

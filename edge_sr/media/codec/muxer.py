@@ -88,6 +88,7 @@ class Muxer:
     def _take_over(self, unfinished: Unfinished) -> None:
         for packet in unfinished.packets():
             self.times.append(round(packet.pts * packet.time_base / self.plan.time_base))
+            self._video.begin_after(round(packet.dts * packet.time_base / self.plan.time_base))
             packet.stream = self._stream
             self._mux([packet])
 

@@ -115,6 +115,7 @@ def take_over(path: Path, facts: Mapping[str, str]) -> Unfinished | None:
     places = (part_path(path), partial_path(path), _old_path(path))
     frames, best = max(((whole_chunks(place), place) for place in places), key=lambda x: x[0])
     if not frames:
+        partial_path(path).unlink(missing_ok=True)  # too short to keep; the job begins again
         return None
     os.replace(best, _old_path(path))
     return Unfinished(_old_path(path), best, frames)

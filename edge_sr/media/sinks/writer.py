@@ -158,6 +158,8 @@ class VideoWriter(SinkBase):
         commit(self.path, final)
         if complete:
             clear(self.path)
+            if self._unfinished:  # a part of this very job, which is whole now
+                partial_path(self.path).unlink(missing_ok=True)
         width, height = self._muxer.plan.size
         seconds = float(end - self._first_pts * self._time_base)
         return f"{final}: {width}x{height}, {seconds:.2f} s"

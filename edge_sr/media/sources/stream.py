@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from edge_sr.media.libraries import load_av
 from edge_sr.media.planes import to_planes
 from edge_sr.media.protocols import SourceBase
 
+logger = logging.getLogger(__name__)
+PATIENCE_S = 1.0  # that connecting takes without a message
 OPEN_S = 10.0  # to connect and to learn what the stream is
 FIRST_S = 15.0  # to the first picture: a key frame may be long in coming
 STALL_S = 2.0  # without a picture: the stream has stalled
@@ -109,10 +112,19 @@ class NetworkStream(SourceBase):
         else:
             options["rw_timeout"] = microseconds
         why = ""
+        patience = threading.Timer(
+            PATIENCE_S,
+            logger.info,
+            ("opening %s: no answer yet; waiting up to %g s", self.name, open_s),
+        )
+        patience.daemon = True
+        patience.start()
         try:
             container = self._av.open(url, options=options, timeout=(open_s, read_s))
         except (self._av.FFmpegError, OSError, ValueError) as error:
             why = _why(error)
+        finally:
+            patience.cancel()
         if why:
             raise MediaError(f"{self.name}: cannot be opened ({why}); check address and network")
         context = container.streams.video[0].codec_context if container.streams.video else None

@@ -23,6 +23,7 @@ from clips import frame
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.media.address import Kind, hide_credentials, parse_address, resolve_address
 from edge_sr.media.screen import to_bgr, to_jpeg, to_picture
+from edge_sr.media.sources import stream
 from edge_sr.media.sources.open import open_source
 from edge_sr.media.sources.reconnect import Reconnecting
 from edge_sr.media.sources.stream import NetworkStream
@@ -129,6 +130,20 @@ def http() -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def test_a_slow_address_is_named_while_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stream, "PATIENCE_S", 0.05)
+    caplog.set_level(logging.INFO, "edge_sr")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"rtsp://me:secret@127.0.0.1:{silent.getsockname()[1]}/1"
+        with pytest.raises(MediaError, match="cannot be opened"):
+            NetworkStream(url, open_s=1.0)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("opening rtsp://***@127.0.0.1:")
+    assert line.endswith("no answer yet; waiting up to 1 s")
 
 
 def test_motion_jpeg_over_http(http: str) -> None:

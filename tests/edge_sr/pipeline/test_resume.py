@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,9 +27,12 @@ from edge_sr.media.codec.unfinished import (
     whole_chunks,
     write_ticket,
 )
+from edge_sr.media.sinks.output import part_path
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.stills.files import write_image
+from edge_sr.pipeline.job import JobSpec, Progress
+from edge_sr.pipeline.run import run_job
 
 ROOT = Path(__file__).parents[3]
 FRAMES = 620
@@ -187,3 +192,34 @@ def test_a_folder_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main([*words, "--resume"]) == 0
     assert "3 of 3 images" in capsys.readouterr().out
     assert (output / "a.png").stat().st_mtime_ns == before
+
+
+def test_a_part_that_is_too_short_to_keep_is_gone_after_the_job(clip: Path, tmp_path: Path) -> None:
+    output, stop = tmp_path / "out.mp4", threading.Event()
+    spec = JobSpec(input=str(clip), output=str(output), backend="nearest", max_frames=40)
+    found = run_job(spec, progress=lambda _: stop.set(), stop=stop)
+    assert 0 < found.written < 40
+    assert partial_path(output).exists()
+    assert not run_job(replace(spec, resume=True)).kept
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_part_of_an_earlier_stop_is_gone_after_the_job(clip: Path, tmp_path: Path) -> None:
+    output, stop = tmp_path / "out.mp4", threading.Event()
+    # the default preset reorders packets, and these frames lie unevenly in time
+    spec = JobSpec(input=str(clip), output=str(output), backend="nearest")
+
+    def look(progress: Progress) -> None:
+        if progress.done > CHUNK + 20:
+            stop.set()
+
+    run_job(spec, progress=look, stop=stop)
+    early = partial_path(output).read_bytes()
+    stop.clear()
+    begun = run_job(replace(spec, resume=True), progress=lambda _: stop.set(), stop=stop)
+    assert begun.kept
+    part_path(output).write_bytes(partial_path(output).read_bytes())  # as if it was killed now
+    partial_path(output).write_bytes(early)
+    assert run_job(replace(spec, resume=True)).kept
+    assert [at for at, _ in content(output)] == [at for at, _ in content(clip)]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
