@@ -38,7 +38,7 @@ class ChunkedEncoder:
     def begin_after(self, dts: int) -> None:
         """Let the first packet be decoded after `dts`, in the plan's time base.
 
-        It is the time of the last packet of an earlier job: of frames that lie unevenly in time, the
+        It is the time of the last packet of an earlier job. Of frames that lie unevenly in time the
         encoder's own first times may be before it.
         """
         self._last_dts = dts
