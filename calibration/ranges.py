@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calibration.frames.frames import open_frames
-from calibration.network.frame_io import LEVELS
 from calibration.network.load import load_network
 from calibration.quantize.judge import split
 from calibration.quantize.ranges import measure_ranges, save_ranges
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
+from edge_sr.model.value_range import add_range_options, ranges_of
 
 EXAMPLES = """\
 example:
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
     parser.add_argument("--frames", type=Path, help="a folder of frames (default: our own set)")
     parser.add_argument("--output", type=Path, required=True, help="the .json file to write")
-    parser.add_argument("--range", choices=("auto", *LEVELS), default="auto")
+    add_range_options(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     return parser
 
@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     if args.output.exists() and not args.force:
         raise ModelFileError(f"{args.output}: exists; use --force to replace it")
-    network = load_network(args.model, value_range=args.range)
+    taken, given = ranges_of(args)
+    network = load_network(args.model, input_range=taken, output_range=given)
     ranges = measure_ranges(network, split(open_frames(args.frames).guarded(network.io))[0])
     save_ranges(args.output, ranges, force=args.force)
     left_out = f", {len(ranges.skipped)} left out" if ranges.skipped else ""

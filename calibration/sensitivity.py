@@ -15,7 +15,6 @@ from pathlib import Path
 
 from calibration.frames.charts import layer_chart
 from calibration.frames.frames import open_frames
-from calibration.network.frame_io import LEVELS
 from calibration.network.load import Network, load_network
 from calibration.quantize.judge import Judge, split
 from calibration.quantize.qdq import tensors_of
@@ -23,6 +22,7 @@ from calibration.quantize.ranges import load_ranges, measure_ranges
 from calibration.quantize.search import Found, LossError, find_plan, table
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
+from edge_sr.model.value_range import add_range_options, ranges_of
 from edge_sr.writing import whole_file
 
 EXAMPLES = """\
@@ -78,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="the .json file to write")
     parser.add_argument("--max-loss-db", type=float, default=0.05, help="default: 0.05")
     parser.add_argument("--allow-loss", action="store_true", help="exit 0 even if more is lost")
-    parser.add_argument("--range", choices=("auto", *LEVELS), default="auto")
+    add_range_options(parser)
     parser.add_argument("--force", action="store_true", help="replace existing outputs")
     return parser
 
@@ -94,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--output {args.output}: expected a name that ends in .json")
     if args.output.exists() and not args.force:
         raise ModelFileError(f"{args.output}: exists; use --force to replace it")
-    network = load_network(args.model, value_range=args.range)
+    taken, given = ranges_of(args)
+    network = load_network(args.model, input_range=taken, output_range=given)
     frames = open_frames(args.frames).guarded(network.io)
     if args.ranges is not None:
         ranges = load_ranges(args.ranges)

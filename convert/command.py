@@ -35,7 +35,7 @@ class Steps:
         name: str,
         path: Path,
         make: Callable[[Path], object],
-        describe: Callable[[Sidecar], str],
+        text: Callable[[Sidecar], str],
     ) -> Sidecar:
         """A model file of the cache: reused if it is whole, else made by ``make(path)``.
 
@@ -43,7 +43,7 @@ class Steps:
             EdgeSRError: as ``make``, or the cache cannot be written.
         """
         if sidecar := _whole(path):
-            self.line(name, f"{describe(sidecar)} (reused)")
+            self.line(name, f"{text(sidecar)} (reused)")
             return sidecar
         with locked(path, tell=self.note):
             started = time.monotonic()
@@ -53,7 +53,7 @@ class Steps:
                     print(f"{name:<12}...", end="\r", file=sys.stderr, flush=True)
                 make(path)
                 sidecar = load_sidecar(path)
-            self.line(name, describe(sidecar), time.monotonic() - started)
+            self.line(name, text(sidecar), time.monotonic() - started)
         return sidecar
 
 
@@ -65,7 +65,6 @@ def _whole(path: Path) -> Sidecar | None:
 
 
 Size = tuple[int, int]  # rows, columns
-RANGES = {"0..255": (255.0, 0.0), "0..1": (1.0, 0.0), "-1..1": (2.0, -1.0)}  # levels, offset
 
 
 def parse_size(text: str) -> Size:
@@ -92,3 +91,9 @@ def parse_sizes(text: str) -> tuple[Size, Size, Size]:
 def size_text(size: Size) -> str:
     """(720, 1280) -> "1280x720"."""
     return f"{size[1]}x{size[0]}"
+
+
+def describe(sidecar: Sidecar) -> str:
+    """Colour, scale, precision and size of a model file, in one phrase."""
+    size = f", {sidecar.width}x{sidecar.height} only" if sidecar.width else ""
+    return f"{sidecar.color}, x{float(sidecar.ratio):g}, {sidecar.precision}{size}"

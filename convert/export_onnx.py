@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from calibration.network.write import check_output
-from convert.command import RANGES, parse_size
+from convert.command import parse_size
 from convert.keras.child import export_in_child
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.model.sidecar import Sidecar, load_sidecar
+from edge_sr.model.value_range import AUTO, add_range_options, check_range, ranges_of
+
+logger = logging.getLogger(__name__)
 
 EXAMPLES = """\
 examples:
@@ -28,7 +32,8 @@ def export(
     output: Path,
     *,
     size: tuple[int, int] | None = None,
-    value_range: str = "0..255",
+    input_range: str = AUTO,
+    output_range: str = AUTO,
     force: bool = False,
 ) -> Sidecar:
     """Convert a Keras file, in a child process, and write ``output`` with its sidecar, or nothing.
@@ -37,14 +42,24 @@ def export(
 
     Args:
         size: (rows, columns) to fix the file to; None leaves them free where the model allows.
-        value_range: what the Keras model takes and gives for black..white, a key of RANGES.
+        input_range, output_range: what black and white are to the model, keys of RANGES; "auto"
+            runs it and takes what gives a picture.
 
     Raises:
         ModelFileError: the source cannot be opened safely or is no image-to-image model, the
             output exists or cannot be written, or ONNX Runtime's result is not Keras's.
     """
     check_output(output, force=force)  # before TensorFlow takes its seconds to start
-    export_in_child(source, output, size=size, value_range=value_range, force=force)
+    lines = export_in_child(
+        source,
+        output,
+        size=size,
+        input_range=check_range(input_range),
+        output_range=check_range(output_range),
+        force=force,
+    )
+    for line in lines:
+        logger.info("%s", line)
     return load_sidecar(output)
 
 
@@ -58,12 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, required=True, help="a .keras file")
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--size", type=parse_size, help="fix the frame size, as 1280x720")
-    parser.add_argument(
-        "--range",
-        choices=RANGES,
-        default="0..255",
-        help="what black..white is to the Keras model (default: 0..255, as edge-sr's own)",
-    )
+    add_range_options(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     return parser
 
@@ -72,8 +82,14 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the file was written, 1 when it was not; wrong usage exits with 2."""
     args = build_parser().parse_args(argv)
+    taken, given = ranges_of(args)
     sidecar = export(
-        args.model, args.output, size=args.size, value_range=args.range, force=args.force
+        args.model,
+        args.output,
+        size=args.size,
+        input_range=taken,
+        output_range=given,
+        force=args.force,
     )
     size = f"{sidecar.width}x{sidecar.height}" if sidecar.width else "any size"
     print(

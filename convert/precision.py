@@ -12,9 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from calibration.network.fp16 import BAR_DB, to_fp16
-from calibration.network.frame_io import LEVELS
+from calibration.network.write import check_output
 from calibration.quantize.search import table
 from calibration.quantize.write_int8 import kept_out, to_int8
+from convert.command import Steps
+from convert.onnx.frame_file import frame_file
+from convert.onnx.options import add_import_options, import_options
 from edge_sr.cli.common import exit_codes, make_parser
 
 EXAMPLES = """\
@@ -38,12 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--frames", type=Path, help="a folder of calibration frames (default: edge-sr's own set)"
     )
-    parser.add_argument(
-        "--range",
-        choices=("auto", *LEVELS),
-        default="auto",
-        help="what black..white is at float ends (default: found out by running it)",
-    )
+    add_import_options(parser)
     int8 = parser.add_argument_group("int8")
     int8.add_argument("--ranges", type=Path, help="ranges.json over the same frames, to reuse")
     int8.add_argument("--plan", type=Path, help="best.plan.json of training.qat, used as it is")
@@ -71,14 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.max_loss_db <= 0:
         parser.error("--max-loss-db must be above 0; --allow-loss writes the file whatever is lost")
-    print(_fp16(args) if args.to == "fp16" else _int8(args))
+    check_output(args.output, force=args.force)
+    model, _ = frame_file(args.model, import_options(args), Steps())
+    print((_fp16 if args.to == "fp16" else _int8)(args, model))
     return 0
 
 
-def _fp16(args: argparse.Namespace) -> str:
-    sidecar, kept = to_fp16(
-        args.model, args.output, frames=args.frames, value_range=args.range, force=args.force
-    )
+def _fp16(args: argparse.Namespace, model: Path) -> str:
+    sidecar, kept = to_fp16(model, args.output, frames=args.frames, force=args.force)
     for name, reason in kept.items():
         print(f"kept in fp32: {name}: {reason}", file=sys.stderr)
     return (
@@ -87,9 +85,9 @@ def _fp16(args: argparse.Namespace) -> str:
     )
 
 
-def _int8(args: argparse.Namespace) -> str:
+def _int8(args: argparse.Namespace, model: Path) -> str:
     sidecar, result = to_int8(
-        args.model,
+        model,
         args.output,
         frames=args.frames,
         ranges=args.ranges,
@@ -97,7 +95,6 @@ def _int8(args: argparse.Namespace) -> str:
         around=args.around,
         max_loss_db=args.max_loss_db,
         allow_loss=args.allow_loss,
-        value_range=args.range,
         force=args.force,
     )
     out = kept_out(result, args.around)

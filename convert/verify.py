@@ -18,7 +18,8 @@ from tqdm import tqdm
 from calibration.frames.frames import open_frames, spread
 from calibration.frames.scenes import read_video
 from calibration.network.compare import Bounds, Comparison, Tally
-from calibration.network.frame_io import LEVELS, FrameIO, Image
+from calibration.network.frame_io import FrameIO, Image
+from convert.onnx.options import ImportOptions, add_import_options, import_options
 from convert.onnx.runners import EngineRunner, fit, open_runner
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
@@ -40,7 +41,7 @@ def verify(
     *,
     truth: Path | None = None,
     count: int = 32,
-    value_range: str = "auto",
+    options: ImportOptions | None = None,
 ) -> Comparison:
     """Run two files, ONNX or engines, on the same frames.
 
@@ -50,13 +51,14 @@ def verify(
         frames: a folder of images or a video; None for the set that edge-sr brings.
         truth: a folder with the true results, under the names of the frames.
         count: frames taken, spread over all.
+        options: of external models among the two.
 
     Raises:
         EdgeSRError: a file cannot be read or run, the two take or give different things, or a
             true picture is missing or of another size.
     """
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(open_runner(path, value_range)) for path in (first, second)]
+        files = [stack.enter_context(open_runner(path, options)) for path in (first, second)]
         io = files[0].io
         if (io.channels, io.scale) != (files[1].io.channels, files[1].io.scale):
             theirs = files[1].io
@@ -109,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--max-difference", type=int, help="largest grey level difference allowed")
     parser.add_argument("--max-loss-db", type=float, help="largest loss of PSNR-Y; needs --truth")
-    parser.add_argument("--range", choices=("auto", *LEVELS), default="auto")
+    add_import_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -130,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.frames,
         truth=args.truth,
         count=args.count,
-        value_range=args.range,
+        options=import_options(args),
     )
     broken = bounds.broken(found)
     print(_as_json(found, broken) if args.json else _as_text(found))

@@ -80,7 +80,7 @@ def make_files(folder: Path) -> None:
     """All of it, in an empty folder, beside links to what a clone shows by relative paths."""
     import onnx
 
-    from tests.calibration.networks import stranger_model
+    from tests.calibration.networks import external_model
 
     for name in SHOWN:
         (folder / name).symlink_to(ROOT / name)
@@ -94,4 +94,4 @@ def make_files(folder: Path) -> None:
         shutil.copy(folder / "x2.keras", folder / "runs" / run / "best.keras")
     for name in ("x2.onnx", "x2.onnx.json"):
         shutil.copy(zoo.FOLDER / f"edge-unet-s-{name}", folder / name)
-    onnx.save(stranger_model(), folder / "other.onnx")
+    onnx.save(external_model(), folder / "other.onnx")

@@ -75,21 +75,19 @@ def to_fp16(
     output: Path,
     *,
     frames: Path | None = None,
-    value_range: str = "auto",
     force: bool = False,
 ) -> tuple[Sidecar, dict[str, str]]:
     """Write the float16 form of a float32 file. Returns its sidecar, and nodes kept in float32.
 
     Args:
         frames: a folder of pictures to run it on; None for the set that edge-sr brings.
-        value_range: what black..white is at float ends: "0..1", "0..255" or "auto".
 
     Raises:
         EdgeSRError: a file cannot be read, converted or written, or the result is further than
             55 dB from the float32 network's.
     """
     check_output(output, force=force)
-    network = load_network(source, value_range=value_range)
+    network = load_network(source)
     images = sample(open_frames(frames), network.io, count=PICTURES, side=SIDE)
     result = make_half(network, images)
     ours, theirs = (upscale_all(m, network.io, images) for m in (result.model, network.model))

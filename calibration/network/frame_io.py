@@ -1,4 +1,4 @@
-"""What an image network takes and gives: uint8 NHWC frames (ours) or float NCHW (a stranger's)."""
+"""What an image network takes and gives: uint8 NHWC frames, or float NCHW (external models)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from calibration.network.session import open_session, run
 from edge_sr.errors import BackendError, FrameError, ModelFileError
+from edge_sr.model.value_range import AUTO, RANGES, ValueRange
 
 Image = NDArray[np.uint8]
-LEVELS = {"0..1": 1.0, "0..255": 255.0}  # white at float io
 FLOAT, UINT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8
 LIKENESS_DB = 12.0  # any upscaler is this near to plain repetition of pixels
-CLEAR_DB = 18.0  # this near, the first range tried is taken
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,8 @@ class FrameIO:
     output: str
     frames: bool  # uint8 (1, H, W, C) both ways; else float32 (1, C, H, W)
     channels: int  # 1: luma, 3: RGB
-    white: float  # of float io, 1 or 255
+    taken: ValueRange  # black and white of a float input
+    given: ValueRange  # and of a float output
     scale: Fraction  # output side / input side
     size: tuple[int, int] | None  # (rows, columns) if the network takes one size only
 
@@ -57,7 +57,8 @@ class FrameIO:
         if self.frames:
             return np.ascontiguousarray(image[None])
         planes = image.transpose(2, 0, 1)[None].astype(np.float32)
-        return np.ascontiguousarray(planes * np.float32(self.white / 255))
+        levels, offset = self.taken
+        return np.ascontiguousarray(planes * np.float32(levels / 255) + np.float32(offset))
 
     def fetch(self, result: np.ndarray) -> Image:
         """What the network gives -> uint8 (H, W, C).
@@ -70,13 +71,20 @@ class FrameIO:
             return frame
         if not np.isfinite(result).all():
             raise BackendError(f"the network's result {self.output} holds NaN or infinity")
-        grey = result[0].astype(np.float32) * (255 / self.white)
+        levels, offset = self.given
+        grey = (result[0].astype(np.float32) - np.float32(offset)) * np.float32(255 / levels)
         image: Image = np.clip(np.rint(grey), 0, 255).astype(np.uint8).transpose(1, 2, 0)
         return image
 
 
-def read_frame_io(path: Path, model: onnx.ModelProto, *, value_range: str = "auto") -> FrameIO:
-    """Find out what the network takes and gives, by its declared io and by running it once.
+def read_frame_io(
+    path: Path, model: onnx.ModelProto, *, input_range: str = AUTO, output_range: str = AUTO
+) -> FrameIO:
+    """Find out what the network takes and gives, by its declared tensors and by running it.
+
+    Args:
+        input_range, output_range: of a float network, keys of RANGES; "auto" tries all and takes
+            the one whose result looks most like the enlarged input.
 
     Raises:
         ModelFileError: it is no image-to-image network.
@@ -92,27 +100,42 @@ def read_frame_io(path: Path, model: onnx.ModelProto, *, value_range: str = "aut
     kinds = (source.type.tensor_type.elem_type, result.type.tensor_type.elem_type)
     if kinds not in ((UINT8, UINT8), (FLOAT, FLOAT)):
         names = " and ".join(onnx.TensorProto.DataType.Name(kind).lower() for kind in kinds)
-        raise ModelFileError(f"{path}: its io are {names}; expected both uint8 or both float32")
+        raise ModelFileError(
+            f"{path}: its input and output are {names}; expected both uint8 or both float32: "
+            "python -m convert.import_onnx makes such a file of it"
+        )
     frames = kinds[0] == UINT8
     dims = [item.dim_value for item in source.type.tensor_type.shape.dim]
     channels = dims[3 if frames else 1] if len(dims) == 4 else 0
     if channels not in (1, 3) or dims[0] not in (0, 1):
         wanted = "(1, H, W, 1 or 3)" if frames else "(1, 1 or 3, H, W)"
-        raise ModelFileError(f"{path}: input shape is {dims}; expected {wanted}")
+        raise ModelFileError(
+            f"{path}: input shape is {dims}; expected {wanted}: "
+            "python -m convert.import_onnx makes such a file of it"
+        )
     rows, columns = dims[1:3] if frames else dims[2:4]
     size = (rows, columns) if rows and columns else None
-    white = LEVELS.get(value_range, 1.0)
-    io = FrameIO(source.name, result.name, frames, channels, white, Fraction(1), size)
-    return _probe(path, model, io, guess=value_range == "auto" and not frames)
+    byte = RANGES["0..255"]
+    io = FrameIO(source.name, result.name, frames, channels, byte, byte, Fraction(1), size)
+    tried = [(byte, byte)]
+    if not frames:
+        tried = [
+            (RANGES[taken], RANGES[given])
+            for taken in (RANGES if input_range == AUTO else (input_range,))
+            for given in (RANGES if output_range == AUTO else (output_range,))
+        ]
+    return _probe(path, model, io, tried)
 
 
-def _probe(path: Path, model: onnx.ModelProto, io: FrameIO, *, guess: bool) -> FrameIO:
-    """Run the network on a soft picture: its scale, and the range that makes a picture of it."""
+def _probe(
+    path: Path, model: onnx.ModelProto, io: FrameIO, ranges: list[tuple[ValueRange, ValueRange]]
+) -> FrameIO:
+    """Run the network on a soft picture: its scale, and the ranges that make a picture of it."""
     session = open_session(model)
     image = _soft_picture(*(io.size or (64, 80)), io.channels)
     best: tuple[float, FrameIO] | None = None
-    for white in LEVELS.values() if guess else (io.white,):
-        tried = replace(io, white=white)
+    for taken, given in ranges:
+        tried = replace(io, taken=taken, given=given)
         found = run(session, tried.feed(image))[0]
         if found.ndim != 4 or found.shape[3 if io.frames else 1] != io.channels:
             raise ModelFileError(
@@ -123,13 +146,11 @@ def _probe(path: Path, model: onnx.ModelProto, io: FrameIO, *, guess: bool) -> F
         near = _likeness(image, result)
         if best is None or near > best[0]:
             best = (near, replace(tried, scale=scale))
-        if near > CLEAR_DB:
-            break
-    assert best is not None  # noqa: S101 - the loop ran
-    if guess and best[0] < LIKENESS_DB:
+    assert best is not None  # noqa: S101 - there is at least one pair
+    if len(ranges) > 1 and best[0] < LIKENESS_DB:
         raise ModelFileError(
-            f"{path}: its result looks like no picture with black..white as 0..1 or 0..255; "
-            "say which it is with --range"
+            f"{path}: its result looks like no picture with black and white as "
+            f"{', '.join(RANGES)}; say which it is with --range"
         )
     return best[1]
 

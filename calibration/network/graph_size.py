@@ -7,11 +7,28 @@ import onnx
 from onnx import shape_inference
 
 
-def count_macs(core: onnx.ModelProto, height: int, width: int) -> int:
-    """Multiply-accumulates of the convolutions and matrix products for one NCHW input."""
+def count_parameters(model: onnx.ModelProto) -> int:
+    """Float numbers that the file holds."""
+    return sum(
+        int(np.prod(item.dims))
+        for item in model.graph.initializer
+        if item.data_type == onnx.TensorProto.FLOAT
+    )
+
+
+def count_macs(
+    core: onnx.ModelProto, height: int, width: int, *, axes: tuple[int, int] = (2, 3)
+) -> int:
+    """Multiply-accumulates of the convolutions and matrix products for one input.
+
+    Layers whose size cannot be inferred from the file are left out.
+
+    Args:
+        axes: of the input, rows and columns.
+    """
     fixed = onnx.ModelProto()
     fixed.CopyFrom(core)
-    set_size(fixed, height, width)
+    set_size(fixed, height, width, axes=axes)
     inferred = shape_inference.infer_shapes(fixed, data_prop=True)
     shapes = {
         item.name: [dim.dim_value for dim in item.type.tensor_type.shape.dim]
@@ -24,22 +41,31 @@ def count_macs(core: onnx.ModelProto, height: int, width: int) -> int:
         if kernel is None:
             continue
         if node.op_type == "Conv":
-            total += int(np.prod(kernel[1:])) * int(np.prod(shapes[node.output[0]]))
+            total += int(np.prod(kernel[1:])) * int(np.prod(shapes.get(node.output[0], 0)))
         elif node.op_type == "ConvTranspose":
-            total += int(np.prod(kernel[1:])) * int(np.prod(shapes[node.input[0]]))
+            total += int(np.prod(kernel[1:])) * int(np.prod(shapes.get(node.input[0], 0)))
         elif node.op_type in ("MatMul", "Gemm"):
-            total += int(np.prod(kernel)) * int(np.prod(shapes[node.output[0]][:-1]))
+            total += int(np.prod(kernel)) * int(np.prod(shapes.get(node.output[0], [0, 0])[:-1]))
     return total
 
 
-def set_size(core: onnx.ModelProto, height: int | None, width: int | None) -> None:
-    """Give the core's NCHW input this size, or free it (None); shapes in between are forgotten."""
+def set_size(
+    core: onnx.ModelProto,
+    height: int | None,
+    width: int | None,
+    *,
+    axes: tuple[int, int] = (2, 3),
+) -> None:
+    """Give the core's input this size, or free it (None); shapes in between are forgotten."""
     dims = core.graph.input[0].type.tensor_type.shape.dim
-    for dim, name, value in zip(dims[2:], ("height", "width"), (height, width), strict=True):
+    pairs = zip(axes, ("height", "width"), (height, width), strict=True)
+    for axis, name, value in pairs:
+        dim = dims[axis]
         if value is None:
             dim.dim_param = name
         else:
             dim.dim_value = value
-    for dim in core.graph.output[0].type.tensor_type.shape.dim[2:]:
-        dim.Clear()
+    for axis, dim in enumerate(core.graph.output[0].type.tensor_type.shape.dim):
+        if axis in axes:
+            dim.Clear()
     del core.graph.value_info[:]

@@ -13,6 +13,7 @@ from calibration.network.frame_io import FrameIO, read_frame_io
 from edge_sr.errors import ModelFileError
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import sha256_of
+from edge_sr.model.value_range import AUTO
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "QLinearMatMul")
@@ -30,11 +31,11 @@ class Network:
     io: FrameIO
 
 
-def load_network(path: Path, *, value_range: str = "auto") -> Network:
+def load_network(path: Path, *, input_range: str = AUTO, output_range: str = AUTO) -> Network:
     """Read, check and tidy a float32 ONNX file.
 
     Args:
-        value_range: what black..white is at float io: "0..1", "0..255", or "auto" to find out.
+        input_range, output_range: of a float network, as `read_frame_io`.
 
     Raises:
         ModelFileError: the file is missing or damaged, keeps weights in other files, is already
@@ -42,11 +43,11 @@ def load_network(path: Path, *, value_range: str = "auto") -> Network:
     """
     model = _read(path)
     _check_operators(path, model)
-    _fold_constants(model)
+    fold_constants(model)
     _check_floats(path, model)
     fold_batch_norm(model)
     _name_nodes(model)
-    io = read_frame_io(path, model, value_range=value_range)
+    io = read_frame_io(path, model, input_range=input_range, output_range=output_range)
     return Network(path, sha256_of(path), model, io)
 
 
@@ -123,7 +124,7 @@ def _check_floats(path: Path, model: onnx.ModelProto) -> None:
             raise ModelFileError(f"{path}: weight {item.name} holds NaN or infinity")
 
 
-def _fold_constants(model: onnx.ModelProto) -> None:
+def fold_constants(model: onnx.ModelProto) -> None:
     """Constant nodes become initialisers."""
     graph = model.graph
     for node in list(graph.node):

@@ -19,9 +19,9 @@ NOT_AS_WRITTEN = ["WeightBiasQuantization"]  # quantises float biases, and fails
 
 
 def open_session(
-    model: onnx.ModelProto | str, *, taps: Sequence[str] = (), integer: bool = False
+    model: onnx.ModelProto | str | bytes, *, taps: Sequence[str] = (), integer: bool = False
 ) -> onnxruntime.InferenceSession:
-    """A session of a model or a file, of one thread: `run_each` runs several inputs side by side.
+    """A session of a model, a file or its bytes, of one thread; `run_each` runs inputs in parallel.
 
     Args:
         taps: tensors to give out besides the model's own outputs, after them, in this order.
@@ -39,7 +39,9 @@ def open_session(
     if not integer:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
-        source = model if isinstance(model, str) else with_taps(model, taps).SerializeToString()
+        source = (
+            model if isinstance(model, str | bytes) else with_taps(model, taps).SerializeToString()
+        )
         return onnxruntime.InferenceSession(
             source, options, providers=[PROVIDER], disabled_optimizers=NOT_AS_WRITTEN
         )

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 
-from calibration.network.graph_size import count_macs
+from calibration.network.graph_size import count_macs, count_parameters
 from calibration.network.load import Network
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
@@ -73,7 +72,7 @@ def write_model(
 
 
 def _source_sidecar(network: Network) -> Sidecar:
-    """The source's own sidecar; of a stranger's float file, what its graph tells."""
+    """The source's own sidecar; of an external float file, what its graph holds."""
     if network.io.frames or sidecar_path(network.path).is_file():
         return load_sidecar(network.path)
     rows, columns = network.io.size or (720, 1280)
@@ -88,11 +87,7 @@ def _source_sidecar(network: Network) -> Sidecar:
         output_width=None,
         output_height=None,
         precision="fp32",
-        parameters=sum(
-            int(np.prod(item.dims))
-            for item in network.model.graph.initializer
-            if item.data_type == onnx.TensorProto.FLOAT
-        ),
+        parameters=count_parameters(network.model),
         macs_720p=count_macs(network.model, rows, columns),
         sha256=network.sha256,
         made_from=network.path.name,

@@ -28,7 +28,6 @@ def to_int8(
     around: str = "fp32",
     max_loss_db: float = 0.05,
     allow_loss: bool = False,
-    value_range: str = "auto",
     force: bool = False,
 ) -> tuple[Sidecar, Quantised]:
     """Write the int8 form of a float32 file. Returns its sidecar, and all that was found.
@@ -46,7 +45,7 @@ def to_int8(
         EdgeSRError: a file cannot be read, converted or written.
     """
     check_output(output, force=force)
-    network = load_network(source, value_range=value_range)
+    network = load_network(source)
     opened = open_frames(frames).guarded(network.io)
     result = quantise_network(
         network,

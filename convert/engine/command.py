@@ -15,6 +15,7 @@ from convert.engine.platforms import about_jetson
 from convert.engine.prepare import prepare
 from convert.engine.source import BuildRequest
 from convert.engine.spec import EngineSpec
+from convert.onnx.options import import_options
 from edge_sr.errors import ModelFileError
 from edge_sr.pipeline.target import Target, output_size
 
@@ -45,7 +46,7 @@ def build(args: argparse.Namespace) -> None:
         precision=args.precision,
         ratio=_ratio(size, args.target),
         calibration=args.calibration,
-        value_range=args.range,
+        options=import_options(args),
         max_loss_db=args.max_loss_db,
         allow_loss=args.allow_loss,
     )

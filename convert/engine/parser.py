@@ -7,6 +7,7 @@ from pathlib import Path
 
 from convert.command import parse_size, parse_sizes
 from convert.engine.options import HARDWARE, parse_capabilities
+from convert.onnx.options import add_import_options
 from edge_sr.cli.common import make_parser
 from edge_sr.model.engine_facts import FLAVOURS
 from edge_sr.model.sidecar import PRECISIONS
@@ -63,12 +64,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_builder_options(parser)
     network = parser.add_argument_group("the network")
     network.add_argument(
-        "--range", metavar="0..255|0..1|-1..1", help="what black..white is at float ends"
-    )
-    network.add_argument(
         "--max-loss-db", type=float, default=0.05, help="PSNR-Y that int8 may lose (default: 0.05)"
     )
     network.add_argument("--allow-loss", action="store_true", help="build it even if more is lost")
+    add_import_options(parser)
     cache = parser.add_argument_group("the cache")
     cache.add_argument("--list-cache", action="store_true", help="show the engines that are kept")
     cache.add_argument(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-import onnx
-
-from convert.command import Steps
+from convert.command import Steps, describe
 from convert.export_onnx import export
-from convert.onnx.wrap import wrap_onnx
+from convert.onnx.frame_file import frame_file
+from convert.onnx.options import ImportOptions
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import converted_path
-from edge_sr.model.onnx_file import refuse_external_data
-from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
+from edge_sr.model.sidecar import Sidecar, sha256_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class BuildRequest:
     precision: str | None  # None: fp16, or what the file is already
     ratio: Fraction  # picks the scale of a shipped family
     calibration: str | None  # for int8: a folder of frames, a video, OWN, or None
-    value_range: str | None  # of float ends; None: 0..255 for .keras, found out for .onnx
+    options: ImportOptions = field(default_factory=ImportOptions)  # of an external network
     max_loss_db: float = 0.05
     allow_loss: bool = False
 
@@ -40,16 +38,16 @@ def find_source(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path 
     """
     path = Path(asked.model)
     if path.suffix == ".keras":
-        found = _exported(path, asked.value_range or "0..255", steps)
+        found = _exported(path, asked.options, steps)
         return *found, None
     if path.suffix in (".engine", ".plan", ".trt"):
         raise ModelFileError(f"{path}: is an engine already; give the model it was built from")
     if path.suffix == ".onnx" and path.resolve().parent != zoo.FOLDER:
-        found = _onnx(path, asked.value_range or "auto", steps)
+        found = frame_file(path, asked.options, steps)
         return *found, None
     name = path.name.removesuffix(".onnx") if path.suffix == ".onnx" else asked.model
     single, sidecar = zoo.find(name.partition(".int8")[0], asked.ratio)
-    steps.line("source", f"{sidecar.name} (shipped): {_what(sidecar)}")
+    steps.line("source", f"{sidecar.name} (shipped): {describe(sidecar)}")
     small = single.with_name(f"{single.stem}{zoo.FOR_TENSORRT}")
     return single, sidecar, small if small.is_file() else None
 
@@ -59,52 +57,26 @@ def says_int8(model: str) -> bool:
     return Path(model).name.removesuffix(".onnx").removesuffix(".trt").endswith(".int8")
 
 
-def _exported(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
+def _exported(source: Path, options: ImportOptions, steps: Steps) -> tuple[Path, Sidecar]:
     if not source.is_file():
         raise ModelFileError(f"{source}: no such file; expected a .keras file")
-    path = _kept(source, f"export {value_range}")
+    path = _kept(source, f"export {options.input_range} {options.output_range}")
 
     def make(output: Path) -> None:
-        export(source, output, value_range=value_range, force=True)
+        export(
+            source,
+            output,
+            input_range=options.input_range,
+            output_range=options.output_range,
+            force=True,
+        )
 
     return path, steps.file(
-        "export", path, make, lambda card: f"{source.name} -> ONNX: {_what(card)}"
+        "export", path, make, lambda card: f"{source.name} -> ONNX: {describe(card)}"
     )
-
-
-def _onnx(source: Path, value_range: str, steps: Steps) -> tuple[Path, Sidecar]:
-    if not source.is_file():
-        raise ModelFileError(f"{source}: no such file; expected an .onnx file")
-    if sidecar_path(source).is_file():
-        sidecar = load_sidecar(source)
-        if _takes_frames(source):
-            steps.line("source", f"{source.name}: {_what(sidecar)}")
-            return source, sidecar
-    path = _kept(source, f"ends {value_range}")
-
-    def make(output: Path) -> None:
-        wrap_onnx(source, output, value_range=value_range)
-
-    return path, steps.file(
-        "ends", path, make, lambda card: f"{source.name}: uint8 frames put around it; {_what(card)}"
-    )
-
-
-def _takes_frames(path: Path) -> bool:
-    refuse_external_data(path)
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf's DecodeError is not public
-        raise ModelFileError(f"{path}: not an ONNX file") from error
-    return bool(model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8)
 
 
 def _kept(source: Path, how: str) -> Path:
     """Where the float32 form with our ends is kept; named as the source."""
     path = converted_path(source.stem, f"{sha256_of(source)} {how}", precision="fp32")
     return path.with_name(f"{source.stem}.onnx")
-
-
-def _what(sidecar: Sidecar) -> str:
-    size = f", {sidecar.width}x{sidecar.height} only" if sidecar.width else ""
-    return f"{sidecar.color}, x{float(sidecar.ratio):g}, {sidecar.precision}{size}"

@@ -23,10 +23,11 @@ def export_in_child(
     output: Path,
     *,
     size: tuple[int, int] | None,
-    value_range: str,
+    input_range: str,
+    output_range: str,
     force: bool,
-) -> None:
-    """`export.export_here` in a child process.
+) -> list[str]:
+    """`export.export_here` in a child process. Returns its lines for the user.
 
     Raises:
         MissingDependencyError: TensorFlow is not installed here.
@@ -39,7 +40,13 @@ def export_in_child(
                 "'edge-sr[convert]', or run python -m convert.export_onnx on another machine and "
                 "bring the .onnx file with its .json"
             )
-    asked = [str(source), str(output), json.dumps([size, value_range, force])]
+    options = {
+        "size": size,
+        "input_range": input_range,
+        "output_range": output_range,
+        "force": force,
+    }
+    asked = [str(source), str(output), json.dumps(options)]
     try:
         done = run_module("convert.keras.export", asked, timeout_s=LIMIT)
     except subprocess.TimeoutExpired as error:
@@ -54,3 +61,8 @@ def export_in_child(
             f"{source}: cannot be read: {how_it_ended(done)}; is there enough memory, and is the "
             "file whole?"
         )
+    return [
+        line.removeprefix("note: ")
+        for line in done.stdout.splitlines()
+        if line.startswith("note: ")
+    ]

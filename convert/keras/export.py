@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ import onnx
 
 from calibration.network.graph_size import count_macs, set_size
 from calibration.network.write import check_output
-from convert.command import RANGES
 from convert.keras import to_onnx as from_keras
-from convert.keras.parity import check_parity
 from convert.onnx.add_frame_io import add_frame_io
+from convert.probe.geometry import Geometry
+from convert.probe.likeness import RangeChoice, choose_range
+from convert.probe.parity import check_parity
 from edge_sr.errors import EdgeSRError, ModelFileError
 from edge_sr.model.sidecar import Sidecar, sha256_of, write_sidecar
+from edge_sr.model.value_range import AUTO, RANGES
 from edge_sr.reading import parse_json
 from edge_sr.writing import whole_file
 from training.models.open import open_model
 
+NOTE = "note: "  # begins a line for the user on stdout; the last line is the error
+OWN = ("edge_unet",)  # architectures whose range is known
 TRACE = 24  # multiples of the size step that a free-size model is traced at
 
 
@@ -34,51 +39,55 @@ def export_here(
     output: Path,
     *,
     size: tuple[int, int] | None = None,
-    value_range: str = "0..255",
+    input_range: str = AUTO,
+    output_range: str = AUTO,
     force: bool = False,
 ) -> Sidecar:
-    """`export` in this process, which imports TensorFlow.
+    """`export_onnx.export` in this process, which imports TensorFlow.
 
     Raises:
         ModelFileError: as `export`.
     """
     check_output(output, force=force)
     model = open_model(source)
-    contract = from_keras.probe(model)
-    if contract.size and size and contract.size != size:
-        rows, columns = contract.size
+    channels, geometry = from_keras.probe(model)
+    if geometry.size and size and geometry.size != size:
+        rows, columns = geometry.size
         raise ModelFileError(f"{source}: takes {columns}x{rows} only; leave --size out")
-    size = contract.size or size
-    step = contract.multiple
-    rows, columns = (-(-side // step) * step for side in size or (TRACE * step, (TRACE + 1) * step))
-    core = from_keras.to_core(model, rows, columns)
-    if size is None:
+    ranges = _ranges(model, channels, geometry, input_range, output_range)
+    geometry = replace(geometry, size=geometry.size or size)
+    if geometry.size:
+        pads = geometry.padding(*geometry.size)
+        traced = geometry.size[0] + sum(pads[0]), geometry.size[1] + sum(pads[1])
+    else:
+        traced = (TRACE * geometry.multiple, (TRACE + 1) * geometry.multiple)
+    core = from_keras.to_core(model, *traced)
+    if geometry.size is None:
         set_size(core, None, None)
     io: dict[str, Any] = {
-        "channels": contract.channels,
-        "multiple": step,
-        "scale": contract.scale,
-        "size": size,
-        "target": contract.target,
-        "value_range": RANGES[value_range],
+        "channels": channels,
+        "geometry": geometry,
+        "input_range": RANGES[ranges.input],
+        "output_range": RANGES[ranges.output],
     }
     wrapped = add_frame_io(core, **io)
     name, parameters = from_keras.architecture(model)
+    size = geometry.size
     with whole_file(output, error=ModelFileError) as part:
         onnx.save(wrapped, part)
         check_parity(from_keras.reference(model), part, **io)
         sidecar = Sidecar(
             name=output.stem,
             architecture=name,
-            scale=str(contract.scale),
-            color="luma" if contract.channels == 1 else "rgb",
+            scale=str(geometry.scale),
+            color="luma" if channels == 1 else "rgb",
             width=size[1] if size else None,
             height=size[0] if size else None,
             output_width=_side(wrapped, 2) if size else None,
             output_height=_side(wrapped, 1) if size else None,
             precision="fp32",
             parameters=parameters,
-            macs_720p=count_macs(core, *(contract.size or (720, 1280))),
+            macs_720p=count_macs(core, *(traced if size else (720, 1280))),
             sha256=sha256_of(part),
             made_from=source.name,
             made_from_sha256=sha256_of(source),
@@ -89,6 +98,41 @@ def export_here(
     return sidecar
 
 
+def _ranges(
+    model: Any, channels: int, geometry: Geometry, input_range: str, output_range: str
+) -> RangeChoice:
+    """The ranges that were given, or the ones that make a picture; 0..255 where none does.
+
+    Edge-sr's own networks work in 0..255.
+    """
+    own = from_keras.architecture(model)[0] in OWN
+    if own and input_range == output_range == AUTO:
+        return RangeChoice("0..255", "0..255", 0.0, None)
+    run = from_keras.reference(model)
+    try:
+        choice = choose_range(
+            run,
+            model.name,
+            geometry,
+            channels=channels,
+            input_range=input_range,
+            output_range=output_range,
+        )
+    except ModelFileError as error:
+        if (input_range, output_range) != (AUTO, AUTO):
+            raise
+        print(f"{NOTE}warning: 0..255 is taken for the range of values: {error}")
+        return RangeChoice("0..255", "0..255", 0.0, None)
+    if not choice.is_picture:
+        print(
+            f"{NOTE}warning: with {choice.describe()} the result does not look like the enlarged "
+            f"input ({choice.likeness_db:.1f} dB): is the range right, and is the network trained?"
+        )
+    elif (choice.input, choice.output) != (input_range, output_range):
+        print(f"{NOTE}{choice.describe()}")
+    return choice
+
+
 def _training_record(source: Path) -> dict[str, Any]:
     """What `training.train` wrote beside the Keras file, if it did."""
     path = source.with_name(source.name + ".json")
@@ -97,9 +141,9 @@ def _training_record(source: Path) -> dict[str, Any]:
     try:
         found = parse_json(path.read_text())
     except ValueError as error:
-        raise ModelFileError(f"{path}: not JSON ({error}); mend or remove it") from error
+        raise ModelFileError(f"{path}: not JSON ({error}); repair or remove it") from error
     if not isinstance(found, dict):
-        raise ModelFileError(f"{path}: expected a JSON object; mend or remove it")
+        raise ModelFileError(f"{path}: expected a JSON object; repair or remove it")
     return found
 
 
@@ -109,19 +153,18 @@ def _side(model: onnx.ModelProto, axis: int) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """The child: 0 when the file was written; 1 with one line on stdout when it was not."""
-    size, value_range, force = json.loads(argv[2])
     try:
-        export_here(
-            Path(argv[0]),
-            Path(argv[1]),
-            size=tuple(size) if size else None,
-            value_range=value_range,
-            force=force,
-        )
+        export_here(Path(argv[0]), Path(argv[1]), **_options(argv[2]))
     except EdgeSRError as error:
         print(error)
         return 1
     return 0
+
+
+def _options(text: str) -> dict[str, Any]:
+    options: dict[str, Any] = json.loads(text)
+    size = options["size"]
+    return options | {"size": tuple(size) if size else None}
 
 
 if __name__ == "__main__":

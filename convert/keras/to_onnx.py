@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,7 +15,8 @@ import tf2onnx
 
 import training.models  # registers the layers and names of our own networks
 from convert.onnx import graph
-from edge_sr.errors import ModelFileError
+from convert.probe.geometry import Geometry, Run, find_geometry
+from edge_sr.errors import BackendError, ModelFileError
 
 
 @keras.saving.register_keras_serializable(package="edge_sr")
@@ -53,54 +52,21 @@ def _deployable(model: keras.Model) -> keras.Model:
     return clone
 
 
-@dataclass(frozen=True)
-class Contract:
-    """What an image-to-image model takes and gives. Sizes are (rows, columns) in pixels."""
-
-    channels: int  # 1 or 3
-    multiple: int  # sides must be multiples of this
-    scale: Fraction  # output rows / input rows
-    size: tuple[int, int] | None  # the one size it takes, if it is built for one
-    target: tuple[int, int] | None  # the result's size then
-
-
-def probe(model: keras.Model) -> Contract:
-    """Find out what a model takes and gives, by its shapes or by trying sizes.
+def probe(model: keras.Model) -> tuple[int, Geometry]:
+    """Find out what a model takes and gives: its channels, and the rule of its sizes.
 
     Raises:
-        ModelFileError: it is not one: other ranks, channels, or sides that do not scale alike.
+        ModelFileError: it is no image-to-image model: other ranks, channels, or sides that do not
+            scale alike.
     """
     shape = model.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] not in (1, 3):
         raise ModelFileError(
             f"{model.name}: input shape is {shape}; expected one input (N, H, W, 1 or 3)"
         )
-    channels = int(shape[3])
-    if shape[1] and shape[2]:
-        fixed = (int(shape[1]), int(shape[2]))
-        found = tuple(model.output_shape)
-        return Contract(channels, 1, _scale(model, fixed, found), fixed, found[1:3])
-    for multiple in (1, 2, 4, 8, 16, 32, 64):
-        rows, columns = 5 * multiple, 7 * multiple
-        blank = np.zeros((1, rows, columns, channels), np.float32)
-        try:
-            found = np.asarray(model(blank, training=False)).shape
-            scale = _scale(model, (rows, columns), found)
-        except (ValueError, tf.errors.OpError):  # the size does not fit; try the next
-            continue
-        if scale * columns == found[2]:
-            return Contract(channels, multiple, scale, None, None)
-    raise ModelFileError(
-        f"{model.name}: no frame size was found that it scales evenly (tried multiples of 1 to 64)"
-    )
-
-
-def _scale(model: keras.Model, size: tuple[int, int], found: tuple[Any, ...]) -> Fraction:
-    if len(found) != 4 or found[3] != model.input_shape[3] or not found[1]:
-        raise ModelFileError(
-            f"{model.name}: output shape is {found}; expected (N, H, W, {model.input_shape[3]})"
-        )
-    return Fraction(int(found[1]), size[0])
+    fixed = (int(shape[1]), int(shape[2])) if shape[1] and shape[2] else None
+    geometry = find_geometry(reference(model), model.name, channels=int(shape[3]), fixed=fixed)
+    return int(shape[3]), geometry
 
 
 def to_core(model: keras.Model, rows: int, columns: int) -> onnx.ModelProto:
@@ -134,9 +100,16 @@ def architecture(model: keras.Model) -> tuple[str, int]:
     return str(model.name), int(model.count_params())
 
 
-def reference(model: keras.Model) -> Any:
-    """The model as a function of float32 NHWC arrays, for comparing."""
-    return lambda frames: np.asarray(model(frames, training=False))
+def reference(model: keras.Model) -> Run:
+    """The model as a function of float32 NHWC arrays; it raises BackendError where Keras fails."""
+
+    def call(frames: np.ndarray) -> np.ndarray:
+        try:
+            return np.asarray(model(frames, training=False), np.float32)
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            raise BackendError(str(error).strip().splitlines()[0]) from error
+
+    return call
 
 
 def tools() -> dict[str, str]:

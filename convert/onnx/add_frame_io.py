@@ -1,8 +1,7 @@
-"""The two ends of every model file: uint8 NHWC frames around a float NCHW core network."""
+"""Frame I/O of every model file: uint8 NHWC frames in and out of a core network."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from convert.onnx.graph import OPSET
+from convert.probe.geometry import Geometry
+from edge_sr.model.value_range import RANGES, ValueRange
 
 
 class NodeWriter:
@@ -34,35 +35,39 @@ def add_frame_io(
     core: onnx.ModelProto,
     *,
     channels: int,
-    scale: Fraction,
-    multiple: int,
-    size: tuple[int, int] | None,
+    geometry: Geometry,
     target: tuple[int, int] | None = None,
-    value_range: tuple[float, float] = (255.0, 0.0),
+    input_range: ValueRange = RANGES["0..255"],
+    output_range: ValueRange | None = None,
+    layouts: tuple[str, str] = ("nchw", "nchw"),
     opset: int = OPSET,
 ) -> onnx.ModelProto:
-    """Wrap a float NCHW core into the file contract: uint8 NHWC ``frame`` in, ``upscaled`` out.
+    """Give a network the file contract: uint8 NHWC ``frame`` in, ``upscaled`` out.
 
     Args:
+        core: one 4-D input and output, each float32 or uint8.
         channels: of the frame, 1 or 3.
-        multiple: the core takes sides that are multiples of this; frames are padded with copies
-            of their last row and column, and the result is cropped.
-        size: (rows, columns) if the file takes one size, else None.
+        geometry: how frames are padded before, and cut behind, the core; padding repeats the
+            border.
         target: (rows, columns) of the result where it is not floor(size * scale).
-        value_range: (levels, offset): the core's value for a grey level g is
-            ``g / 255 * levels + offset``.
+        input_range: what black and white are to the core's input.
+        output_range: the same of its output; None: as the input.
+        layouts: of the core's input and output, "nchw" or "nhwc".
         opset: that the core is written in, 13 or later.
     """
-    levels, offset = value_range
+    output_range = output_range or input_range
+    scale, size = geometry.scale, geometry.size
     graph = onnx.GraphProto()
     graph.CopyFrom(core.graph)
-    source, result = graph.input[0].name, graph.output[0].name
+    source, result = graph.input[0], graph.output[0]
     before, after = NodeWriter(graph), NodeWriter(graph)
     x = before.add("Cast", "frame_float", ["frame"], to=TensorProto.FLOAT)
     x = _to_nchw(before, x, channels)
-    padded = size is None or any(side % multiple for side in size)
+    fits = size is not None and not any(sum(pads) for pads in geometry.padding(*size))
+    padded = not fits and (geometry.multiple > 1 or geometry.margin != (0, 0))
+    cut = padded or geometry.crop != (0, 0)
     rows_columns = ""
-    if padded and multiple > 1:
+    if cut:
         if size is None:
             shape = before.add("Shape", "frame_shape", [x])
             start, end = (
@@ -72,22 +77,25 @@ def add_frame_io(
             rows_columns = before.add("Slice", "frame_sides", [shape, start, end])
         else:
             rows_columns = before.constant("frame_sides", np.array(size, np.int64))
-        x = _pad(before, x, rows_columns, multiple, size)
-    if (levels, offset) != (255.0, 0.0):
-        factor = before.constant("range_factor", np.array(levels / 255, np.float32))
-        shift = before.constant("range_offset", np.array(offset, np.float32))
-        x = before.add("Mul", "range_scaled", [x, factor])
-        x = before.add("Add", "range_shifted", [x, shift])
+    if padded:
+        x = _pad(before, x, rows_columns, geometry)
+    x = _scale(before, x, input_range)
+    if source.type.tensor_type.elem_type == TensorProto.UINT8:
+        x = before.add("Cast", "frame_bytes", [x], to=TensorProto.UINT8)
+    if layouts[0] == "nhwc":
+        x = before.add("Transpose", "frame_nhwc", [x], perm=[0, 2, 3, 1])
     for node in graph.node:
         for index, name in enumerate(node.input):
-            if name == source:
+            if name == source.name:
                 node.input[index] = x
-    y = result
-    if (levels, offset) != (255.0, 0.0):
-        y = after.add("Sub", "levels_shifted", [y, "range_offset"])
-        y = after.add("Div", "levels_scaled", [y, "range_factor"])
-    if padded and multiple > 1:
-        y = _crop(after, y, rows_columns, scale, size)
+    y = result.name
+    if layouts[1] == "nhwc":
+        y = after.add("Transpose", "result_nchw", [y], perm=[0, 3, 1, 2])
+    if result.type.tensor_type.elem_type == TensorProto.UINT8:
+        y = after.add("Cast", "result_float", [y], to=TensorProto.FLOAT)
+    y = _unscale(after, y, output_range, same=output_range == input_range)
+    if cut:
+        y = _crop(after, y, rows_columns, geometry)
     low, high = (after.constant(f"level_{v}", np.array(v, np.float32)) for v in (0, 255))
     y = after.add("Clip", "clipped", [y, low, high])
     y = after.add("Round", "rounded", [y])
@@ -114,6 +122,30 @@ def add_frame_io(
     return wrapped
 
 
+def _scale(writer: NodeWriter, x: str, values: ValueRange) -> str:
+    """Grey levels -> the core's own values."""
+    if values == RANGES["0..255"]:
+        return x
+    factor = writer.constant("range_factor", np.array(values.levels / 255, np.float32))
+    shift = writer.constant("range_offset", np.array(values.offset, np.float32))
+    x = writer.add("Mul", "range_scaled", [x, factor])
+    return writer.add("Add", "range_shifted", [x, shift])
+
+
+def _unscale(writer: NodeWriter, y: str, values: ValueRange, *, same: bool) -> str:
+    """The core's own values -> grey levels."""
+    if values == RANGES["0..255"]:
+        return y
+    names = ["range_offset", "range_factor"]
+    if not same:
+        names = [
+            writer.constant("result_offset", np.array(values.offset, np.float32)),
+            writer.constant("result_factor", np.array(values.levels / 255, np.float32)),
+        ]
+    y = writer.add("Sub", "levels_shifted", [y, names[0]])
+    return writer.add("Div", "levels_scaled", [y, names[1]])
+
+
 def _to_nchw(writer: NodeWriter, x: str, channels: int) -> str:
     if channels != 1:
         return writer.add("Transpose", "frame_nchw", [x], perm=[0, 3, 1, 2])
@@ -130,38 +162,46 @@ def _to_nhwc(writer: NodeWriter, y: str, channels: int) -> str:
     return writer.add("Unsqueeze", "upscaled_nhwc", [flat, "axis_last"])
 
 
-def _pad(
-    writer: NodeWriter, x: str, rows_columns: str, multiple: int, size: tuple[int, int] | None
-) -> str:
-    """Replicate the last row and column until both sides are multiples of ``multiple``."""
-    if size is not None:
-        missing = [-side % multiple for side in size]
-        pads = writer.constant("pads", np.array([0, 0, 0, 0, 0, 0, *missing], np.int64))
-    else:
-        # not Mod of the negative side: TensorRT's shape analysis takes that for a negative size
-        step = writer.constant("size_multiple", np.array(multiple, np.int64))
-        almost = writer.constant("size_multiple_less_1", np.array(multiple - 1, np.int64))
-        raised = writer.add("Add", "sides_raised", [rows_columns, almost])
-        steps = writer.add("Div", "sides_in_steps", [raised, step])
-        whole = writer.add("Mul", "sides_whole", [steps, step])
-        missing_now = writer.add("Sub", "sides_missing", [whole, rows_columns])
-        zeros = writer.constant("pads_zero", np.zeros(6, np.int64))
-        pads = writer.add("Concat", "pads", [zeros, missing_now], axis=0)
+def _pad(writer: NodeWriter, x: str, rows_columns: str, geometry: Geometry) -> str:
+    """Repeat the border: the margin on all sides, and behind it up to the size multiple."""
+    (top, left), multiple = geometry.margin, geometry.multiple
+    if geometry.size is not None or multiple == 1:
+        (_, bottom), (_, right) = geometry.padding(*(geometry.size or (0, 0)))
+        sides = [0, 0, top, left, 0, 0, bottom, right]
+        pads = writer.constant("pads", np.array(sides, np.int64))
+        return writer.add("Pad", "frame_padded", [x, pads], mode="edge")
+    # not Mod of the negative side: TensorRT's shape analysis takes that for a negative size
+    step = writer.constant("size_multiple", np.array(multiple, np.int64))
+    plain = geometry.margin == (0, 0)
+    more = np.array(multiple - 1 if plain else [2 * m + multiple - 1 for m in (top, left)])
+    almost = writer.constant("size_multiple_less_1", more.astype(np.int64))
+    raised = writer.add("Add", "sides_raised", [rows_columns, almost])
+    steps = writer.add("Div", "sides_in_steps", [raised, step])
+    whole = writer.add("Mul", "sides_whole", [steps, step])
+    missing = writer.add("Sub", "sides_missing", [whole, rows_columns])
+    if not plain:
+        margin = writer.constant("pads_margin", np.array([top, left], np.int64))
+        missing = writer.add("Sub", "sides_behind", [missing, margin])
+    first = writer.constant("pads_zero", np.array([0, 0, top, left, 0, 0], np.int64))
+    pads = writer.add("Concat", "pads", [first, missing], axis=0)
     return writer.add("Pad", "frame_padded", [x, pads], mode="edge")
 
 
-def _crop(
-    writer: NodeWriter, y: str, rows_columns: str, scale: Fraction, size: tuple[int, int] | None
-) -> str:
-    """Keep floor(side * scale) rows and columns."""
-    if size is not None:
-        sides = writer.constant("crop_end", np.array([int(s * scale) for s in size], np.int64))
+def _crop(writer: NodeWriter, y: str, rows_columns: str, geometry: Geometry) -> str:
+    """Keep floor(side * scale) rows and columns, from the crop's first on."""
+    scale, start = geometry.scale, geometry.crop
+    if geometry.size is not None:
+        kept = [int(s * scale) + c for s, c in zip(geometry.size, start, strict=True)]
+        sides = writer.constant("crop_end", np.array(kept, np.int64))
     else:
         up = writer.constant("scale_up", np.array(scale.numerator, np.int64))
         sides = writer.add("Mul", "crop_end", [rows_columns, up])
         if scale.denominator > 1:
             down = writer.constant("scale_down", np.array(scale.denominator, np.int64))
             sides = writer.add("Div", "crop_end_whole", [sides, down])
-    zero = writer.constant("crop_start", np.zeros(2, np.int64))
+        if start != (0, 0):
+            more = writer.constant("crop_more", np.array(start, np.int64))
+            sides = writer.add("Add", "crop_end_shifted", [sides, more])
+    first = writer.constant("crop_start", np.array(start, np.int64))
     axes = writer.constant("crop_axes", np.array([2, 3], np.int64))
-    return writer.add("Slice", "cropped", [y, zero, sides, axes])
+    return writer.add("Slice", "cropped", [y, first, sides, axes])

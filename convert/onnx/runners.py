@@ -9,11 +9,15 @@ import onnx
 
 from calibration.network.frame_io import FrameIO, Image, read_frame_io
 from calibration.network.session import open_session, run
+from convert.command import Steps
+from convert.onnx.frame_file import frame_file
+from convert.onnx.options import ImportOptions
 from edge_sr.backend import open_backend
 from edge_sr.closing import Closing
 from edge_sr.errors import ModelFileError
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, load_sidecar
+from edge_sr.model.value_range import RANGES
 
 
 class Runner(Closing):
@@ -34,15 +38,16 @@ class Runner(Closing):
 class OnnxRunner(Runner):
     """An ONNX file in ONNX Runtime, computed as it is written."""
 
-    def __init__(self, path: Path, value_range: str = "auto") -> None:
+    def __init__(self, path: Path, options: ImportOptions | None = None) -> None:
         if not path.is_file():
             raise ModelFileError(f"{path}: no such file; expected an .onnx or .engine file")
+        path, _ = frame_file(path, options or ImportOptions(), Steps())
         refuse_external_data(path)
         try:
             model = onnx.load(path, load_external_data=False)
         except Exception as error:
             raise ModelFileError(f"{path}: not an ONNX file") from error
-        self.io = read_frame_io(path, model, value_range=value_range)
+        self.io = read_frame_io(path, model)
         self.session = open_session(model)
 
     def run(self, image: Image) -> Image:
@@ -54,7 +59,10 @@ class EngineRunner(Runner):
 
     def __init__(self, path: Path, sidecar: Sidecar) -> None:
         size = (sidecar.height, sidecar.width) if sidecar.height and sidecar.width else None
-        self.io = FrameIO("frame", "upscaled", True, sidecar.channels, 1.0, sidecar.ratio, size)
+        byte = RANGES["0..255"]
+        self.io = FrameIO(
+            "frame", "upscaled", True, sidecar.channels, byte, byte, sidecar.ratio, size
+        )
         self.backend = open_backend(path, sidecar, backend="tensorrt")
 
     def run(self, image: Image) -> Image:
@@ -65,7 +73,7 @@ class EngineRunner(Runner):
         self.backend.close()
 
 
-def open_runner(path: Path, value_range: str = "auto") -> Runner:
+def open_runner(path: Path, options: ImportOptions | None = None) -> Runner:
     """Open a model file by its name's ending.
 
     Raises:
@@ -73,7 +81,7 @@ def open_runner(path: Path, value_range: str = "auto") -> Runner:
     """
     if path.suffix == ".engine":
         return EngineRunner(path, load_sidecar(path))
-    return OnnxRunner(path, value_range)
+    return OnnxRunner(path, options)
 
 
 def fit(image: Image, size: tuple[int, int]) -> Image:

@@ -73,7 +73,7 @@ def luma_model() -> onnx.ModelProto:
     return b.model(ends)
 
 
-def stranger_model(scale: float = 1.0, opset: int = 17) -> onnx.ModelProto:
+def external_model(scale: float = 1.0, opset: int = 17) -> onnx.ModelProto:
     """float (1, 3, H, W) -> the same twice as large; two branches meet in a Concat."""
     b = Builder(1)
     a = b.relu(b.conv("first", "x", (8, 3, 3, 3)))

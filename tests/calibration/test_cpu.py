@@ -15,7 +15,7 @@ from calibration.quantize.check_rules import broken_cpu_rules, int8_layers
 from calibration.quantize.cpu import cpu_plan, missing_outputs, nonnegative, quantise_for_cpu
 from calibration.quantize.placement import quantisable, weighted_layers
 from calibration.quantize.qdq import Plan, quantise
-from tests.calibration.networks import Builder, luma_model, picture, stranger_model
+from tests.calibration.networks import Builder, external_model, luma_model, picture
 
 INNER = frozenset({"stem", "body0", "body1", "body2"})
 OUTPUTS = {"body1": 3.0, "body2_relu": 3.0}
@@ -75,7 +75,7 @@ def test_the_numbers_are_those_of_the_other_spelling() -> None:
     assert np.allclose(here["body0_bias_int32"] * steps, there["body0_b"], atol=steps.max())
 
 
-@pytest.mark.parametrize("make", [luma_model, stranger_model])
+@pytest.mark.parametrize("make", [luma_model, external_model])
 def test_written_files_keep_every_rule(make: object) -> None:
     model = make()  # type: ignore[operator]
     every = [layer.name for layer in weighted_layers(model)]

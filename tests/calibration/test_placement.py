@@ -21,7 +21,7 @@ from calibration.quantize.placement import (
     weighted_layers,
 )
 from calibration.quantize.qdq import Plan, quantise, quantise_weight
-from tests.calibration.networks import Builder, luma_model, stranger_model
+from tests.calibration.networks import Builder, external_model, luma_model
 
 INNER = {"stem", "body0", "body1", "body2"}
 
@@ -50,7 +50,7 @@ def test_only_the_identity_of_a_residual_addition_is_quantised() -> None:
 
 
 def test_the_image_is_never_an_identity() -> None:
-    model = stranger_model()
+    model = external_model()
     layers = {layer.name for layer in weighted_layers(model)}
     assert residuals(model, layers) == []
 
@@ -146,7 +146,7 @@ def test_groups_do_not_depend_on_names() -> None:
 
 
 def test_a_concatenation_and_its_inputs_share_one_scale() -> None:
-    model = stranger_model()
+    model = external_model()
     groups = concat_groups(model, quantisable(model))
     assert len({groups[name] for name in ("first_relu", "second_relu", "both")}) == 1
     clips = dict.fromkeys(quantisable(model), 1.0) | {"second_relu": 3.0}
@@ -161,7 +161,7 @@ def test_a_concatenation_and_its_inputs_share_one_scale() -> None:
     assert broken_rules(written) == []
 
 
-@pytest.mark.parametrize("make", [luma_model, stranger_model])
+@pytest.mark.parametrize("make", [luma_model, external_model])
 def test_written_files_keep_every_rule(make: object) -> None:
     model = make()  # type: ignore[operator]
     every = {layer.name for layer in weighted_layers(model)}
@@ -268,4 +268,4 @@ def test_batch_norms_are_folded_before_anything_else(tmp_path: Path) -> None:
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
     assert np.allclose(run(open_session(model), batch)[0], expected, atol=1e-5)
     onnx.save(model, tmp_path / "folded.onnx")
-    load_network(tmp_path / "folded.onnx", value_range="0..1")
+    load_network(tmp_path / "folded.onnx", input_range="0..1", output_range="0..1")

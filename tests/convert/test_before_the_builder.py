@@ -12,12 +12,13 @@ import pytest
 from calibration.network.frame_io import read_frame_io
 from calibration.network.session import open_session, run
 from calibration.quantize.check_rules import broken_rules
+from convert.onnx.options import ImportOptions
 from convert.onnx.specialise import convolutions, specialise
 from convert.onnx.wrap import wrap_onnx
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar
-from tests.calibration.networks import luma_model, picture, stranger_model
+from tests.calibration.networks import external_model, luma_model, picture
 
 MODEL = zoo.FOLDER / "edge-unet-s-x2.onnx"
 
@@ -64,13 +65,13 @@ def test_a_target_needs_an_end_that_can_be_resized() -> None:
         specialise(model, (48, 64), (96, 128))
 
 
-def test_a_strangers_result_stays_the_same(tmp_path: Path) -> None:
-    source, output = tmp_path / "other.onnx", tmp_path / "adopted.onnx"
-    onnx.save(stranger_model(), source)
-    card = wrap_onnx(source, output)
+def test_the_result_of_an_external_model_stays_the_same(tmp_path: Path) -> None:
+    source, output = tmp_path / "other.onnx", tmp_path / "wrapped.onnx"
+    onnx.save(external_model(), source)
+    card, _ = wrap_onnx(source, output, ImportOptions(input_range="0..1", output_range="0..1"))
     assert (card.color, card.scale, card.width) == ("rgb", "2", None)
     assert load_sidecar(output).made_from == "other.onnx"
-    theirs = read_frame_io(source, onnx.load(source))
+    theirs = read_frame_io(source, onnx.load(source), input_range="0..1", output_range="0..1")
     frame = picture(40, 52, 3, 0)
     expected = theirs.fetch(run(open_session(str(source)), theirs.feed(frame))[0])
     found = upscale(onnx.load(output), frame)

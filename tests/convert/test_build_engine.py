@@ -24,7 +24,7 @@ from edge_sr.model.engine_cache import cache_dir
 from edge_sr.model.engine_facts import Machine
 from edge_sr.model.engine_seal import facts_of
 from edge_sr.model.sidecar import load_sidecar, sha256_of, sidecar_path, write_sidecar
-from tests.calibration.networks import save_luma, stranger_model
+from tests.calibration.networks import external_model, save_luma
 
 trt = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 Build = Callable[..., tuple[int, str, str]]
@@ -154,9 +154,9 @@ def test_keras_to_int8(build: Build, tiny: dict[str, Path], tmp_path: Path) -> N
     assert facts_of(load_sidecar(path_of(out))).census["int8"] >= 1
 
 
-def test_a_strangers_network_gets_frames_at_its_ends(build: Build, tmp_path: Path) -> None:
+def test_an_external_models_network_gets_frames_at_its_ends(build: Build, tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
-    onnx.save(stranger_model(), path)
+    onnx.save(external_model(), path)
     code, out, err = build("--size", SMALL, model=str(path))
     assert code == 0, err
     assert "uint8 frames put around it" in err

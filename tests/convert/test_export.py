@@ -120,7 +120,7 @@ def test_a_fixed_size_needs_no_padding_where_it_fits(
         assert np.mean(difference > 0) <= 1e-3
 
 
-def test_a_strangers_rgb_model_in_0_to_1_runs_through_the_python_api(tmp_path: Path) -> None:
+def test_an_external_models_rgb_model_in_0_to_1_runs_through_the_python_api(tmp_path: Path) -> None:
     model = keras.Sequential(
         [
             keras.Input((None, None, 3)),
@@ -131,7 +131,9 @@ def test_a_strangers_rgb_model_in_0_to_1_runs_through_the_python_api(tmp_path: P
         name="hers",
     )
     model.save(tmp_path / "hers.keras")
-    sidecar = export_here(tmp_path / "hers.keras", tmp_path / "hers.onnx", value_range="0..1")
+    sidecar = export_here(
+        tmp_path / "hers.keras", tmp_path / "hers.onnx", input_range="0..1", output_range="0..1"
+    )
     assert (sidecar.color, sidecar.scale, sidecar.architecture) == ("rgb", "2", "hers")
     image = np.random.default_rng(4).integers(0, 256, (21, 34, 3), dtype=np.uint8)
     expected = np.clip(np.rint(np.asarray(model(image[None] / np.float32(255)))[0] * 255), 0, 255)

@@ -21,10 +21,10 @@ from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar
 from tests.calibration.networks import (
     Builder,
+    external_model,
     luma_model,
     picture,
     save_luma,
-    stranger_model,
 )
 
 PEERS = Path(__file__).parents[2].parent / "shared" / "peers"
@@ -49,8 +49,8 @@ def test_frames_go_straight_to_half_and_back() -> None:
     assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
 
 
-def test_a_strangers_ends_stay_as_they_are() -> None:
-    model = to_half(stranger_model())
+def test_an_external_models_ends_stay_as_they_are() -> None:
+    model = to_half(external_model())
     assert [(item.name, item.type.tensor_type.elem_type) for item in model.graph.output] == [
         ("y", TensorProto.FLOAT)
     ]
@@ -139,7 +139,7 @@ def test_the_shipped_models_lose_little(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SOME_PEERS)
-def test_strangers_go_through_without_special_cases(name: str) -> None:
+def test_external_models_go_through_without_special_cases(name: str) -> None:
     path = PEERS / f"{name}_x2.onnx"
     if not path.is_file():
         pytest.skip(f"{path} is not here")

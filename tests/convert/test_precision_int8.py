@@ -21,12 +21,12 @@ from edge_sr import Upscaler
 from edge_sr.model.sidecar import load_sidecar
 from tests.calibration.networks import (
     Builder,
+    external_model,
     luma_model,
     picture,
     save_luma,
     save_pictures,
     scale_type,
-    stranger_model,
 )
 
 
@@ -34,7 +34,7 @@ from tests.calibration.networks import (
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("int8")
     save_luma(folder / "x2.onnx")
-    onnx.save(stranger_model(), folder / "hers.onnx")
+    onnx.save(external_model(), folder / "hers.onnx")
     save_pictures(folder / "frames", 8)
     return folder
 
@@ -89,7 +89,7 @@ def test_the_runtime_takes_the_file_and_the_sidecar_tells_the_loss(made: Path) -
     assert 10 * np.log10(255**2 / error) > 30
 
 
-def test_a_stranger_goes_through_the_same_command(place: Path) -> None:
+def test_an_external_model_goes_through_the_same_command(place: Path) -> None:
     assert convert(place, "hers.onnx", "hers.int8.onnx", "--max-loss-db", "5") == 0
     model = onnx.load(place / "hers.int8.onnx")
     assert broken_cpu_rules(model) == []

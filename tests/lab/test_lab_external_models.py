@@ -9,7 +9,7 @@ import pytest
 
 from lab import external_models as strangers
 from lab.external_models import Stranger, render
-from tests.calibration.networks import stranger_model
+from tests.calibration.networks import external_model
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 
@@ -17,7 +17,7 @@ pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 def test_a_network_is_converted_and_judged_and_the_rest_goes_on(
     tmp_path: Path, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    onnx.save(stranger_model(), tmp_path / "hers.onnx")
+    onnx.save(external_model(), tmp_path / "hers.onnx")
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     entries = [f'[[model]]\nname = "{name}"\nfile = "{name}.onnx"\n' for name in ("broken", "hers")]
     (tmp_path / "rivals.toml").write_text("\n".join(entries))

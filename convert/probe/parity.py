@@ -1,15 +1,15 @@
-"""Is the ONNX file the function that Keras computes? Asked at several sizes, borders included."""
+"""Is the written ONNX file the function of the original? Asked at several sizes and borders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
+from convert.probe.geometry import Geometry, Run
 from edge_sr.errors import ModelFileError
+from edge_sr.model.value_range import ValueRange
 
 PARITY_SHARE = 1e-3  # of the pixels may differ from Keras, by one grey level
 
@@ -28,42 +28,47 @@ def natural_frame(rows: int, columns: int, channels: int, seed: int) -> np.ndarr
 
 
 def check_parity(
-    reference: Callable[[np.ndarray], np.ndarray],
+    reference: Run,
     path: Path,
     *,
     channels: int,
-    multiple: int,
-    scale: Fraction,
-    size: tuple[int, int] | None,
-    target: tuple[int, int] | None,
-    value_range: tuple[float, float],
+    geometry: Geometry,
+    input_range: ValueRange,
+    output_range: ValueRange,
+    target: tuple[int, int] | None = None,
+    original: str = "Keras",
 ) -> float:
-    """Run Keras (``reference``) and the file on the same frames, odd sizes and borders included.
+    """Run the original network and the written file on the same frames, odd sizes included.
 
-    The other arguments are those of `ends.add_frame_io`. Returns the share of pixels that differ.
+    The other arguments are those of `add_frame_io`. Returns the share of pixels that differ.
+
+    Args:
+        reference: the original, float32 (1, H, W, C) both ways, in its own values.
+        original: what it is, for messages.
 
     Raises:
         ModelFileError: more than 0.1 % of the pixels differ, or any by more than one grey level.
     """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    levels, offset = value_range
-    step = 8 * multiple
+    size, step = geometry.size, 8 * geometry.multiple
     sizes = [size] if size else [(step, 3 * step), (5 * step + 1, 4 * step - 1), (7, 9 * step)]
     shares = []
     for seed, (rows, columns) in enumerate(sizes):
         frame = natural_frame(rows, columns, channels, seed)
         found = session.run(None, {"frame": frame[None]})[0][0]
-        padding = [(0, -rows % multiple), (0, -columns % multiple), (0, 0)]
-        padded = np.pad(frame, padding, mode="edge").astype(np.float32)
-        expected = (reference((padded / 255 * levels + offset)[None])[0] - offset) / levels * 255
-        height, width = target or (int(rows * scale), int(columns * scale))
-        grey = np.clip(np.rint(expected), 0, 255)[:height, :width]
+        pads = [*geometry.padding(rows, columns), (0, 0)]
+        padded = np.pad(frame, pads, mode="edge").astype(np.float32)
+        result = reference((padded / 255 * input_range.levels + input_range.offset)[None])[0]
+        expected = (result - output_range.offset) / output_range.levels * 255
+        top, left = geometry.crop
+        height, width = target or (int(rows * geometry.scale), int(columns * geometry.scale))
+        grey = np.clip(np.rint(expected), 0, 255)[top : top + height, left : left + width]
         difference = np.abs(found.astype(np.int16) - grey.astype(np.int16))
         shares.append(float(np.mean(difference > 0)))
         if difference.max() > 1 or shares[-1] > PARITY_SHARE:
             raise ModelFileError(
-                f"at {columns}x{rows} the ONNX file differs from Keras on {shares[-1]:.2%} of the "
-                f"pixels, by up to {difference.max()} grey levels; allowed: {PARITY_SHARE:.1%}, "
-                "by 1. Nothing was written; please report this with the model"
+                f"at {columns}x{rows} the ONNX file differs from {original} on {shares[-1]:.2%} of "
+                f"the pixels, by up to {difference.max()} grey levels; allowed: "
+                f"{PARITY_SHARE:.1%}, by 1. Nothing was written; please report this with the model"
             )
     return max(shares)

@@ -1,0 +1,63 @@
+"""What a user can say of an external model, and the options of a command line that say it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from fractions import Fraction
+
+from edge_sr.model.value_range import AUTO, add_range_options, ranges_of
+from edge_sr.reading import parse_ratio
+
+LAYOUTS = ("nchw", "nhwc")
+CHANNELS = {"luma": 1, "rgb": 3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """What the user says of an external model; the rest is found by running it."""
+
+    input_range: str = AUTO  # a key of RANGES
+    output_range: str = AUTO
+    layout: str = AUTO  # "nchw" or "nhwc", of both sides
+    channels: int | None = None  # 1 or 3
+    scale: Fraction | None = None
+    output_name: str = ""  # of the picture among several outputs
+
+    @property
+    def key(self) -> str:
+        """One line that differs where the options differ."""
+        return (
+            f"{self.input_range} {self.output_range} {self.layout} {self.channels} {self.scale} "
+            f"{self.output_name}"
+        )
+
+
+def add_import_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of external models: ranges, layout, channels, scale and output."""
+    add_range_options(parser)
+    group = parser.add_argument_group("external models (default: found by running them)")
+    group.add_argument("--layout", choices=LAYOUTS, help="order of the axes, both ways")
+    group.add_argument("--channels", choices=tuple(CHANNELS), help="what the frames are")
+    group.add_argument("--scale", type=_scale, help="side of the result / side of the frame: 2")
+    group.add_argument("--output-name", default="", help="which of several outputs is the picture")
+
+
+def import_options(args: argparse.Namespace) -> ImportOptions:
+    """What a command line with `add_import_options` says."""
+    taken, given = ranges_of(args)
+    return ImportOptions(
+        input_range=taken,
+        output_range=given,
+        layout=args.layout or AUTO,
+        channels=CHANNELS.get(args.channels or ""),
+        scale=args.scale,
+        output_name=args.output_name,
+    )
+
+
+def _scale(text: str) -> Fraction:
+    try:
+        return parse_ratio(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a number, as 2 or 3/2") from error
