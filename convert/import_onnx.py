@@ -26,7 +26,7 @@ from edge_sr.model.sidecar import Sidecar
 EXAMPLES = """\
 examples:
   python -m convert.import_onnx other.onnx -o mine.onnx
-  python -m convert.import_onnx other.onnx --range -1..1 --layout nhwc -o mine.onnx
+  python -m convert.import_onnx other.onnx --range -1..1 --layout nchw -o mine-2.onnx
   python -m convert.import_onnx other.onnx --json
 """
 

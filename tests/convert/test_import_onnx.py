@@ -1,4 +1,4 @@
-"""Any super-resolution ONNX file as a model file of edge-sr: what is detected, and what it gives."""
+"""Any super-resolution ONNX file as a model file: what is detected, and what it gives."""
 
 from __future__ import annotations
 
