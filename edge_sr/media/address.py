@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ from enum import Enum
 from pathlib import Path
 
 from edge_sr.errors import UsageError
-from edge_sr.media.stills.files import is_image
+from edge_sr.media.stills.formats import is_animation, is_image
 
+VIDEO = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm")
 NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
 ENVIRONMENT = "env:"
 # greedy on purpose: a password may hold @, /, quotes and blanks; hiding too much is the safe side
@@ -53,7 +55,8 @@ class Address:
 
 
 def parse_address(text: str, *, camera: bool = False) -> Address:
-    """The kind of an input. Looks only at its name, and whether it is a folder.
+    """The kind of an input. Looks at its name, whether it is a folder, and whether a GIF
+    or PNG file is an animation.
 
     Args:
         text: "0", /dev/video0, csi://0, rtsp://..., http://..., test://..., "-", a path, or
@@ -85,9 +88,16 @@ def _kind(text: str, camera: bool) -> Kind:
         return Kind.CAMERA
     if text == "-":
         return Kind.STDIN
-    if Path(text).is_dir():
-        return Kind.FOLDER
-    return Kind.IMAGE if is_image(text) else Kind.FILE
+    path = Path(text)
+    with contextlib.suppress(OSError, ValueError):  # no name that a file can have: no such file
+        if path.is_dir():
+            return Kind.FOLDER
+    return Kind.IMAGE if is_image(path) and not is_animation(path) else Kind.FILE
+
+
+def is_media(path: Path) -> bool:
+    """Whether a name ends like a video or image file, and so hardly is the name of a folder."""
+    return is_image(path) or path.suffix.lower() in VIDEO
 
 
 def hide_credentials(text: str) -> str:

@@ -22,7 +22,7 @@ def load_av() -> Any:
         MissingDependencyError: it is not installed, or does not load here.
     """
     if any(os.environ.get(name) for name in SCREENS):
-        with contextlib.suppress(ImportError):  # told by who needs it
+        with contextlib.suppress(ImportError):  # reported by who needs it
             import cv2  # noqa: F401
     try:
         import av
@@ -45,13 +45,14 @@ def load_cv2() -> Any:
 
 
 def load_pillow() -> Any:
-    """Pillow's ``PIL`` with ``Image`` and ``ImageOps`` loaded, for still images.
+    """Pillow's ``PIL`` with ``Image``, ``ImageCms`` and ``ImageOps`` loaded, for still images.
 
     Raises:
         MissingDependencyError: it is not installed, or does not load here.
     """
     try:
         import PIL.Image
+        import PIL.ImageCms
         import PIL.ImageOps
     except ImportError as error:
         raise _missing("Pillow", "image files", error) from error

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_sr.closing import Closing
-from edge_sr.errors import EdgeSRError, MediaError, UsageError
+from edge_sr.errors import EdgeSRError, FrameError, MediaError, UsageError
+from edge_sr.media.address import is_media
 from edge_sr.media.codec.unfinished import clear, same_job, write_ticket
 from edge_sr.media.stills.files import (
     check_image_output,
@@ -70,6 +71,8 @@ def _run_folder(
     progress: Callable[[Progress], None] | None,
     stop: threading.Event | None,
 ) -> Result:
+    if is_media(output) and not output.is_dir():
+        raise UsageError(f"{output}: {folder} is a folder; its images go to a folder, not a file")
     images = list_images(folder)[: spec.max_frames]
     if output.resolve() == folder.resolve():
         raise UsageError(f"{output}: is the input folder; choose another --output")
@@ -137,7 +140,10 @@ class _Models(Closing):
         if size not in self._opened:
             self._opened[size] = open_upscaler(self._spec, size)
         upscaler, wanted = self._opened[size]
-        pixels = upscaler.upscale(image.pixels)
+        try:
+            pixels = upscaler.upscale(image.pixels)
+        except FrameError as error:
+            raise FrameError(f"{source}: {error}") from error
         if Size.of_shape(pixels.shape) != wanted:
             pixels = resize_image(pixels, *wanted)
         if null:

@@ -15,7 +15,7 @@ from edge_sr.errors import MediaError
 from edge_sr.media.codec.chunks import CHUNK, TAIL
 from edge_sr.media.codec.containers import open_input
 from edge_sr.media.libraries import load_av
-from edge_sr.media.sinks.output import part_path
+from edge_sr.media.sinks.output import LONGEST_NAME, hidden_path, part_path
 from edge_sr.reading import parse_json
 
 
@@ -52,12 +52,14 @@ class Unfinished:
 
 def partial_path(path: Path) -> Path:
     """What an interrupted job leaves: ``o.mp4`` -> ``o.partial.mp4``."""
-    return path.with_name(f"{path.stem}.partial{path.suffix}")
+    room = LONGEST_NAME - len(os.fsencode(f".partial{path.suffix}"))
+    stem = os.fsencode(path.stem)[:room].decode(errors="ignore")
+    return path.with_name(f"{stem}.partial{path.suffix}")
 
 
 def ticket_path(path: Path) -> Path:
     """Where the settings of an unfinished job are kept: ``o.mp4`` -> ``.o.mp4.job.json``."""
-    return path.with_name(f".{path.name}.job.json")
+    return hidden_path(path, ".job.json")
 
 
 def write_ticket(path: Path, facts: Mapping[str, str]) -> None:
@@ -122,7 +124,7 @@ def take_over(path: Path, facts: Mapping[str, str]) -> Unfinished | None:
 
 
 def _old_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
+    return hidden_path(path, ".old")
 
 
 def whole_chunks(path: Path) -> int:

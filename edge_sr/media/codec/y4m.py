@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -12,8 +13,10 @@ from edge_sr.errors import MediaError
 from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
 from edge_sr.media.protocols import SinkBase, SourceBase
 from edge_sr.reading import parse_ratio
+from edge_sr.types import Size
 
 MAGIC = "YUV4MPEG2"
+SLACK = Fraction(3, 4)  # frames that one may be early or late before others make up for it
 LINE_LIMIT = 1024  # bytes of a header line
 LOCATIONS = {"420": 2, "420jpeg": 2, "420mpeg2": 1, "420paldv": 3, "mono": 0}
 NAMES = {1: "420mpeg2", 2: "420jpeg", 3: "420paldv"}
@@ -117,7 +120,21 @@ class Y4mSink(SinkBase):
         self._source = source
         self._closed = False
         self.frames = 0
-        self._size = (0, 0)
+        self._size = Size(0, 0)
+        self._rate = source.frame_rate or Fraction(30)
+        self._start: Fraction | None = None  # when the first frame is shown, seconds
+        self._last = b""  # the frame before
+        self._repeated = self._dropped = 0
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """How many frames were repeated or dropped to hold the rate."""
+        if not self._repeated and not self._dropped:
+            return ()
+        return [
+            f"standard output: the frame rate is variable; to hold {float(self._rate):g} a second, "
+            f"{self._repeated} frames were repeated and {self._dropped} dropped"
+        ]
 
     @property
     def closed(self) -> bool:
@@ -132,34 +149,57 @@ class Y4mSink(SinkBase):
         """
         if self._closed:
             return
-        height, width = frame.y.shape
-        parts: list[bytes] = []
         if not self.frames:
-            self._size = (width, height)
-            parts.append(self._header(frame))
-        elif (width, height) != self._size:
-            first = f"{self._size[0]}x{self._size[1]}"
-            raise MediaError(f"standard output: frame is {width}x{height}; the first was {first}")
-        planes = (np.ascontiguousarray(plane) for plane in (frame.y, frame.u, frame.v))
-        parts += [b"FRAME\n", *(plane.tobytes() for plane in planes)]
+            self._size = frame.size
+            self._put(self._header(frame))
+        elif frame.size != self._size:
+            raise MediaError(f"standard output: frame is {frame.size}; the first was {self._size}")
+        missing = self._missing(frame)
+        if missing < 0:
+            self._dropped += 1
+            return
+        for _ in range(missing):
+            self._put(self._last)
+        planes = (np.ascontiguousarray(plane) for plane in frame.planes)
+        self._last = b"".join([b"FRAME\n", *(plane.tobytes() for plane in planes)])
+        self._repeated += missing
+        self._put(self._last)
+        self.frames += 1 + missing
+
+    def _missing(self, frame: Frame) -> int:
+        """How often the frame before is to be repeated; -1 to drop this one.
+
+        The format has one rate. A live source keeps its own pace, gaps and all.
+        """
+        if self._source.live:
+            return 0
+        at = frame.pts * frame.time_base
+        if self._start is None:
+            self._start = at
+        ahead = (at - self._start) * self._rate - self.frames
+        if ahead < -SLACK:
+            return -1
+        return max(0, math.ceil(ahead - SLACK))
+
+    def _put(self, data: bytes) -> None:
+        if self._closed:
+            return
         try:
-            self._stream.write(b"".join(parts))
+            self._stream.write(data)
             self._stream.flush()
         except BrokenPipeError:
             self._closed = True
-            return
         except OSError as error:
             raise MediaError(f"standard output: cannot be written ({error.strerror})") from error
-        self.frames += 1
 
     def finish(self, *, complete: bool = True) -> str:
         """Returns a line with the size and the count."""
         state = "" if complete and not self._closed else ", stopped early"
-        return f"standard output: {self._size[0]}x{self._size[1]}{state}"
+        return f"standard output: {self._size}{state}"
 
     def _header(self, frame: Frame) -> bytes:
         height, width = frame.y.shape
-        rate = self._source.frame_rate or Fraction(30)
+        rate = self._rate
         aspect = self._source.sample_aspect_ratio
         words = [
             MAGIC,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
 from edge_sr.errors import MediaError
+
+LONGEST_NAME = 255  # bytes
 
 
 def check_output(path: Path, *, force: bool, source: Path | None = None) -> None:
@@ -20,6 +23,16 @@ def check_output(path: Path, *, force: bool, source: Path | None = None) -> None
         MediaError: says what is in the way, and what to do.
     """
     folder = path.parent
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # too long, or with a character that no name has
+        why = error.strerror if isinstance(error, OSError) else error
+        raise MediaError(f"{path}: cannot be written ({why})") from error
+    if path.is_symlink() and not path.exists():
+        target = path.readlink()
+        raise MediaError(f"{path}: is a link to {target}, which is missing; remove the link first")
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; expected the name of a file to write")
     if not folder.is_dir():
@@ -34,7 +47,16 @@ def check_output(path: Path, *, force: bool, source: Path | None = None) -> None
 
 def part_path(path: Path) -> Path:
     """The unfinished file: hidden, in the same folder. ``o.mp4`` -> ``.o.mp4.part``."""
-    return path.with_name(f".{path.name}.part")
+    return hidden_path(path, ".part")
+
+
+def hidden_path(path: Path, ending: str) -> Path:
+    """A hidden name beside a file, of a length that file systems take."""
+    name = f".{path.name}{ending}"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+        name = f".{digest}{ending}"
+    return path.with_name(name)
 
 
 def commit(path: Path, final: Path | None = None) -> None:

@@ -36,6 +36,8 @@ class VideoFile(SourceBase):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._resized = 0  # frames of another size than the first
+        self._last_size = Size(0, 0)
         self.damaged = 0  # packets that could not be decoded, and frames decoded with errors
         self._av = load_av()
         _check_readable(self.path)
@@ -73,6 +75,11 @@ class VideoFile(SourceBase):
     def notices(self) -> list[str]:
         """What the user should know, a line each."""
         found = []
+        if self._resized:
+            size = self.info.size
+            found.append(
+                f"{self.path}: {self._resized} frames of other sizes were fitted to {size}"
+            )
         if self.damaged:
             found.append(f"{self.path}: {self.damaged} damaged packets or frames")
         if self.repaired:
@@ -162,6 +169,7 @@ class VideoFile(SourceBase):
     def _to_frame(self, decoded: Any) -> Frame:
         size = self.info.size
         width, height = size[::-1] if self._orientation.transpose else size
+        self._resized += (decoded.width, decoded.height) != (width, height)
         try:
             y, u, v, color = to_planes(
                 decoded,
@@ -176,11 +184,14 @@ class VideoFile(SourceBase):
         if not self._orientation.upright:
             y, u, v = self._orientation.turn_yuv(y, u, v, color.chroma_location)
         pts = self._times.next(self._best.choose(decoded.pts, decoded.dts), decoded.duration)
-        return Frame((y, u, v), pts, self.info.time_base, color, discontinuity=self._after_cut(pts))
+        cut = self._after_cut(pts, Size(decoded.width, decoded.height))
+        return Frame((y, u, v), pts, self.info.time_base, color, discontinuity=cut)
 
-    def _after_cut(self, pts: int) -> bool:
-        """Whether the clock of the file was cut before this frame."""
-        cuts, cut = self._demuxer.cuts, self._times.jumped
+    def _after_cut(self, pts: int, size: Size) -> bool:
+        """Whether the clock of the file was cut before this frame, or the size is another."""
+        changed = self._last_size not in (size, (0, 0))
+        self._last_size = size
+        cuts, cut = self._demuxer.cuts, self._times.jumped or changed
         while cuts and pts >= cuts[0]:
             cuts.popleft()
             cut = True
@@ -188,10 +199,14 @@ class VideoFile(SourceBase):
 
 
 def _check_readable(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise MediaError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{path}: cannot be read ({reason(error)})") from error
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; expected a video file")
-    if not path.exists():
-        raise MediaError(f"{path}: no such file")
     if path.is_file() and path.stat().st_size == 0:
         raise MediaError(f"{path}: is empty")
     if not os.access(path, os.R_OK):

@@ -1,7 +1,9 @@
-"""Still image files: PNG, JPEG, WebP, BMP and TIFF, 8 bits per channel."""
+"""Reading and writing still image files, 8 bits per channel."""
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
 import re
 import warnings
@@ -12,22 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.errors import MediaError
+from edge_sr.errors import MediaError, MissingDependencyError
+from edge_sr.media.codec.containers import reason
 from edge_sr.media.libraries import load_pillow
 from edge_sr.media.sinks.output import check_output, commit, discard, part_path
-from edge_sr.media.stills.picture import check_kind, parse_dpi, to_array, to_pillow
+from edge_sr.media.stills.formats import FORMATS, PACKAGES, WRITTEN, ImageFormat, is_image
+from edge_sr.media.stills.picture import (
+    check_kind,
+    parse_dpi,
+    parse_exif,
+    to_array,
+    to_pillow,
+    to_srgb,
+)
 
+logger = logging.getLogger(__name__)
 Image = NDArray[np.uint8]
-FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-OPAQUE = ("JPEG", "BMP")  # formats without transparency
+NAMED = 5  # files of a folder that are named when they are left out
 
 
 @dataclass(frozen=True)
@@ -37,49 +40,64 @@ class ImageFile:
     pixels: Image  # (H, W) grey, (H, W, 2) grey + alpha, (H, W, 3) RGB, (H, W, 4) RGBA
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
-
-
-def is_image(path: str | os.PathLike[str]) -> bool:
-    """Whether a name ends like an image that can be read."""
-    return Path(path).suffix.lower() in FORMATS
+    exif: bytes | None = None  # without orientation: the pixels are upright
 
 
 def list_images(folder: Path) -> list[Path]:
     """The images of a folder, not of its subfolders, with 2.png before 10.png.
 
+    Other files are logged.
+
     Raises:
         MediaError: the folder cannot be read, or holds no image.
     """
     try:
-        found = [p for p in folder.iterdir() if is_image(p) and not p.name.startswith(".")]
+        found = [p for p in folder.iterdir() if not p.name.startswith(".") and not p.is_dir()]
     except OSError as error:
         raise MediaError(f"{folder}: cannot be listed ({error.strerror})") from error
-    if not found:
+    images = sorted((path for path in found if is_image(path)), key=_natural)
+    if not images:
         raise MediaError(f"{folder}: holds no image; expected files ending in {', '.join(FORMATS)}")
-    return sorted(found, key=_natural)
+    others = sorted(path.name for path in found if not is_image(path))
+    if others:
+        more = f" and {len(others) - NAMED} others" if len(others) > NAMED else ""
+        names = ", ".join(others[:NAMED])
+        logger.info("%s: left out, as no images: %s%s", folder, names, more)
+    return images
 
 
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
-    """Read one image, turned as its EXIF orientation says; grey stays grey, alpha stays alpha.
+    """Read one image, turned as its Exif orientation says; grey stays grey, alpha stays alpha.
 
-    Palettes and bilevel images become RGB(A) and grey. The array is yours to keep.
+    Palettes and bilevel images become RGB(A) and grey, CMYK becomes RGB through its profile. The
+    array is yours to keep.
 
     Raises:
         MediaError: the file cannot be read, or is of a kind that has to be converted first: more
-            than 8 bits per channel, CMYK, an animation.
-        MissingDependencyError: Pillow is not installed.
+            than 8 bits per channel, an animation.
+        MissingDependencyError: Pillow, or what it needs for this format, is not installed.
     """
     pil, path = load_pillow(), Path(path)
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; expected an image")
+    own = FORMATS.get(path.suffix.lower())
+    if own is not None and own.plugin:
+        _load_plugin(path, own)
+    formats = tuple({f.name for f in FORMATS.values() if not f.plugin or f is own})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large images
-            with pil.Image.open(path, formats=tuple(set(FORMATS.values()))) as image:
+            with pil.Image.open(path, formats=formats) as image:
                 check_kind(path, image)
                 info = dict(image.info)
+                exif = parse_exif(image)  # of TIFF, before its pixels are read
                 image.load()
-                pixels = to_array(pil.ImageOps.exif_transpose(image))
+                exif = exif or parse_exif(image)  # of PNG, after
+                upright = pil.ImageOps.exif_transpose(image)
+                profile = info.get("icc_profile")
+                if upright.mode == "CMYK":
+                    upright, profile = to_srgb(upright, profile), None
+                pixels = to_array(upright)
     except MediaError:
         raise
     except FileNotFoundError as error:
@@ -87,9 +105,8 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     except pil.UnidentifiedImageError as error:
         raise MediaError(f"{path}: not an image that can be read") from error
     except Exception as error:  # what Pillow's parsers raise on damage is open-ended
-        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise MediaError(f"{path}: cannot be read ({text})") from error
-    return ImageFile(pixels, info.get("icc_profile"), parse_dpi(info.get("dpi")))
+        raise MediaError(f"{path}: cannot be read ({reason(error)})") from error
+    return ImageFile(pixels, profile, parse_dpi(info.get("dpi")), exif)
 
 
 def check_image_output(path: str | os.PathLike[str], *, force: bool) -> None:
@@ -99,9 +116,9 @@ def check_image_output(path: str | os.PathLike[str], *, force: bool) -> None:
         MediaError: says what is in the way, and what to do.
     """
     path = Path(path)
-    if not is_image(path):
+    if path.suffix.lower() not in WRITTEN:
         found = path.suffix or "no ending"
-        raise MediaError(f"{path}: found {found}; images are written to {', '.join(FORMATS)}")
+        raise MediaError(f"{path}: found {found}; images are written to {', '.join(WRITTEN)}")
     check_output(path, force=force)
 
 
@@ -118,8 +135,10 @@ def write_image(
     The file appears whole or not at all.
 
     Args:
-        like: the image it was made from: its ICC profile and resolution are written too.
-        quality: of JPEG and WebP, 1 to 100.
+        like: the image it was made from: its colour profile, resolution and Exif are written too.
+            Where the format cannot hold them, colours are converted to sRGB, and the rest is
+            logged.
+        quality: of lossy formats, 1 to 100.
 
     Raises:
         FrameError: another dtype or shape.
@@ -130,23 +149,22 @@ def write_image(
     check_image_output(path, force=force)
     kind = FORMATS[path.suffix.lower()]
     picture = to_pillow(pixels)
-    if kind in OPAQUE and picture.mode in ("LA", "RGBA"):
-        raise MediaError(f"{path}: {kind} cannot hold transparency; write a .png")
-    if kind == "WEBP" and picture.mode == "LA":
+    if not kind.alpha and picture.mode in ("LA", "RGBA"):
+        raise MediaError(f"{path}: {kind.name} cannot hold transparency; write a .png")
+    if kind.name in ("WEBP", "AVIF") and picture.mode == "LA":
         picture = picture.convert("RGBA")
-    options: dict[str, Any] = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
-    if kind == "JPEG" and quality >= 90:
+    options: dict[str, Any] = {"quality": quality} if kind.quality else {}
+    if kind.name == "JPEG" and quality >= 90:
         options["subsampling"] = 0
-    if like and like.icc_profile and kind != "BMP":
-        options["icc_profile"] = like.icc_profile
-    if like and like.dpi and kind != "WEBP":
-        options["dpi"] = like.dpi
     try:
-        picture.save(part_path(path), format=kind, **options)
-    except (OSError, ValueError) as error:
+        if like is not None:
+            options |= _describe(path, kind, like)
+            if like.icc_profile and not kind.icc:
+                picture = to_srgb(picture, like.icc_profile)
+        picture.save(part_path(path), format=kind.name, **options)
+    except Exception as error:  # what Pillow's encoders raise is open-ended
         discard(path)
-        text = getattr(error, "strerror", None) or error
-        raise MediaError(f"{path}: cannot be written ({text})") from error
+        raise MediaError(f"{path}: cannot be written ({reason(error)})") from error
     commit(path)
 
 
@@ -159,6 +177,37 @@ def resize_image(pixels: Image, width: int, height: int) -> Image:
     """
     resample = load_pillow().Image.Resampling.BICUBIC
     return np.array(to_pillow(pixels).resize((width, height), resample), np.uint8)
+
+
+def _describe(path: Path, kind: ImageFormat, like: ImageFile) -> dict[str, Any]:
+    """What Pillow is to write beside the pixels. What the format cannot hold is logged."""
+    found: dict[str, Any] = {}
+    if like.icc_profile and kind.icc:
+        found["icc_profile"] = like.icc_profile
+    if like.exif and kind.exif:
+        found["exif"] = like.exif
+    elif like.exif:
+        logger.info("%s: Exif (date, place, camera) left out; %s cannot hold it", path, kind.name)
+    if like.dpi and kind.dpi:
+        if min(like.dpi) >= 1 and max(like.dpi) <= kind.dpi:
+            found["dpi"] = like.dpi
+        else:
+            dpi = f"resolution of {like.dpi[0]:g} x {like.dpi[1]:g} dpi"
+            logger.info("%s: %s left out; %s cannot hold it", path, dpi, kind.name)
+    return found
+
+
+def _load_plugin(path: Path, kind: ImageFormat) -> None:
+    """Load what Pillow needs for a format."""
+    try:
+        plugin = importlib.import_module(kind.plugin)
+    except ImportError as error:
+        package = PACKAGES[kind.plugin]
+        raise MissingDependencyError(
+            f"{path}: {package} is needed for {kind.name}: pip install {package}"
+        ) from error
+    if kind.plugin == "pillow_heif":
+        plugin.register_heif_opener()
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +15,33 @@ from edge_sr.media.libraries import load_pillow
 
 Image = NDArray[np.uint8]
 MODES = {0: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # channels, 0 for a 2-D array
+DEEP = ";16"  # in the names of Pillow's raw modes with 16 bits per channel
+PACKED = ("BGR;16", "RGB;16")  # 5, 6 and 5 bits in 16
+PHOTO, PLACE = 0x8769, 0x8825  # the parts of Exif for the exposure and for GPS
+SIDES = (0xA002, 0xA003)
+# tags of TIFF that say how the pixels are stored, orientation and resolution among them
+STRUCTURE = {
+    *range(0x00FE, 0x0108), 0x0111, 0x0112, *range(0x0115, 0x011D), 0x0128, 0x013D,
+    *range(0x0140, 0x0146), 0x014A, *range(0x0152, 0x015C), *range(0x0200, 0x0215),
+    0x02BC, 0x83BB, 0x8649, PHOTO, 0x8773, PLACE,
+}  # fmt: skip
 
 
 def check_kind(path: Path, image: Any) -> None:
-    """Refuse an opened Pillow image that edge-sr has no honest way to handle.
+    """Refuse an opened Pillow image that cannot be upscaled faithfully.
 
     Raises:
-        MediaError: more than 8 bits per channel, CMYK and the like, several pictures.
+        MediaError: more than 8 bits per channel, Lab or HSV, several pictures.
     """
-    raw = " ".join(str(tile[3]) for tile in image.tile)
-    if image.mode.startswith(("I", "F")) or ";16" in raw:
-        bits = 32 if image.mode in ("I", "F") and ";16" not in raw else 16
+    raw = [str(t[3][0] if isinstance(t[3], tuple) else t[3]) for t in image.tile]
+    deep = any(DEEP in name and name not in PACKED for name in raw)
+    if image.mode.startswith(("I", "F")) or deep:
+        bits = 32 if image.mode in ("I", "F") and not deep else 16
         raise MediaError(f"{path}: {bits} bits per channel; edge-sr works on 8: convert it first")
-    if image.mode in ("CMYK", "LAB", "HSV"):
+    if image.mode in ("LAB", "HSV"):
         raise MediaError(f"{path}: is {image.mode}; edge-sr works on RGB: convert it first")
-    if getattr(image, "n_frames", 1) > 1:
+    # of the pictures of an MPO, cameras' JPEG, the first is the photograph
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise MediaError(f"{path}: holds {image.n_frames} pictures; expected one")
 
 
@@ -57,10 +71,50 @@ def to_pillow(pixels: Image) -> Any:
     return load_pillow().Image.fromarray(np.ascontiguousarray(pixels))
 
 
+def to_srgb(image: Any, profile: bytes | None) -> Any:
+    """A Pillow image in sRGB, converted from its colour profile where there is a usable one."""
+    cms = load_pillow().ImageCms
+    target = "L" if image.mode in ("L", "LA") else "RGB"
+    if profile:
+        try:
+            alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+            solid = image.convert(image.mode.removesuffix("A")) if alpha else image
+            made = cms.profileToProfile(
+                solid,
+                cms.ImageCmsProfile(io.BytesIO(profile)),
+                cms.createProfile("sRGB"),
+                outputMode="RGB",
+            )
+        except (cms.PyCMSError, OSError, ValueError):
+            return image.convert(target) if image.mode == "CMYK" else image
+        if alpha:
+            made.putalpha(alpha)
+        return made
+    return image.convert(target) if image.mode == "CMYK" else image
+
+
 def parse_dpi(found: Any) -> tuple[float, float] | None:
     """Horizontal and vertical resolution as Pillow reports it, None if it makes no sense."""
     try:
         x, y = (float(value) for value in found)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    return (x, y) if x > 0 and y > 0 else None
+    return (x, y) if min(x, y) > 0 and math.isfinite(x + y) else None
+
+
+def parse_exif(image: Any) -> bytes | None:
+    """Date, place, camera and the rest of a Pillow image's Exif, upright; None if there is none.
+
+    The thumbnail is left out, and so are the sides in pixels: they are those of the small picture.
+    """
+    try:
+        tags = image.getexif()
+        kept = load_pillow().Image.Exif()
+        kept.update({tag: tags[tag] for tag in tags if tag not in STRUCTURE})
+        photo = {k: v for k, v in tags.get_ifd(PHOTO).items() if k not in SIDES}
+        for tag, values in ((PHOTO, photo), (PLACE, dict(tags.get_ifd(PLACE)))):
+            if values:
+                kept.get_ifd(tag).update(values)
+        return bytes(kept.tobytes()) if len(kept) or photo else None
+    except Exception:  # noqa: BLE001 - what Pillow's parser raises on damage is open-ended
+        return None

@@ -1,4 +1,4 @@
-"""Still images through a model of luma or RGB: what it does not see goes round it."""
+"""Still images through a model of luma or RGB, with the parts that the model does not see."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from edge_sr.media.libraries import load_cv2
 
 Image = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+SMALLEST = 4  # pixels a side that a model takes
+SEEN = 32  # alpha from which on the colour of a pixel is left as it is
 
 
 def upscale_still(image: Image, color: str, run: Callable[[Image], Image]) -> Image:
@@ -20,14 +23,24 @@ def upscale_still(image: Image, color: str, run: Callable[[Image], Image]) -> Im
         run: uint8 (H, W, 1 or 3) -> the same, larger.
 
     A luma model gets full-range BT.601 luma (JPEG's); chroma and alpha are resized bicubically.
+    Colours that cannot be seen are replaced by those around them first, so that they do not bleed.
+    Images of less than 4 pixels a side are padded with their edges, and cropped again.
     """
+    height, width = image.shape[:2]
+    if min(height, width) < SMALLEST:
+        rows, columns = (max(0, SMALLEST - side) for side in (height, width))
+        wide = np.pad(image, [(0, rows), (0, columns), *[(0, 0)] * (image.ndim - 2)], mode="edge")
+        big = upscale_still(wide, color, run)
+        top, left = height * big.shape[0] // wide.shape[0], width * big.shape[1] // wide.shape[1]
+        return np.ascontiguousarray(big[:top, :left])
     if image.ndim == 2:
         return _grey(image, color, run)
     channels = image.shape[2]
     if channels == 1:
         return _grey(image[..., 0], color, run)[..., None]
     if channels in (2, 4):
-        solid = upscale_still(image[..., 0] if channels == 2 else image[..., :3], color, run)
+        seen = fill_hidden(image[..., :-1], image[..., -1])
+        solid = upscale_still(seen[..., 0] if channels == 2 else seen, color, run)
         alpha = _resize(image[..., -1], solid.shape[1], solid.shape[0])
         return np.dstack([solid, alpha])
     if color == "rgb":
@@ -38,6 +51,32 @@ def upscale_still(image: Image, color: str, run: Callable[[Image], Image]) -> Im
     height, width = big.shape
     merged = cv2.merge([big, _resize(cr, width, height), _resize(cb, width, height)])
     return np.asarray(cv2.cvtColor(merged, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def fill_hidden(colors: Image, alpha: Image) -> Image:
+    """Colours, uint8 (H, W, C), with those of transparent pixels taken from visible ones nearby."""
+    if alpha.min() >= SEEN:
+        return colors
+    weight = np.minimum(alpha.astype(np.float32) / SEEN, 1)
+    weighted = colors.astype(np.float32) * weight[..., None]
+    filled = _spread(weighted, weight, first=True)
+    return np.clip(np.rint(filled), 0, 255).astype(np.uint8)
+
+
+def _spread(weighted: Plane, weight: Plane, *, first: bool = False) -> Plane:
+    """Colours where there is a weight, and where there is none those of a picture half as large."""
+    mean = np.asarray(weighted / np.maximum(weight, 1e-6)[..., None], np.float32)
+    rows, columns = weight.shape
+    if (weight.min() > 0.25 and not first) or max(rows, columns) == 1:
+        return mean
+    cv2 = load_cv2()
+    half = ((columns + 1) // 2, (rows + 1) // 2)
+    small = [cv2.resize(part, half, interpolation=cv2.INTER_AREA) for part in (weighted, weight)]
+    around = _spread(small[0].reshape(half[1], half[0], -1), small[1])
+    wide = cv2.resize(around, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    share = (weight if first else np.minimum(1, 4 * weight))[..., None]
+    found = share * mean + (1 - share) * wide.reshape(rows, columns, -1)
+    return np.asarray(found, np.float32)
 
 
 def _grey(image: Image, color: str, run: Callable[[Image], Image]) -> Image:

@@ -1,23 +1,28 @@
 from __future__ import annotations
 
 import os
+import struct
+import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from edge_sr.errors import FrameError, MediaError
+from edge_sr.errors import FrameError, MediaError, MissingDependencyError
+from edge_sr.media.address import Kind, parse_address
 from edge_sr.media.stills.files import (
     ImageFile,
     check_image_output,
-    is_image,
     list_images,
     read_image,
     resize_image,
     write_image,
 )
+from edge_sr.media.stills.formats import is_image
+from edge_sr.media.stills.upscale import fill_hidden, upscale_still
 
 RNG = np.random.default_rng(0)
 CHANNELS = {"grey": (6, 9), "grey and alpha": (6, 9, 2), "rgb": (6, 9, 3), "rgba": (6, 9, 4)}
@@ -106,7 +111,6 @@ def sixteen_bit_png(path: Path) -> None:
         ),
         ("rgb16.png", sixteen_bit_png, "16 bits per channel; edge-sr works on 8: convert it"),
         ("f.tif", lambda p: Image.fromarray(np.ones((4, 4), np.float32)).save(p), "32 bits"),
-        ("cmyk.jpg", lambda p: Image.new("CMYK", (4, 4)).save(p), "is CMYK; edge-sr works on RGB"),
         (
             "two.tif",
             lambda p: Image.new("L", (4, 4)).save(
@@ -215,3 +219,172 @@ def test_colour_under_transparency_does_not_bleed() -> None:
     pixels[:, 4:] = (0, 255, 0, 0)  # green, but not to be seen
     big = resize_image(pixels, 16, 16)
     assert big[..., 1][big[..., 3] > 8].max() < 10
+
+
+def test_the_first_picture_of_a_cameras_mpo_is_taken(tmp_path: Path) -> None:
+    photo = Image.new("RGB", (16, 12), (200, 30, 40))
+    photo.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[photo.resize((8, 6))])
+    assert read_image(tmp_path / "a.jpg").pixels.shape == (12, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("a.jfif", "JPEG"), ("a.avif", "AVIF"), ("a.gif", "GIF"), ("a.ppm", "PPM"), ("a.tga", "TGA")],
+)
+def test_less_common_formats_are_read(tmp_path: Path, name: str, form: str) -> None:
+    Image.new("RGB", (16, 12), (200, 30, 40)).save(tmp_path / name, form)
+    assert is_image(name)
+    found = read_image(tmp_path / name).pixels
+    assert found.shape == (12, 16, 3)
+    assert np.abs(found.astype(int) - (200, 30, 40)).max() < 8
+
+
+def test_five_six_five_bits_a_pixel_are_eight_a_channel(tmp_path: Path) -> None:
+    width, height, level = 6, 4, 0xF800  # red
+    data = np.full((height, width), level, "<u2").tobytes()
+    masks = struct.pack("<III", 0xF800, 0x7E0, 0x1F)
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 16, 3, len(data), 0, 0, 0, 0) + masks
+    start = struct.pack("<IHHI", 14 + len(head) + len(data), 0, 0, 14 + len(head))
+    (tmp_path / "a.bmp").write_bytes(b"BM" + start + head + data)
+    assert read_image(tmp_path / "a.bmp").pixels[0, 0].tolist() == [255, 0, 0]
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
+    found = read_image(tmp_path / "a.jpg")
+    assert np.abs(found.pixels.astype(int) - (255, 0, 0)).max() < 8
+    assert found.icc_profile is None
+
+
+def photo_with_exif(path: Path) -> None:
+    tags = Image.Exif()
+    tags[0x010F], tags[0x0112] = "Somebody", 6
+    tags.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    tags.get_ifd(0x8825)[1] = "N"
+    Image.new("RGB", (16, 12), (200, 30, 40)).save(path, exif=tags.tobytes())
+
+
+@pytest.mark.parametrize("source", ["i.jpg", "i.png", "i.webp", "i.tif"])
+@pytest.mark.parametrize("target", ["o.jpg", "o.png", "o.webp", "o.tif", "o.avif"])
+def test_date_place_and_camera_are_kept_upright(tmp_path: Path, source: str, target: str) -> None:
+    photo_with_exif(tmp_path / source)
+    found = read_image(tmp_path / source)
+    assert found.pixels.shape == (16, 12, 3)
+    write_image(tmp_path / target, found.pixels, like=found)
+    with Image.open(tmp_path / target) as made:
+        tags = made.getexif()
+        assert tags[0x010F] == "Somebody"
+        assert tags.get(0x0112, 1) == 1
+        assert tags.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
+        assert tags.get_ifd(0x8825)[1] == "N"
+
+
+def test_what_a_format_cannot_hold_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    photo_with_exif(tmp_path / "i.jpg")
+    found = read_image(tmp_path / "i.jpg")
+    write_image(tmp_path / "o.bmp", found.pixels, like=found)
+    assert "Exif (date, place, camera) left out; BMP cannot hold it" in caplog.text
+
+
+def test_colours_are_converted_where_a_profile_cannot_be_written(tmp_path: Path) -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pixels = noise("rgb")
+    for profile in (srgb, lab, b"no profile"):  # one of another colour space is of no use
+        write_image(tmp_path / "o.bmp", pixels, like=ImageFile(pixels, profile), force=True)
+        assert np.abs(read_image(tmp_path / "o.bmp").pixels.astype(int) - pixels).max() < 3
+
+
+@pytest.mark.parametrize("dpi", [1e9, 70000, 0.3])
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "tif"])
+def test_no_resolution_is_written_wrong(tmp_path: Path, dpi: float, ending: str) -> None:
+    like = ImageFile(noise("rgb"), dpi=(dpi, dpi))
+    write_image(tmp_path / f"o.{ending}", noise("rgb"), like=like)
+    found = read_image(tmp_path / f"o.{ending}").dpi
+    assert (
+        found is None
+        or round(found[0]) in (1, 72, 96)
+        or found == pytest.approx((dpi, dpi), rel=0.01)
+    )
+
+
+@pytest.mark.parametrize("kind", ["rgba", "grey and alpha"])
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_hidden_colours_do_not_bleed(kind: str, hidden: int) -> None:
+    image = np.full((24, 32, CHANNELS[kind][2]), hidden, np.uint8)
+    image[..., -1] = 0
+    image[6:18, 8:24] = 128
+    image[6:18, 8:24, -1] = 255
+
+    def run(part: np.ndarray) -> np.ndarray:
+        wide = cv2.resize(part, (64, 48), interpolation=cv2.INTER_CUBIC)
+        return wide.reshape(48, 64, -1)
+
+    for color in ("luma", "rgb") if kind == "rgba" else ("luma",):
+        found = upscale_still(image, color, run).astype(int)
+        seen = found[..., -1] > 0
+        assert np.abs(found[..., :-1][seen] - 128).max() <= 2
+
+
+def test_visible_colours_are_not_touched() -> None:
+    colors = noise("rgb")
+    alpha = np.full(colors.shape[:2], 200, np.uint8)
+    assert fill_hidden(colors, alpha) is colors
+    alpha[0, 0] = 0
+    assert np.array_equal(fill_hidden(colors, alpha)[1:], colors[1:])
+    assert fill_hidden(colors, np.zeros_like(alpha)).max() == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (2, 5)])
+def test_images_of_a_few_pixels_are_upscaled(size: tuple[int, int]) -> None:
+    def run(part: np.ndarray) -> np.ndarray:
+        assert min(part.shape[:2]) >= 4
+        rows, columns = (side * 3 // 2 for side in part.shape[:2])
+        return part.repeat(2, 0).repeat(2, 1)[:rows, :columns]
+
+    for shape in (size, (*size, 3), (*size, 4)):
+        image = RNG.integers(0, 256, shape, dtype=np.uint8)
+        found = upscale_still(image, "rgb" if len(shape) == 3 else "luma", run)
+        assert found.shape[:2] == (size[0] * 3 // 2, size[1] * 3 // 2)
+
+
+def test_other_files_of_a_folder_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    write_image(tmp_path / "a.png", noise("rgb"))
+    (tmp_path / "raw.dng").write_bytes(b"x")
+    assert [path.name for path in list_images(tmp_path)] == ["a.png"]
+    assert "left out, as no images: raw.dng" in caplog.text
+
+
+def test_an_animation_is_a_video(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (16, 12), color) for color in ("red", "blue")]
+    for name in ("a.gif", "a.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        assert parse_address(str(tmp_path / name)).kind is Kind.FILE
+        frames[0].save(tmp_path / name)
+        assert parse_address(str(tmp_path / name)).kind is Kind.IMAGE
+
+
+def test_heic_names_the_package_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.heic").write_bytes(b"x")
+    with pytest.raises(MissingDependencyError, match="pip install pillow-heif"):
+        read_image(tmp_path / "a.heic")
+
+
+def test_long_names_and_dangling_links(tmp_path: Path) -> None:
+    path = tmp_path / f"{'ä' * 124}.png"
+    write_image(path, noise("rgb"))
+    assert path.exists()
+    with pytest.raises(MediaError, match="cannot be written"):
+        check_image_output(tmp_path / f"{'a' * 300}.png", force=False)
+    (tmp_path / "link.png").symlink_to(tmp_path / "missing.png")
+    with pytest.raises(MediaError, match=r"is a link to .*missing"):
+        check_image_output(tmp_path / "link.png", force=True)
