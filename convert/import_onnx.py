@@ -1,6 +1,6 @@
 """Any super-resolution ONNX file -> a model file of edge-sr: uint8 frames in and out, a sidecar.
 
-``python -m convert.import_onnx other.onnx -o mine.onnx``
+``python -m convert.import_onnx other.onnx -o imported.onnx``
 
 Layout, channels, range of values, scale and size rule are found by running the network, and
 reported in one line. Without ``-o`` the file goes into the cache, and is made only once;
@@ -25,8 +25,8 @@ from edge_sr.model.sidecar import Sidecar
 
 EXAMPLES = """\
 examples:
-  python -m convert.import_onnx other.onnx -o mine.onnx
-  python -m convert.import_onnx other.onnx --range -1..1 --layout nchw -o mine-2.onnx
+  python -m convert.import_onnx other.onnx -o imported.onnx
+  python -m convert.import_onnx other.onnx --range -1..1 --layout nchw -o imported-2.onnx
   python -m convert.import_onnx other.onnx --json
 """
 
