@@ -1,7 +1,7 @@
-"""The measured tables of a README, written between two marks so that nobody types a figure.
+"""The measured tables of a page, written between two marks so that nobody types a figure.
 
-``python -m lab.readme rows.jsonl --write README.md`` replaces the text between
-``<!-- bench -->`` and ``<!-- /bench -->`` and writes the plots to ``docs/`` beside the file.
+``python -m lab.readme rows.jsonl --write docs/benchmarks.md`` replaces the text between
+``<!-- bench -->`` and ``<!-- /bench -->`` and writes the plots beside the file.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from edge_sr.errors import MediaError
 from lab.tables.section import replace_section
 
 NAME = "bench"
-FOLDER = "docs"
+PAGE = Path("docs/benchmarks.md")
 SIZE = (7.6, 4.6)  # of the plot, inches
-TITLES = {  # of a column of the report -> in the README; sets' PSNR-Y follow
+TITLES = {  # of a column of the report -> in the page; sets' PSNR-Y follow
     "model": "model",
     "precision": "precision",
     "parameters": "parameters",
@@ -34,7 +34,7 @@ TITLES = {  # of a column of the report -> in the README; sets' PSNR-Y follow
 }
 EXAMPLES = """\
 example:
-  python -m lab.readme runs/bench.jsonl --write README.md
+  python -m lab.readme runs/bench.jsonl --write docs/benchmarks.md
 """
 
 
@@ -47,18 +47,17 @@ def write_readme(path: Path, groups: Sequence[Group]) -> list[Path]:
         MissingDependencyError: matplotlib is not installed.
     """
     plots = {index: scatter(group, size=SIZE) for index, group in enumerate(groups, start=1)}
-    links = {index: f"{FOLDER}/{plot_file(index)}" for index, plot in plots.items() if plot}
+    links = {index: plot_file(index) for index, plot in plots.items() if plot}
     replace_section(path, NAME, render(groups, links))
     written = []
     try:
-        (path.parent / FOLDER).mkdir(exist_ok=True)
         for index, link in links.items():
             plot = plots[index]
             if plot is not None:
                 plot.savefig(path.parent / link, metadata={"Date": None})
                 written.append(path.parent / link)
     except OSError as error:
-        raise MediaError(f"{path.parent / FOLDER}: cannot be written ({error})") from error
+        raise MediaError(f"{path.parent}: cannot be written ({error})") from error
     return [*written, path]
 
 
@@ -121,11 +120,11 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
     parser = make_parser(
         "python -m lab.readme",
-        "Write the measured tables and plots of bench rows into a README.",
+        "Write the measured tables and plots of bench rows into a page.",
         examples=EXAMPLES,
     )
     parser.add_argument("rows", nargs="+", type=Path, help="files of python -m bench run; merged")
-    parser.add_argument("--write", type=Path, default=Path("README.md"), metavar="FILE.md")
+    parser.add_argument("--write", type=Path, default=PAGE, metavar="FILE.md")
     parser.add_argument("--sort", choices=SORTS, default="p50", help="the table by (default: p50)")
     return parser
 

@@ -41,9 +41,10 @@ PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "docs"
 DEVICE_ONLY = {"cuda-python"}  # of extras that name it; its bindings are what `dev` installs
 LEFT = {  # document: what its commands leave behind
     "README.md": (
-        *("film-1440p.mp4", "bigger/0.png", "mine.onnx", "mine.int8.onnx", "report/report.html"),
-        *("frames/contact-sheet.png", "runs/edge-unet-s-x2-fine/best.keras"),
+        *("film-x2.mp4", "bigger/0.png", "mine.onnx", "rows.jsonl"),
+        "runs/edge-unet-s-x2-fine/best.keras",
     ),
+    "benchmarks.md": ("report/report.html",),
     "engines.md": ("other.engine", "other.engine.json"),
     "int8.md": ("s.int8.onnx", "ranges.json", "x2-qat.int8.onnx"),
     "training.md": ("mine.onnx", "mean.keras", "runs/from-frames/last.npz"),
