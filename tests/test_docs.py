@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from source import modules
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("docs/training.md", "docs/models.md", "lab/README.md", "lab/training.md", "lab/models.md")
@@ -37,3 +38,27 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_models_has_the_marks_that_commands_write_between(name: str) -> None:
     text = (ROOT / "lab/models.md").read_text()
     assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_the_tree_of_the_architecture_is_the_tree() -> None:
+    tree = ARCHITECTURE.partition("## The tree")[2].partition("```text")[2].partition("```")[0]
+    told, parents = set(), [""]
+    for line in tree.strip("\n").splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        parents[depth + 1 :] = [parents[depth] + line.split()[0]]
+        told.add(parents[depth + 1].rstrip("/"))
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in modules().values()}
+    assert told - {"tests"} == folders
+
+
+def test_each_journey_names_at_most_eight_files_that_exist() -> None:
+    journeys = ARCHITECTURE.partition("## Journeys")[2].partition("\n## ")[0].split("\n### ")[1:]
+    assert len(journeys) == 4
+    for journey in journeys:
+        names = set(re.findall(r"`([\w/]+\.py)`", journey))
+        assert 4 <= len(names) <= 8, journey
+        for name in names:
+            assert (ROOT / name).is_file(), name
