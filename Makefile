@@ -21,7 +21,7 @@ lint: .venv/.dev
 types: .venv/.dev build/stubs
 	$(BIN)/mypy
 
-# TensorRT's types: its own requirements cannot be had from PyPI, so pip fetches them without
+# TensorRT's types: its own requirements are not on PyPI, so pip fetches them without
 build/stubs: .venv/.dev tests/tools/tensorrt_stubs.py
 	$(BIN)/python tests/tools/tensorrt_stubs.py
 

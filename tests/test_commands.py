@@ -85,7 +85,8 @@ def test_few_commands_of_the_readme_are_not_run() -> None:
     left = {item.line.split(" -")[0] for item in shown("README.md") if not is_run(item)}
     assert {line for line in left if not line.startswith(("make ", "pip ", "python3 -m venv"))} == {
         "python3",
-        "edge-sr run",
+        "edge-sr run 0",
+        "edge-sr run film.mp4",
     }
 
 

@@ -62,3 +62,11 @@ def test_each_journey_names_at_most_eight_files_that_exist() -> None:
         assert 4 <= len(names) <= 8, journey
         for name in names:
             assert (ROOT / name).is_file(), name
+
+
+def test_files_that_contributing_names_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    names = [name for name in re.findall(r"`([\w/]+(?:\.py|/))`", text) if "/" in name]
+    assert len(names) > 15
+    for name in names:
+        assert (ROOT / name).exists(), name

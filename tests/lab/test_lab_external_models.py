@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from lab import external_models as strangers
+from lab import external_models
 from lab.external_models import Stranger, render
 from tests.calibration.networks import external_model
 
@@ -22,9 +22,9 @@ def test_a_network_is_converted_and_judged_and_the_rest_goes_on(
     entries = [f'[[model]]\nname = "{name}"\nfile = "{name}.onnx"\n' for name in ("broken", "hers")]
     (tmp_path / "rivals.toml").write_text("\n".join(entries))
     page = tmp_path / "page.md"
-    page.write_text("# Head\n<!-- strangers -->\n<!-- /strangers -->\n")
+    page.write_text("# Head\n<!-- external-models -->\n<!-- /external-models -->\n")
     command = ["--rivals", str(tmp_path / "rivals.toml"), "--images", str(folder)]
-    assert strangers.main([*command, "--max-loss-db", "5", "--write", str(page)]) == 1
+    assert external_models.main([*command, "--max-loss-db", "5", "--write", str(page)]) == 1
     errors = capfd.readouterr().err
     assert "bench: broken: " in errors
     assert "cannot be made fp16; see above" in errors
