@@ -13,7 +13,7 @@ from PIL import Image
 from edge_sr import zoo
 
 ROOT = Path(__file__).parent.parent
-SHOWN = ("bench", "edge_sr", "training", "constraints.txt", "pyproject.toml")  # by relative paths
+SHOWN = ("bench", "edge_sr", "lab", "training", "constraints.txt", "pyproject.toml")  # by relative paths
 SCENE = (216, 384)  # rows, columns of the large clips, 4:3 sides of it being whole
 
 
@@ -60,7 +60,7 @@ def make_films(folder: Path) -> None:
 
 def make_pictures(folder: Path) -> None:
     """photos/, which recipes hold 16 of out, my_photos/, and Set5/ of one picture."""
-    for name, count in (("photos", 18), ("my_photos", 3), ("Set5", 1)):
+    for name, count in (("photos", 18), ("my_photos", 6), ("Set5", 1)):
         (folder / name).mkdir()
         for seed in range(count):
             Image.fromarray(scene(seed, 144, 180)).save(folder / name / f"{seed}.png")

@@ -22,7 +22,7 @@ import keras
 from training.data.photos import find_images
 from training.data.source import Source, photo_source
 from training.data.video_source import video_source
-from training.finetune import find_weights, finetune_recipe
+from training.finetune import find_weights, finetune_recipe, finish
 from training.loop.checkpoint import CheckpointError, load_state
 from training.loop.start import build_model
 from training.loop.trainer import Trainer
@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     fine = args.recipe is None
     trainer = train(recipe, make_source, output, resume=args.resume, judge_first=fine)
     print(f"best: {trainer.state.best_psnr:.3f} dB, {output / 'best.keras'}")
-    return 0
+    return finish(trainer) if fine else 0
 
 
 if __name__ == "__main__":

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from training.finetune import PRETRAINED, find_weights, finetune_recipe
-from training.recipe import RecipeError
+from edge_sr.cli.main import main as edge_sr
+from training.data.source import photo_source
+from training.finetune import PRETRAINED, Gain, find_weights, finetune_recipe, finish
+from training.loop.start import build_model
+from training.loop.trainer import Trainer
+from training.recipe import RecipeError, load_recipe
 from training.train import main
 
 
@@ -73,3 +79,60 @@ def test_what_cannot_be_gone_on_from(tmp_path, photos, capsys):
         main(["--data", str(photos)])
     assert usage.value.code == 2
     assert "expected --recipe FILE, or --from NAME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        ((0.2, 0.25, 0.22), "gain: +0.223 dB on 3 held-out pictures, +0.200 to +0.250"),
+        ((0.5, -0.1, 0.1), "no sure gain: +0.167 dB on 3 held-out pictures, -0.100 to +0.500; so"),
+        ((0.3,), "no sure gain: +0.300 dB on 1 held-out pictures"),
+        ((-0.2, -0.25, -0.22), "no sure gain: -0.223 dB"),
+        ((0.0, 0.0, 0.0), "no gain: no step was better than the weights it started from"),
+    ],
+)
+def test_a_gain_is_one_that_chance_does_not_explain(differences, verdict):
+    assert Gain(differences).verdict().startswith(verdict)
+
+
+def test_too_few_pictures_are_refused():
+    with pytest.raises(RecipeError, match="5 pictures: expected at least 6, as 3 are held out"):
+        finetune_recipe(find_weights("edge-unet-s-x2"), pictures=5)
+
+
+def test_a_run_without_a_better_step_says_so(tiny_recipe, photos, tmp_path, capsys):
+    words = ["--recipe", str(tiny_recipe(steps=2)), "--data", str(photos)]
+    assert main([*words, "--output", str(tmp_path / "first")]) == 0
+    weights = str(tmp_path / "first/best.keras")
+    recipe = replace(load_recipe(tiny_recipe(steps=2)), start_from=weights)
+    model = build_model(recipe)
+    source = photo_source(recipe, model, [photos])
+    assert finish(Trainer(recipe, model, source, tmp_path / "first")) == 0
+    printed = capsys.readouterr().out
+    assert "no gain: no step was better than the weights it started from" in printed
+    assert printed.endswith(f"the weights are still those of {weights}: use that model as before\n")
+    assert not list((tmp_path / "first").glob("*.onnx"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_better_weights_become_files_that_run_takes(tiny_recipe, photos, tmp_path, capsys):
+    pytest.importorskip("tf2onnx", reason="pip install 'edge-sr[convert]'")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, steps in ((first, 2), (second, 12)):
+        words = ["--recipe", str(tiny_recipe(steps=steps)), "--data", str(photos)]
+        assert main([*words, "--output", str(folder)]) == 0
+    recipe = replace(
+        load_recipe(tiny_recipe(steps=12)), name="mine", start_from=str(first / "best.keras")
+    )
+    model = build_model(recipe)
+    trainer = Trainer(recipe, model, photo_source(recipe, model, [photos]), second)
+    capsys.readouterr()
+    assert finish(trainer) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == f"next: edge-sr run film.mp4 --model {second}/mine.onnx"
+    assert " dB on " in printed.splitlines()[0]
+    with Image.open(second / "before-after.png") as picture:
+        assert picture.size == (4 * 296 - 8, 308)
+    Image.fromarray(np.full((30, 40, 3), 128, np.uint8)).save(tmp_path / "in.png")
+    words = ["run", str(tmp_path / "in.png"), "-m", str(second / "mine.onnx")]
+    assert edge_sr([*words, "-o", str(tmp_path / "out.png")]) == 0
