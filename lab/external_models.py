@@ -158,7 +158,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"spelling, `--max-loss-db {args.max_loss_db:g}`, edge-sr's own frames. Losses are PSNR-Y "
         f"against fp32. Within {BOUND_DB:g} dB on every set: {kept} of {len(rivals)}."
     )
-    show_or_replace(render(found, [item.name for item in sets], told), args.write, "external-models")
+    table = render(found, [item.name for item in sets], told)
+    show_or_replace(table, args.write, "external-models")
     return 0 if len(found) == len(rivals) else 1
 
 

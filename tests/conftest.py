@@ -26,8 +26,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def ends() -> Callable[[Callable[[], T]], T]:
-    """``ends(work)`` returns what `work()` returns or raises; fails if it never comes back."""
+def finishes() -> Callable[[Callable[[], T]], T]:
+    """``finishes(work)`` returns what `work()` returns or raises; fails if it never comes back."""
 
     def run(work: Callable[[], T]) -> T:
         results: list[T] = []

@@ -33,12 +33,12 @@ TIME = Fraction(1, 25)
 def identity(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file that gives every frame back as it is."""
     channels = {"luma": 1, "rgb": 3}[request.param]
-    ends = [
+    tensors = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, [1, "h", "w", channels])
         for name in ("frame", "upscaled")
     ]
     node = onnx.helper.make_node("Identity", ["frame"], ["upscaled"])
-    graph = onnx.helper.make_graph([node], "identity", ends[:1], ends[1:])
+    graph = onnx.helper.make_graph([node], "identity", tensors[:1], tensors[1:])
     path = tmp_path_factory.mktemp("identity") / f"{request.param}.onnx"
     opset = onnx.helper.make_opsetid("", 17)
     onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)

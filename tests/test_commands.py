@@ -23,11 +23,11 @@ ELSEWHERE = {
     "python3 -m venv ": "tests run in the environment that `make` has made",
     ".venv/bin/edge-sr ": "the same as edge-sr, in an environment of its own",
     "pip install pip-audit ": "asks an advisory service over the network",
-    "python -m convert.zoo ": "makes the shipped files anew: hours",
+    "python -m convert.zoo ": "makes the shipped files again: hours",
     "python -m lab.targets ": "measures for an hour, and writes into the document",
     "python -m lab.on_video ": "needs rival networks; test_lab_on_video.py runs it on one",
     "python -m lab.search ": "measures and trains for hours, and writes into the document",
-    "python -m lab.external_models ": "needs rivals; test_bench_strangers.py runs it on one",
+    "python -m lab.external_models ": "needs rivals; test_lab_external_models.py runs it on one",
     "python -m lab.nodes ": "measures for minutes, and writes into the document",
     "python -m training.make_pool ": "films for minutes; test_pool.py runs it on small frames",
     "python -m training.evaluate_video ": "test_evaluate_video.py runs it on small frames",
@@ -53,8 +53,8 @@ LEFT = {  # document: what its commands leave behind
 
 
 def is_run(command: Command) -> bool:
-    told = command.needs or command.line.startswith(tuple(ELSEWHERE)) or PIP.match(command.line)
-    return not told
+    left_out = command.needs or command.line.startswith(tuple(ELSEWHERE)) or PIP.match(command.line)
+    return not left_out
 
 
 def shown(page: str) -> list[Command]:
@@ -98,7 +98,9 @@ def test_pip_brings_what_is_installed_here(line: str) -> None:
     assert extras is not None
     for text in requirements(tuple(extras[1].split(","))):
         item = Requirement(text)
-        if DEVICE_ONLY.isdisjoint({item.name, str(item)}) and (item.marker is None or item.marker.evaluate()):
+        if DEVICE_ONLY.isdisjoint({item.name, str(item)}) and (
+            item.marker is None or item.marker.evaluate()
+        ):
             version = importlib.metadata.version(item.name)
             assert item.specifier.contains(version, prereleases=True), f"{item}: {version}"
     for other in shlex.split(line)[2:]:

@@ -1,4 +1,4 @@
-"""What the documents on training and models tell people to type is understood."""
+"""What the documents on training and models show is understood."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 
 def test_the_tree_of_the_architecture_is_the_tree() -> None:
     tree = ARCHITECTURE.partition("## The tree")[2].partition("```text")[2].partition("```")[0]
-    told, parents = set(), [""]
+    named, parents = set(), [""]
     for line in tree.strip("\n").splitlines():
         depth = (len(line) - len(line.lstrip())) // 2
         parents[depth + 1 :] = [parents[depth] + line.split()[0]]
-        told.add(parents[depth + 1].rstrip("/"))
+        named.add(parents[depth + 1].rstrip("/"))
     folders = {path.parent.relative_to(ROOT).as_posix() for path in modules().values()}
-    assert told - {"tests"} == folders
+    assert named - {"tests"} == folders
 
 
 def test_each_journey_names_at_most_eight_files_that_exist() -> None:

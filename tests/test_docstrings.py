@@ -30,11 +30,14 @@ def definitions() -> Iterator[tuple[str, Definition, bool]]:
 
 def test_what_is_public_has_a_docstring() -> None:
     found = list(definitions())
-    told = {node.name for _, node, method in found if method and ast.get_docstring(node)} | KERAS
+    described = {
+        node.name for _, node, method in found if method and ast.get_docstring(node)
+    } | KERAS
     missing = [
         where
         for where, node, method in found
-        if not ast.get_docstring(node) and not (method and node.name in told)  # a seam's method
+        if not ast.get_docstring(node)
+        and not (method and node.name in described)  # a seam's method
     ]
     assert len(found) > 1000
     assert missing == []

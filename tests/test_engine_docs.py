@@ -36,12 +36,12 @@ def test_its_options_exist() -> None:
 
 def test_its_jetpacks_are_the_codes() -> None:
     rows = re.findall(r"^\| (\d\.\d[.\d]*) \|(.*)\|$", TEXT, re.MULTILINE)
-    told = {}
+    shown = {}
     for name, rest in rows:
         l4t, cuda, tensorrt, python, boards, _ = (cell.strip() for cell in rest.split("|"))
         for release in l4t.split(", "):
-            told[release] = (name, cuda, tensorrt, python, boards)
-    assert told == {
+            shown[release] = (name, cuda, tensorrt, python, boards)
+    assert shown == {
         item.l4t: (item.name, item.cuda, item.tensorrt, item.python, item.boards)
         for item in JETPACKS
     }

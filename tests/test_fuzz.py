@@ -1,4 +1,4 @@
-"""Whatever bytes a parser is given, it takes them or refuses them in our own words."""
+"""Whatever bytes a parser is given, it takes them or refuses them by an error of ours."""
 
 from __future__ import annotations
 

@@ -120,9 +120,9 @@ def test_an_example_of_every_help_is_run(
             for name in (sorted(map(str, folder.glob(word))) if "*" in word else [word])
         ]
         code = called(files, whole, program)
-        told = capfd.readouterr()
-        assert code == 0, f"$ {line}\n{told.out}{told.err}"
-        assert told.out or output, line
+        printed = capfd.readouterr()
+        assert code == 0, f"$ {line}\n{printed.out}{printed.err}"
+        assert printed.out or output, line
         assert output is None or output.exists(), line
 
 

@@ -1,4 +1,4 @@
-"""What the README tells people to type is understood; what it shows in Python runs."""
+"""What the README shows as commands is understood; what it shows in Python runs."""
 
 from __future__ import annotations
 

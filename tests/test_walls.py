@@ -163,7 +163,7 @@ def test_tests_mirror_the_code() -> None:
     tests = [path for path in (ROOT / "tests").rglob("*.py") if "__pycache__" not in path.parts]
     names = Counter(path.name for path in tests if path.name != "conftest.py")
     twice = sorted(name for name, count in names.items() if count > 1 and name.startswith("test_"))
-    assert twice == [], "pytest tells files without packages apart by their names"
+    assert twice == [], "pytest knows files without packages by their names"
     lost = [
         path.relative_to(ROOT).as_posix()
         for path in tests

@@ -31,16 +31,16 @@ def rival_file(tmp_path: Path) -> Save:
             helper.make_node("DepthToSpace", ["b"], ["c"], blocksize=2),
         ]
         shape: list[object] = [1, channels, "h", "w"]
-        ends = ("a", "c")
+        tensors = ("a", "c")
         if layout == "nhwc":
             nodes.insert(0, helper.make_node("Transpose", ["x"], ["a"], perm=[0, 3, 1, 2]))
             nodes.append(helper.make_node("Transpose", ["c"], ["y"], perm=[0, 2, 3, 1]))
-            shape, ends = [1, "h", "w", channels], ("x", "y")
+            shape, tensors = [1, "h", "w", channels], ("x", "y")
         graph = helper.make_graph(
             nodes,
             "rival",
-            [helper.make_tensor_value_info(ends[0], TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info(ends[1], TensorProto.FLOAT, None)],
+            [helper.make_tensor_value_info(tensors[0], TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info(tensors[1], TensorProto.FLOAT, None)],
             [numpy_helper.from_array(weight, "w")],
         )
         path = tmp_path / name

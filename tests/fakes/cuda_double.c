@@ -230,14 +230,14 @@ static int run_any(void) {
   return count;
 }
 
-static int is_settled(Object *object, uint64_t turn) {
+static int is_reached(Object *object, uint64_t turn) {
   return object->kind == EVENT ? object->done >= turn : !object->first;
 }
 
 /* Run queues in a random order until the stream is empty or the event reached. */
-static Status settle(Object *object, uint64_t turn) {
+static Status wait_for_turn(Object *object, uint64_t turn) {
   double begun = now_ms();
-  while (!is_settled(object, turn)) {
+  while (!is_reached(object, turn)) {
     if (lost) return lost;
     if (run_any()) continue;
     struct timespec until;
@@ -596,7 +596,7 @@ API Status cuStreamSynchronize(Object *stream) {
     stream->broken = 1;
     status = CAPTURE_UNSUPPORTED;
   }
-  return leave(status ? status : settle(stream, 0));
+  return leave(status ? status : wait_for_turn(stream, 0));
 }
 
 API Status cuEventCreate(Object **event, unsigned flags) {
@@ -630,7 +630,7 @@ API Status cuEventRecord(Object *event, Object *stream) {
 API Status cuEventSynchronize(Object *event) {
   Status status = enter("cuEventSynchronize", 1);
   if (!status && !is_live(event, EVENT, "cuEventSynchronize")) status = INVALID_HANDLE;
-  return leave(status ? status : settle(event, event->recorded));
+  return leave(status ? status : wait_for_turn(event, event->recorded));
 }
 
 API Status cuEventElapsedTime_v2(float *ms, Object *start, Object *end) {

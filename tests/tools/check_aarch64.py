@@ -59,8 +59,8 @@ def main() -> int:
         for python, platform in DEVICES:
             complaint = resolves(wanted, python, platform)
             failed += bool(complaint)
-            told = complaint or f"{len(wanted)} requirements resolve to wheels"
-            print(f"[{extra}] Python {python}, {platform}_aarch64: {told}")
+            shown = complaint or f"{len(wanted)} requirements resolve to wheels"
+            print(f"[{extra}] Python {python}, {platform}_aarch64: {shown}")
     return 1 if failed else 0
 
 

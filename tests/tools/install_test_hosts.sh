@@ -29,7 +29,7 @@ if "${root[@]}" apt-get update -qq >"$log" 2>&1 &&
     "${missing[@]}" >>"$log" 2>&1; then
   echo "installed ${missing[*]}"
 else
-  echo "apt-get cannot install them: $skipped; its last words:"
+  echo "apt-get cannot install them: $skipped; the end of its output:"
   tail -n 3 "$log"
 fi
 rm -f "$log"

@@ -1,7 +1,7 @@
 """Pictures of the browser page: ``python tests/tools/page_shots.py FOLDER [INPUT]``.
 
 Starts ``edge-sr run --serve`` on INPUT (a moving test picture by default) and looks at it with
-headless Chromium: on a desk, on a phone, light and dark, and in every view.
+headless Chromium: on a desktop, on a phone, light and dark, and in every view.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from playwright.sync_api import sync_playwright
 
 VIEWS = ("split", "side", "diff")
 LOOKS = {
-    "desk": ({"width": 1280, "height": 800}, "light"),
-    "desk-dark": ({"width": 1280, "height": 800}, "dark"),
+    "desktop": ({"width": 1280, "height": 800}, "light"),
+    "desktop-dark": ({"width": 1280, "height": 800}, "dark"),
     "phone": ({"width": 390, "height": 844}, "light"),
 }
 
@@ -46,8 +46,8 @@ def main(folder: Path, source: str) -> None:
             for name, (size, scheme) in LOOKS.items():
                 page = browser.new_page(viewport=size, color_scheme=scheme)
                 page.goto(found[1])
-                look(page, folder / f"{name}.jpg", 20 if name == "desk" else 5)
-                for view in VIEWS if name == "desk" else ():
+                look(page, folder / f"{name}.jpg", 20 if name == "desktop" else 5)
+                for view in VIEWS if name == "desktop" else ():
                     page.click(f"[data-mode={view}]")
                     look(page, folder / f"{name}-{view}.jpg", 2)
                 page.close()

@@ -1,7 +1,7 @@
 """Make TensorRT's type stubs readable: ``build/stubs/tensorrt*`` for mypy.
 
 `tensorrt-stubs` 10.13 holds five lines that are not Python, and no py.typed; its own requirements
-(TensorRT itself) cannot be had from PyPI alone, so it is fetched without them.
+(TensorRT itself) is not on PyPI alone, so it is fetched without them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 PACKAGE, VERSION = "tensorrt-stubs", "10.13.0.35.1"
-MENDED = {
+CORRECTED = {
     " in: list[": " in_: list[",  # a keyword as a parameter's name
     "-> bool:": "-> builtins.bool:",  # a constant of the module is called bool
     "import numpy\nimport typing\n": "import builtins\nimport numpy\nimport typing\n",
@@ -22,7 +22,7 @@ MENDED = {
 
 
 def main(folder: Path = Path("build/stubs")) -> None:
-    """Write the mended copies into ``folder``; fetch the package where it is missing."""
+    """Write the corrected copies into ``folder``; fetch the package where it is missing."""
     source = folder.with_name("tensorrt-stubs")
     if not (source / "tensorrt").is_dir():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
@@ -33,7 +33,7 @@ def main(folder: Path = Path("build/stubs")) -> None:
         target.mkdir(parents=True)
         for path in (source / package).glob("*.pyi"):
             text = path.read_text()
-            for wrong, right in MENDED.items():
+            for wrong, right in CORRECTED.items():
                 text = text.replace(wrong, right)
             (target / path.name).write_text(text)
     found = importlib.metadata.distributions(path=[str(source)])

@@ -135,12 +135,12 @@ def test_a_change_of_size_is_an_error() -> None:
 
 
 def test_closing_ends_the_iteration_from_another_thread(
-    ends: Callable[[Callable[[], list[Frame]]], list[Frame]],
+    finishes: Callable[[Callable[[], list[Frame]]], list[Frame]],
 ) -> None:
     fake = FakeCapture([flat(0, 0, 0)])
     camera = Camera(0, opener=fake, stall_s=10 * HANG_S)
     threading.Timer(0.2, camera.close).start()
-    assert len(ends(lambda: list(camera))) == 1
+    assert len(finishes(lambda: list(camera))) == 1
 
 
 def test_only_the_newest_picture_waits() -> None:

@@ -84,9 +84,9 @@ def test_no_attempts_means_the_error_itself() -> None:
 
 
 def test_closing_ends_a_long_wait(
-    ends: Callable[[Callable[[], list[Frame]]], list[Frame]],
+    finishes: Callable[[Callable[[], list[Frame]]], list[Frame]],
 ) -> None:
     source = Reconnecting(Cable, waits=lambda: itertools.repeat(10 * HANG_S))
     threading.Timer(0.2, source.close).start()
-    assert len(ends(lambda: list(source))) == 3
+    assert len(finishes(lambda: list(source))) == 3
     assert source.state == "reconnecting"

@@ -61,7 +61,7 @@ def test_each_call_fails_once(slots: int, integrated: int, status: int) -> None:
         double.reset(seed=1, integrated=integrated, pops=int(GRAPHS))
         double.fail(call, status)
         error = attempt(slots)
-        found = double.settled()
+        found = double.configuration()
         assert found["violations"] == "", (call, error, found)
         left = {key: value for key, value in found["left"].items() if value}
         if status != ILLEGAL_ADDRESS:  # of a lost context nothing can be given back

@@ -144,7 +144,7 @@ def test_the_stream_is_motion_jpeg_of_the_newest_frame(
 
 
 def test_a_browser_that_does_not_read_slows_nobody(
-    page: PageServer, control: RunControl, ends: Callable[[Callable[[], object]], object]
+    page: PageServer, control: RunControl, finishes: Callable[[Callable[[], object]], object]
 ) -> None:
     """More frames than a connection buffers: a server that waits for the reader never ends."""
     shot = a_shot()
@@ -155,7 +155,7 @@ def test_a_browser_that_does_not_read_slows_nobody(
 
     show(page, control)
     with httpx.stream("GET", f"{page.url}stream.mjpg"):
-        ends(show_many)
+        finishes(show_many)
 
 
 def test_switch_snapshot_and_record(page: PageServer, control: RunControl, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_sinks_error_stops_the_other_stages() -> None:
     assert stage_threads() == []
 
 
-def test_the_callers_stop_ends_the_run(ends: Callable[[Callable[[], object]], object]) -> None:
+def test_the_callers_stop_ends_the_run(finishes: Callable[[Callable[[], object]], object]) -> None:
     class Endless(ListSource):
         """Has the run stopped after its fifth frame, and goes on."""
 
@@ -122,7 +122,7 @@ def test_the_callers_stop_ends_the_run(ends: Callable[[Callable[[], object]], ob
 
     stop, sink = threading.Event(), ListSink()
     source = Endless(10**9)
-    ends(lambda: run_pipeline(source, as_session(), [sink], stop=stop))
+    finishes(lambda: run_pipeline(source, as_session(), [sink], stop=stop))
     assert sink.pts == list(range(len(sink.pts)))
     assert source.given < 20
     assert stage_threads() == []

@@ -127,8 +127,8 @@ class INetworkDefinition:
 
     def fill(self, model: onnx.ModelProto) -> None:
         graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-        ends = (*graph.input, *graph.value_info, *graph.output)
-        kinds = {item.name: KINDS.get(item.type.tensor_type.elem_type) for item in ends}
+        tensors = (*graph.input, *graph.value_info, *graph.output)
+        kinds = {item.name: KINDS.get(item.type.tensor_type.elem_type) for item in tensors}
         kinds |= {item.name: KINDS.get(item.data_type) for item in graph.initializer}
         for node in graph.node:
             inputs = [Tensor(name, kinds.get(name)) for name in node.input]
@@ -254,7 +254,7 @@ class Builder:
 
 
 def claim(network: INetworkDefinition, layer: Layer) -> str:
-    """The type that the inspector will tell of a layer."""
+    """The type that the inspector will report of a layer."""
     made = {item.output.name: item.type for item in network.layers}
     if "inspector" in ORDERS:
         return str(ORDERS["inspector"])

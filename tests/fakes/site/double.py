@@ -26,7 +26,7 @@ failures: list[BaseException] = []  # what queued work raised: shown by `clean`
 
 def reset(**options: int) -> None:
     """A fresh device: options as the double's source lists them."""
-    settled()
+    configuration()
     LIBRARY.double_reset(",".join(f"{key}={value}" for key, value in options.items()).encode())
     _jobs.clear()
     failures.clear()
@@ -45,7 +45,7 @@ def report() -> dict[str, Any]:
     return found
 
 
-def settled() -> dict[str, Any]:
+def configuration() -> dict[str, Any]:
     """`report`, once threads that ended have taken their stack of contexts with them."""
     for _ in range(200):
         found = report()
@@ -67,7 +67,7 @@ def violate(what: str, where: str) -> None:
 
 def clean() -> None:
     """Assert that nothing was done wrong and nothing is left."""
-    found = settled()
+    found = configuration()
     assert not failures, failures
     assert found["violations"] == "", found["violations"]
     left = {key: value for key, value in found["left"].items() if value}

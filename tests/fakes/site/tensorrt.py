@@ -117,8 +117,8 @@ class ICudaEngine:
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         columns, rows = self.size or (-1, -1)
-        ends = self.session.get_inputs() if name == "frame" else self.session.get_outputs()
-        channels = ends[0].shape[3]
+        tensors = self.session.get_inputs() if name == "frame" else self.session.get_outputs()
+        channels = tensors[0].shape[3]
         grow = 1 if name == "frame" or not self.size else 2
         return (1, rows * grow, columns * grow, channels)
 
@@ -176,22 +176,22 @@ class IExecutionContext:
             return True
         if state["queued"] and state["stream"] != stream:
             double.violate("one context on two streams at once", "tensorrt")
-        ends = []
+        tensors = []
         for name in ("frame", "upscaled"):
             shape = self.get_tensor_shape(name)
             start = double.LIBRARY.double_map(self._addresses.get(name, 0), int(np.prod(shape)))
             if not start:
                 return False
             memory = (ctypes.c_uint8 * int(np.prod(shape))).from_address(start)
-            ends.append((self._addresses[name], np.frombuffer(memory, np.uint8).reshape(shape)))
+            tensors.append((self._addresses[name], np.frombuffer(memory, np.uint8).reshape(shape)))
         session = engine.session
 
         def work() -> None:
             state["queued"] = 0
             assert state["alive"], "the execution context is gone"
-            for address, view in ends:
+            for address, view in tensors:
                 assert double.LIBRARY.double_map(address, view.size), "memory was freed"
-            (_, frame), (_, upscaled) = ends
+            (_, frame), (_, upscaled) = tensors
             upscaled[...] = session.run(None, {"frame": frame.copy()})[0]
 
         state.update(stream=stream)
