@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint types format test-runtime check-aarch64 soak pycuda-double clean
+.PHONY: demo test test-slow lint types format test-runtime check-platforms soak pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench demo
@@ -49,8 +49,8 @@ pycuda-double: .venv/.dev
 	$(BIN)/python tests/tools/build_pycuda.py build/pycuda
 
 # whether a Jetson finds wheels for all that the runtime needs; asks the package index
-check-aarch64: .venv/bin/python
-	$(BIN)/python tests/tools/check_aarch64.py
+check-platforms: .venv/bin/python
+	$(BIN)/python tests/tools/check_platforms.py
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

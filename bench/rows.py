@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 
 from bench.records import Row
 from edge_sr.errors import MediaError
-from edge_sr.writing import write_whole
+from edge_sr.files import write_whole
 
 COMMAND = "python -m bench run"
 

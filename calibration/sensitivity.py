@@ -23,7 +23,7 @@ from calibration.quantize.search import Found, LossError, find_plan, table
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
 from edge_sr.model.value_range import add_range_options, ranges_of
-from edge_sr.writing import whole_file
+from edge_sr.files import whole_file
 
 EXAMPLES = """\
 example:

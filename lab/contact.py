@@ -22,8 +22,8 @@ from bench.report.demo_picture import Pixels, busiest
 from edge_sr import Upscaler, zoo
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import MediaError
+from edge_sr.files import whole_file
 from edge_sr.quality import exact_luma_bt601, psnr
-from edge_sr.writing import whole_file
 
 SIDE = 160  # pixels of a crop, shown one to one
 LABEL = 20  # pixels of the line above it

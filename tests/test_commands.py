@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from shell_commands import ROOT, Command, commands, less, run
 from stand_ins import make_files
 
-from tests.tools.check_aarch64 import requirements
+from tests.tools.check_platforms import requirements
 
 # what a test does not do, and why
 ELSEWHERE = {

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_sr.errors import EdgeSRError
-from edge_sr.reading import parse_json, parse_ratio
+from edge_sr.files import parse_json, parse_ratio
 from lab.soak import fuzz
 
 pytest.importorskip("onnx", reason="pip install 'edge-sr[convert]'")

@@ -21,8 +21,8 @@ import numpy as np
 
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
+from edge_sr.files import parse_json
 from edge_sr.model.sidecar import sha256_of
-from edge_sr.reading import parse_json
 from training.loop.checkpoint import save_model, save_record
 from training.models.open import open_model
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from edge_sr.children import has_module, run_module
 from edge_sr.extras import missing
-from edge_sr.reading import parse_json
+from edge_sr.files import parse_json
 from training.data.pairs import Pair
 from training.loop.start import copy_weights
 from training.loop.trainer import Trainer

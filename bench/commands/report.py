@@ -16,7 +16,7 @@ from bench.report.summary import SORTS, Group, make_groups, set_names
 from bench.rows import read_files, read_rows
 from edge_sr.cli.common import add_command
 from edge_sr.errors import MediaError, UsageError
-from edge_sr.writing import whole_folder
+from edge_sr.files import whole_folder
 
 logger = logging.getLogger(__name__)
 FOLDER = Path("runs/bench-report")

@@ -25,8 +25,8 @@ from bench.models.params import count, load_graph
 from bench.models.wrap import wrap_network
 from bench.toml_file import read_toml
 from edge_sr.errors import ModelFileError, UsageError
+from edge_sr.files import parse_ratio
 from edge_sr.model.sidecar import COLORS, LARGEST_SCALE, Sidecar, sha256_of
-from edge_sr.reading import parse_ratio
 
 LAYOUTS = ("nchw", "nhwc")
 DEFAULTS: dict[str, Any] = {"layout": "nchw", "color": "rgb", "range": 1.0, "scale": "2"}

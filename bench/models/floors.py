@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image
 
 from edge_sr.backend import Backend
-from edge_sr.backend.check import check_frame
 from edge_sr.backend.nearest import NearestBackend
-from edge_sr.backend.protocol import Batch
+from edge_sr.backend.protocol import Batch, check_frame
 from edge_sr.errors import BackendError
 from edge_sr.model.sidecar import Sidecar
 
@@ -49,6 +48,7 @@ class FilterBackend:
     """Pillow's separable bicubic (a = -0.5, MATLAB's) or Lanczos-3 in float, on one thread."""
 
     name = "pillow"
+    notices: tuple[str, ...] = ()
     device = "CPU, 1 thread"
 
     def __init__(self, sidecar: Sidecar) -> None:

@@ -14,8 +14,8 @@ from bench.quality.pictures import Image as Picture
 from bench.quality.pictures import Pair
 from bench.records import CropFile
 from edge_sr.errors import MediaError
+from edge_sr.files import whole_file
 from edge_sr.quality import Pixels
-from edge_sr.writing import whole_file
 
 PATCH = 96  # ground-truth pixels a side
 FLAT_DB = 42.0  # patches that bicubic already restores this well show nothing

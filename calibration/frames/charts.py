@@ -10,7 +10,7 @@ import numpy as np
 
 from calibration.network.frame_io import Image
 from edge_sr.errors import MediaError, MissingDependencyError
-from edge_sr.writing import whole_file
+from edge_sr.files import whole_file
 
 TILE = (90, 160)  # rows, columns of a picture on the contact sheet
 

@@ -12,9 +12,9 @@ from calibration.frames.frames import MANIFEST, detailed_crop, read_pixels, tota
 from calibration.frames.scenes import Look
 from calibration.network.frame_io import Image
 from edge_sr.errors import FrameError, MediaError
+from edge_sr.files import whole_folder
 from edge_sr.media.stills.files import write_image
 from edge_sr.model.sidecar import sha256_of
-from edge_sr.writing import whole_folder
 
 SCHEMA = 1
 SHEET = "contact-sheet.png"

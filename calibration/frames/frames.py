@@ -12,10 +12,10 @@ import numpy as np
 
 from calibration.network.frame_io import FrameIO, Image
 from edge_sr.errors import FrameError, MediaError
+from edge_sr.files import parse_json
 from edge_sr.media.stills.files import list_images, read_image
 from edge_sr.model.sidecar import sha256_of
 from edge_sr.quality import luma_bt601
-from edge_sr.reading import parse_json
 
 DEFAULT = Path(__file__).parents[1] / "default"
 MANIFEST = "manifest.json"

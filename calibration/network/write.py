@@ -13,8 +13,8 @@ import onnxruntime
 from calibration.network.graph_size import count_macs, count_parameters
 from calibration.network.load import Network
 from edge_sr.errors import ModelFileError
+from edge_sr.files import whole_file
 from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
-from edge_sr.writing import whole_file
 
 BEST_DB = 120.0  # what a PSNR of infinity is written as
 

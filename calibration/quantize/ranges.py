@@ -21,8 +21,7 @@ from calibration.quantize.placement import image_tensors, quantisable
 from calibration.quantize.thresholds import METHODS, Histogram, thresholds
 from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.errors import BackendError, ModelFileError
-from edge_sr.reading import parse_json
-from edge_sr.writing import write_whole
+from edge_sr.files import parse_json, write_whole
 
 SCHEMA = 2
 MEMORY_BYTES = 384 * 2**20  # that the tensors of all runs may take; larger frames are cut

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import onnx
 from convert.command import size_text
 from convert.engine import census
 from convert.engine.child import Job
-from convert.engine.flavours import timing_path
+from convert.engine.flavours import engine_home, timing_path
 from convert.engine.run_child import build
 from convert.engine.spec import EngineSpec, make_facts, make_sidecar, warn
 from convert.engine.try_engine import try_engine
@@ -81,7 +81,13 @@ def get_engine(spec: EngineSpec, *, tell: Tell) -> Engine:
 
 
 def _untried(facts: EngineFacts) -> bool:
-    return isinstance(facts.verified, str) and driver.find_gpu()[0] is not None
+    return isinstance(facts.verified, str) and _opens_here(facts.compute_capabilities, facts.gpu)
+
+
+def _opens_here(capabilities: Sequence[str], gpu_name: str) -> bool:
+    """Whether the GPU of this machine, if it has one, is one that the engine is built for."""
+    gpu, _ = driver.find_gpu()
+    return gpu is not None and gpu.compute_capability in capabilities and gpu_name in ("", gpu.name)
 
 
 def _tried(spec: EngineSpec, engine: Engine, tell: Tell) -> Engine:
@@ -106,13 +112,19 @@ def _build(spec: EngineSpec, path: Path, digest: str, tell: Tell) -> Engine:
     part = work / path.name
     try:
         reply = _run(spec, model, part, tell)
-        found = census.Census(reply["layers"], reply["convolutions"], reply["source"])
+        found = census.Census(
+            reply["layers"], reply["convolutions"], reply["source"], reply.get("names", {})
+        )
         wanted = convolutions(model)
-        census.check(found, wanted, precision=spec.sidecar.precision)
+        for line in census.check(found, wanted, precision=spec.sidecar.precision):
+            tell(line)
         warn(spec, found, tell)
         facts = make_facts(spec, reply, digest)
         sidecar = make_sidecar(spec, reply["result"], part, path)
-        verified = try_engine(part, seal(sidecar, facts), model, spec.frames, spec.usual)
+        if _untried(facts) or driver.find_gpu()[0] is None:
+            verified = try_engine(part, seal(sidecar, facts), model, spec.frames, spec.usual)
+        else:
+            verified = f"skipped: this machine's GPU cannot open {facts.built}"
         facts = replace(facts, verified=verified)
         sidecar = seal(sidecar, facts)
         write_sidecar(part, sidecar)
@@ -135,6 +147,7 @@ def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, tell: Tell) -> di
     fixed = part.with_suffix(".onnx")
     fixed.write_bytes(model.SerializeToString())
     timing = timing_path(spec.machine, cache_dir())
+    gpu_name, capabilities = engine_home(spec.machine, spec.options)
     job = Job(
         onnx=str(fixed),
         engine=str(part),
@@ -142,7 +155,7 @@ def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, tell: Tell) -> di
         options=asdict(spec.options),
         sizes=[list(size) for size in spec.sizes or ()],
         timing_cache=str(timing) if timing.name else "",
-        inspect=driver.find_gpu()[0] is not None,
+        inspect=_opens_here(capabilities, gpu_name),
         log=str(spec.log.resolve()) if spec.log else "",
     )
     return build(job, tell)

@@ -35,6 +35,7 @@ class Job:
     timing_cache: str  # file; "" for none
     inspect: bool  # whether a GPU is here to open the engine on
     log: str = ""  # file for all that the builder says
+    float_scales: bool = False  # whether fp16 around int8 was replaced by float32
 
 
 class NothingBuiltError(BackendError):
@@ -75,6 +76,8 @@ def run(job: Job, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         remember_timing(config, Path(job.timing_cache))
         if job.inspect:
             found = inspect(view, logger)
+        if job.float_scales:
+            used["float_scales"] = True
         return describe(found, used, seconds) | {"result": result}
 
 
@@ -84,6 +87,7 @@ def describe(found: Census, used: dict[str, Any], seconds: float) -> dict[str, A
         "layers": dict(found.layers),
         "convolutions": dict(found.convolutions),
         "source": found.source,
+        "names": {kind: list(names) for kind, names in found.names.items()},
         "options": used,
         "seconds": round(seconds, 2),
     }

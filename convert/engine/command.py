@@ -8,7 +8,7 @@ from pathlib import Path
 
 from convert.command import Size, Steps
 from convert.engine.build import get_engine
-from convert.engine.flavours import choose_flavour
+from convert.engine.flavours import check_capabilities, choose_flavour
 from convert.engine.hand_over import put_copy, tell_engine, tell_file
 from convert.engine.options import BuildOptions
 from convert.engine.platforms import about_jetson
@@ -38,6 +38,7 @@ def build(args: argparse.Namespace) -> None:
         _check_output(args.output, force=args.force)
     machine, module_file = choose_flavour(args.flavour)
     options.check(machine)
+    check_capabilities(machine, options.compute_capabilities)
     for line in about_jetson(machine.flavour, machine.version, module_file):
         steps.note(line)
     size = None if args.sizes else args.size or DEFAULT_SIZE

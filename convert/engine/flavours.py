@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from convert.engine.platforms import check_version
 from edge_sr.cuda import driver
 from edge_sr.cuda.machine import this_machine
 from edge_sr.errors import BackendError, MissingDependencyError, UsageError
-from edge_sr.model.engine_facts import FLAVOURS, PORTABLE, Machine
+from edge_sr.model.engine_facts import FLAVOURS, Machine
 
 LEVEL = 3  # TensorRT's own default optimisation level
 WORKSPACE_SHARE = 0.5  # of the free memory, where none is given
@@ -88,7 +89,12 @@ def configure(
     if workspace is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace * 2**20)
         used["workspace_mib"] = workspace
+    config.clear_flag(trt.BuilderFlag.TF32)  # on by default: fp32 would be computed in 19 bits
     if flavour == "tensorrt-rtx":
+        if hasattr(trt.BuilderFlag, "REQUIRE_USER_ALLOCATION"):
+            # release notes of TensorRT-RTX 1.2: an engine without it cannot be captured
+            config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
+            used["user_allocation"] = True
         return used | _aim(config, options)
     if options.version_compatible:
         config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
@@ -103,28 +109,52 @@ def configure(
     return used
 
 
+def rtx_capabilities(module: Any = None) -> tuple[str, ...]:
+    """Compute capabilities that the installed TensorRT-RTX builds for: ("7.5", "8.0", ...)."""
+    known = (module or trt.load("tensorrt-rtx")).ComputeCapability
+    names = [name[2:] for name in dir(known) if re.fullmatch(r"SM\d{2,3}", name)]
+    return tuple(f"{name[:-1]}.{name[-1]}" for name in sorted(names, key=int))
+
+
+def check_capabilities(machine: Machine, asked: tuple[str, ...]) -> None:
+    """Refuse GPUs that the installed TensorRT-RTX has no kernels for, before anything is made.
+
+    Args:
+        asked: the compute capabilities to build for; () for the default.
+
+    Raises:
+        BackendError: one of them, or this machine's own GPU where none was asked for.
+    """
+    if machine.flavour != "tensorrt-rtx":
+        return
+    known = rtx_capabilities()
+    wrong = [item for item in asked if item not in known]
+    told = f"TensorRT-RTX {machine.version} cannot build for compute capability"
+    if wrong:
+        raise BackendError(f"{told} {', '.join(wrong)}; expected {', '.join(known)}")
+    if not asked and machine.compute_capability and machine.compute_capability not in known:
+        raise BackendError(
+            f"{told} {machine.compute_capability} of this {machine.gpu}; it knows "
+            f"{', '.join(known)}: use --flavour tensorrt, or --compute-capability for another GPU"
+        )
+
+
 def _aim(config: Any, options: BuildOptions) -> dict[str, Any]:
-    """Choose the GPUs that a TensorRT-RTX engine is for."""
-    asked = options.compute_capabilities
-    if asked:
-        config.num_compute_capabilities = len(asked)
-        for place, item in enumerate(asked):
-            name = f"SM{item.replace('.', '')}"
-            known: Any = trt
-            capability = getattr(known.ComputeCapability, name, None)
-            if capability is None:
-                names = (name for name in dir(known.ComputeCapability) if name.startswith("SM"))
-                told = ", ".join(f"{text[2:-1]}.{text[-1]}" for text in names)
-                raise BackendError(
-                    f"TensorRT-RTX {known.__version__} cannot build for compute capability {item}; "
-                    f"expected {told}"
-                )
-            config.set_compute_capability(capability, place)
-    return {"portable": not asked, "compute_capabilities": list(asked or PORTABLE)}
+    """Choose the GPUs that a TensorRT-RTX engine is for: all that it knows, where none is asked.
+
+    Its own default leaves Turing (7.5) out.
+    """
+    asked = options.compute_capabilities or rtx_capabilities()
+    known: Any = trt
+    config.num_compute_capabilities = len(asked)
+    for place, item in enumerate(asked):
+        capability = getattr(known.ComputeCapability, f"SM{item.replace('.', '')}")
+        config.set_compute_capability(capability, place)
+    return {"portable": False, "compute_capabilities": list(asked)}
 
 
 def _use_dla(builder: trt.Builder, config: trt.IBuilderConfig, core: int) -> dict[str, Any]:
-    cores = int(builder.num_DLA_cores)
+    cores = int(getattr(builder, "num_DLA_cores", 0))  # not in TensorRT 11.0 to 11.3
     if core not in range(cores):
         raise BackendError(
             f"DLA core {core} was asked for; this device has "
@@ -175,7 +205,7 @@ def timing_path(machine: Machine, folder: Path) -> Path:
 def engine_home(machine: Machine, options: BuildOptions) -> tuple[str, tuple[str, ...]]:
     """(GPU name, compute capabilities) that an engine is bound to; no name where it is portable."""
     if machine.flavour == "tensorrt-rtx":
-        return "", options.compute_capabilities or PORTABLE
+        return "", options.compute_capabilities or rtx_capabilities()
     if options.hardware == "ampere-plus":
         return "", ("8.0",)
     if options.hardware == "same-compute-capability":

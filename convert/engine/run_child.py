@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,15 +12,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import onnx
 from tqdm import tqdm
 
 from convert.engine.child import Job
 from convert.engine.flavours import LEVEL
+from convert.onnx.specialise import widen_scales
 from edge_sr.children import child_environment, module_command, stop
 from edge_sr.cuda import driver
 from edge_sr.errors import BackendError
 
 Reply = dict[str, Any]
+# what TensorRT 10.16 for SM 8.7 says of int8 with fp16 scales: NVIDIA/TensorRT issue 4832
+HALF_SCALES = re.compile(r"quanti[sz]e.*\bscale.*\b(half|fp16|float16)\b", re.IGNORECASE)
 
 
 def build(job: Job, tell: Callable[[str], None]) -> Reply:
@@ -39,12 +44,31 @@ def build(job: Job, tell: Callable[[str], None]) -> Reply:
             built: Reply = reply["built"]
             return built
         reasons.append(str(reply["error"]))
+        if HALF_SCALES.search(reasons[-1]) and not job.float_scales:
+            return _with_float_scales(job, reasons[-1], tell)
         if not reply.get("retry"):
             raise BackendError(reasons[-1])
     raise BackendError(
         f"{reasons[-1]}; {len(reasons)} tries failed, the last with the least workspace and the "
         "lowest level: close other programs that use the GPU, or build a smaller --size"
     )
+
+
+def _with_float_scales(job: Job, reason: str, tell: Callable[[str], None]) -> Reply:
+    """Build int8 once more with float32 around it: JetPack 7.2's TensorRT refuses half scales.
+
+    Raises:
+        BackendError: that fails as well.
+    """
+    tell(f"{reason}; trying again with int8 and float32 scales in the place of fp16 ones")
+    path = Path(job.onnx)
+    model = onnx.load(path, load_external_data=False)
+    widen_scales(model)
+    path.write_bytes(model.SerializeToString())
+    try:
+        return build(replace(job, float_scales=True), tell)
+    except BackendError as error:
+        raise BackendError(f"{error}; build it with --precision fp16 on this device") from error
 
 
 def ladder(options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:

@@ -9,6 +9,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from convert.command import Size
+from convert.onnx.fold import fold_shapes
 from edge_sr.errors import ModelFileError
 
 CUBIC = -0.5  # Catmull-Rom
@@ -33,6 +34,8 @@ def specialise(model: onnx.ModelProto, size: Size | None, target: Size | None) -
         _fix(copy, size)
     if target is not None:
         _resize(copy, target)
+    if size is not None:
+        fold_shapes(copy)
     return copy
 
 
@@ -98,3 +101,24 @@ def convolutions(model: onnx.ModelProto) -> Counter[str]:
             else:
                 found["fp32"] += 1
     return found
+
+
+def widen_scales(model: onnx.ModelProto) -> None:
+    """Replace fp16 by float32 everywhere in an int8 file; what is int8 stays.
+
+    Scales, and all that is not quantised, are then float32.
+    """
+    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    graph = model.graph
+    for item in graph.initializer:
+        if item.data_type == half:
+            wide = numpy_helper.to_array(item).astype(np.float32)
+            item.CopyFrom(numpy_helper.from_array(wide, item.name))
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "to" and attribute.i == half:
+                attribute.i = single
+            elif attribute.HasField("t") and attribute.t.data_type == half:
+                wide = numpy_helper.to_array(attribute.t).astype(np.float32)
+                attribute.t.CopyFrom(numpy_helper.from_array(wide, attribute.t.name))
+    del graph.value_info[:]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_sr.backend.check import check_frame
-from edge_sr.backend.protocol import Batch
+from edge_sr.backend.protocol import Batch, check_frame
 from edge_sr.errors import BackendError
 from edge_sr.model.sidecar import Sidecar
 
@@ -15,6 +14,7 @@ class NearestBackend:
 
     name = "nearest"
     device = "CPU, 1 thread"
+    notices: tuple[str, ...] = ()
 
     def __init__(self, sidecar: Sidecar) -> None:
         self.sidecar = sidecar

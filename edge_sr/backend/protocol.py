@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.errors import FrameError
+from edge_sr.model.sidecar import Sidecar
+
 Batch = NDArray[np.uint8]
+SIDES = range(4, 8193)  # pixels
 
 
 class Backend(Protocol):
@@ -26,6 +31,11 @@ class Backend(Protocol):
     @property
     def precision(self) -> str:
         """ "fp32", "fp16" or "int8": what the model file holds."""
+        ...
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What the user should know about the run so far, one line each; mostly none."""
         ...
 
     def infer(self, frame: Batch) -> Batch:
@@ -70,3 +80,24 @@ class Overlapping(Protocol):
             BackendError: none is in flight, or the engine failed; then none is.
         """
         ...
+
+
+def check_frame(frame: Batch, sidecar: Sidecar) -> None:
+    """Raise FrameError unless ``frame`` is uint8 (1, H, W, C) of a size the model takes."""
+    if frame.dtype != "uint8" or frame.ndim != 4 or frame.shape[0] != 1:
+        raise FrameError(
+            f"frame is {frame.dtype} {frame.shape}; expected uint8 (1, H, W, {sidecar.channels})"
+        )
+    _, height, width, channels = frame.shape
+    if channels != sidecar.channels:
+        raise FrameError(
+            f"frame has {channels} channels; {sidecar.name} takes {sidecar.channels} "
+            f"({sidecar.color})"
+        )
+    if sidecar.width and (width, height) != (sidecar.width, sidecar.height):
+        raise FrameError(
+            f"frame is {width}x{height}; {sidecar.name} takes {sidecar.width}x{sidecar.height} "
+            f"only: resize the input, or export the model with --size {width}x{height}"
+        )
+    if height not in SIDES or width not in SIDES:
+        raise FrameError(f"frame is {width}x{height}; expected sides of 4 to 8192 pixels")

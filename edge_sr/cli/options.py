@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 
-from edge_sr.backend.check import SIDES
+from edge_sr.backend.protocol import SIDES
 
 
 def size(text: str) -> tuple[int, int]:

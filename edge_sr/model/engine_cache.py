@@ -9,28 +9,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
+import platformdirs
+
 from edge_sr import __version__
 from edge_sr.errors import ModelFileError
-from edge_sr.model.engine_facts import PORTABLE, EngineFacts, Machine
+from edge_sr.model.engine_facts import EngineFacts, Machine
 from edge_sr.model.engine_seal import facts_of
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 
+REVISION = 2  # of how engines are built: a later one builds cached engines again
 LOCK_TIMEOUT_S = 1800.0  # that a second builder waits for the first
-POLL_S = 0.2
 
 
 def cache_dir() -> Path:
     """edge-sr's cache; not made here."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
-    return base / "edge-sr"
+    return platformdirs.user_cache_path("edge-sr", appauthor=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +45,7 @@ class EngineKey:
     compute_capability: str  # of the GPU, or all that it was asked to be built for
     cuda_major: str  # of the driver; "" without one
     options: Mapping[str, Any]  # of the builder, where they are not the defaults
+    revision: int = REVISION
 
     @property
     def digest(self) -> str:
@@ -70,7 +70,7 @@ def key_of(
     options = options or {}
     rtx = machine.flavour == "tensorrt-rtx"
     bound = not rtx and options.get("hardware", "none") == "none"
-    aimed = ",".join(options.get("compute_capabilities", PORTABLE))
+    aimed = ",".join(options.get("compute_capabilities", ())) or "all that it knows"
     return EngineKey(
         onnx_sha256=onnx_sha256,
         size=size,
@@ -145,31 +145,26 @@ def locked(
     Raises:
         ModelFileError: it cannot be made, or is still held after ``timeout_s``.
     """
-    import fcntl
-
-    lock = path.with_name(path.name + ".lock")
+    lock = filelock.FileLock(path.with_name(path.name + ".lock"))
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            if tell:
+                tell(f"another process is building {path.name}; waiting for it")
+            lock.acquire(timeout=timeout_s)
+    except filelock.Timeout as error:
+        raise ModelFileError(
+            f"{lock.lock_file}: another process still holds it after {timeout_s:g} s; "
+            "end that build, or wait for it"
+        ) from error
     except OSError as error:
         raise ModelFileError(
-            f"{lock.parent}: cannot be written ({error.strerror}); set XDG_CACHE_HOME to a folder "
+            f"{path.parent}: cannot be written ({error.strerror}); set XDG_CACHE_HOME to a folder "
             "that can"
         ) from error
-    with file:
-        started = time.monotonic()
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if tell:
-                    tell(f"another process is building {path.name}; waiting for it")
-                    tell = None
-                if time.monotonic() - started > timeout_s:
-                    raise ModelFileError(
-                        f"{lock}: another process still holds it after {timeout_s:g} s; "
-                        "end that build, or wait for it"
-                    ) from error
-                time.sleep(POLL_S)
+    try:
         yield
+    finally:
+        lock.release()

@@ -12,7 +12,6 @@ from edge_sr.errors import ModelFileError
 FLAVOURS = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 CENSUS_SOURCES = ("inspector", "network")  # read back from the engine, or counted before building
 SIZE_NAMES = ("min", "opt", "max")
-PORTABLE = ("8.0", "8.6", "8.9", "12.0")  # what TensorRT-RTX builds for when not told
 SEAL = "seal"  # of a sidecar: the digest of all else in it
 
 

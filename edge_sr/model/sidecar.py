@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import ModelFileError
-from edge_sr.reading import parse_json, parse_ratio
-from edge_sr.writing import write_whole
+from edge_sr.files import parse_json, parse_ratio, write_whole
 
 SCHEMA = 1
 COLORS = {"luma": 1, "rgb": 3}  # channels of a frame

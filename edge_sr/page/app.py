@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_sr.errors import EdgeSRError
+from edge_sr.files import parse_json
 from edge_sr.live.compare import MODES
 from edge_sr.live.control import RunControl
 from edge_sr.page.guard import Guard
 from edge_sr.page.metrics import CONTENT_TYPE, prometheus
 from edge_sr.page.streams import Hub
 from edge_sr.pipeline.shot import Shot
-from edge_sr.reading import parse_json
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from edge_sr.errors import UsageError
-from edge_sr.reading import parse_ratio
+from edge_sr.files import parse_ratio
 
 NAMED = {"4k": 2160, "2k": 1440, "hd": 720, "fullhd": 1080}
 LARGEST = 16384  # pixels a side

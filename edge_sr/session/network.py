@@ -83,7 +83,7 @@ class ModelRunner:
     @property
     def notices(self) -> Sequence[str]:
         """What the backend reports about the run so far, one line each."""
-        return list(getattr(self.backend, "notices", ()))
+        return list(self.backend.notices)
 
     def network(self, size: Size) -> Network:
         """A layer for images of this size, for one session."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.report.figure import LIGHT, new_figure
 from bench.report.labels import place_labels
 from edge_sr.errors import MediaError
-from edge_sr.writing import whole_file
+from edge_sr.files import whole_file
 
 
 @dataclass(frozen=True, kw_only=True)

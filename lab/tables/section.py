@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_sr.errors import MediaError, UsageError
-from edge_sr.writing import write_whole
+from edge_sr.files import write_whole
 
 
 def replace_section(path: Path, name: str, text: str) -> None:

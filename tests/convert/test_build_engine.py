@@ -17,6 +17,8 @@ from onnx import TensorProto, helper
 
 from convert.build_engine import main
 from edge_sr import zoo
+from edge_sr.cuda import driver
+from edge_sr.cuda.driver import Gpu
 from edge_sr.errors import BackendError
 from edge_sr.model import build_request
 from edge_sr.model.build_request import cached_engine
@@ -79,7 +81,9 @@ def test_every_shipped_model_builds(name: str, precision: str, size: str, build:
     assert (card.output_width, card.output_height) == expected
     assert facts.census[precision] >= (4 if precision == "int8" else 9)  # some stay fp16
     assert "fp32" not in facts.census or precision == "fp32"
-    assert (facts.census_source, facts.portable) == ("network", True)
+    assert (facts.census_source, facts.portable) == ("network", False)
+    assert facts.compute_capabilities == ("7.5", "8.0", "8.6", "8.9", "12.0", "12.1")
+    assert facts.options["user_allocation"]  # without it, no CUDA graph can be captured
     assert isinstance(facts.verified, str)
     assert facts.verified.startswith("skipped: ")
     assert build("--precision", precision, "--size", size, model=name)[2].count("(reused)") >= 1
@@ -138,7 +142,41 @@ def test_sizes_and_compute_capabilities(build: Build) -> None:
     assert (facts.compute_capabilities, facts.portable) == (("8.6", "8.9"), False)
     code, _, err = build("--size", SMALL, "--compute-capability", "5.3")
     assert code == 1
-    assert "cannot build for compute capability 5.3; expected 12.0" in err
+    assert "cannot build for compute capability 5.3; expected 7.5, 8.0, 8.6" in err
+
+
+@pytest.mark.parametrize("asked", ["8.7", "9.0"])  # Orin and H200: TensorRT-RTX has no kernels
+def test_what_the_installed_builder_does_not_know_is_refused_first(
+    build: Build, asked: str
+) -> None:
+    before = sorted(cache_dir().rglob("*"))
+    code, _, err = build("--size", SMALL, "--compute-capability", asked)
+    assert code == 1
+    assert f"cannot build for compute capability {asked}; expected 7.5, 8.0" in err
+    assert sorted(cache_dir().rglob("*")) == before
+
+
+def test_a_gpu_that_rtx_does_not_know_is_told(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    h200 = Gpu("NVIDIA H200", "9.0", "13.0", False)
+    monkeypatch.setattr(driver, "find_gpu", lambda: (h200, ""))
+    code, _, err = build("--size", SMALL)
+    assert code == 1
+    assert "cannot build for compute capability 9.0 of this NVIDIA H200" in err
+
+
+def test_an_engine_for_another_gpu_is_neither_opened_nor_tried(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Gpu("NVIDIA GeForce RTX 4090", "8.9", "12.8", False)
+    monkeypatch.setattr(driver, "find_gpu", lambda: (here, ""))
+    code, out, err = build("--size", SMALL, "--compute-capability", "12.0")
+    assert code == 0, err
+    facts = facts_of(load_sidecar(path_of(out)))
+    assert (facts.compute_capabilities, facts.census_source) == (("12.0",), "network")
+    assert str(facts.verified).startswith("skipped: this machine's GPU cannot open TensorRT-RTX")
+    assert "(reused)" in build("--size", SMALL, "--compute-capability", "12.0")[2]
 
 
 def test_keras_to_int8(build: Build, tiny: dict[str, Path], tmp_path: Path) -> None:

@@ -168,6 +168,33 @@ def test_an_engine_that_is_wider_than_its_file_is_refused(
     assert "the engine is not int8" in err
 
 
+def test_fp32_is_not_tf32(device: Device, build: Callable[..., Any]) -> None:
+    """TensorRT's default computes float32 with 10 bits of mantissa."""
+    assert build(precision="fp32")[0] == 0
+    assert device.asked("cleared") == ["TF32"]
+
+
+def test_int8_goes_on_with_float_scales_where_half_ones_are_refused(
+    device: Device, build: Callable[..., Any]
+) -> None:
+    """NVIDIA/TensorRT issue 4832: TensorRT 10.16 of JetPack 7.2 on SM 8.7."""
+    words = "QuantizeLinear: scale of type Half is not supported for this layer"
+    device.tell(version="10.16.2.10", half_scales=words)
+    code, out, err = build(precision="int8")
+    assert code == 0, err
+    assert err.count("trying again with int8 and float32 scales") == 1
+    facts = facts_of(load_sidecar(Path(out.partition(": ")[0])))
+    assert facts.options["float_scales"] is True
+    assert facts.census["int8"]
+
+
+def test_another_refusal_is_not_taken_for_it(device: Device, build: Callable[..., Any]) -> None:
+    device.tell(version="10.16.2.10", half_scales="Half of the tactics failed")
+    code, _, err = build(precision="int8")
+    assert code == 1
+    assert "float32 scales" not in err
+
+
 def test_an_engine_that_computes_something_else_is_refused(
     device: Device, build: Callable[..., Any]
 ) -> None:

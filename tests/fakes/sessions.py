@@ -10,8 +10,8 @@ from fractions import Fraction
 import numpy as np
 
 from edge_sr import zoo
-from edge_sr.backend.check import check_frame
 from edge_sr.backend.nearest import NearestBackend
+from edge_sr.backend.protocol import check_frame
 from edge_sr.errors import BackendError
 from edge_sr.media.frame import Color, Frame
 from edge_sr.model.sidecar import Sidecar

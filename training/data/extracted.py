@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from edge_sr.reading import parse_json
+from edge_sr.files import parse_json
 from training.data.pairs import Pair
 from training.data.photos import UNREADABLE, DataError
 from training.data.video_pairs import HELD_PART

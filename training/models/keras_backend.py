@@ -19,6 +19,7 @@ class KerasBackend:
     """Pads a frame to the size multiple by repeating its edge, and cuts the result."""
 
     name = "keras"
+    notices: tuple[str, ...] = ()
     device = "TensorFlow"
     precision = "fp32"
 

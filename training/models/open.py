@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from edge_sr.errors import ModelFileError
-from edge_sr.reading import parse_json
+from edge_sr.files import parse_json
 from training import models  # noqa: F401 - registers our own layers
 
 # below: CVE-2025-8747, -9905 and -9906 run code in spite of safe_mode, and CVE-2026-0897 takes

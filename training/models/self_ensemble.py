@@ -15,6 +15,7 @@ class SelfEnsemble:
     """A backend around a backend of any frame size, that takes eight looks at every frame."""
 
     name = "self-ensemble"
+    notices: tuple[str, ...] = ()
 
     def __init__(self, inner: Backend) -> None:
         self.inner, self.device, self.precision = inner, inner.device, inner.precision

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_sr.backend.check import check_frame
-from edge_sr.backend.protocol import Batch
+from edge_sr.backend.protocol import Batch, check_frame
 from edge_sr.errors import BackendError, MissingDependencyError
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar
@@ -51,6 +50,7 @@ class OnnxRuntimeBackend:
     """
 
     name = "onnxruntime"
+    notices: tuple[str, ...] = ()
 
     def __init__(self, path: Path, sidecar: Sidecar, *, threads: int | None = None) -> None:
         try:

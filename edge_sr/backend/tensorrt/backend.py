@@ -10,8 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge_sr.backend.check import check_frame
-from edge_sr.backend.protocol import Batch
+from edge_sr.backend.protocol import Batch, check_frame
 from edge_sr.backend.tensorrt.engine import Engine
 from edge_sr.backend.tensorrt.guard import OutputGuard
 from edge_sr.backend.tensorrt.ring import Ring

@@ -122,6 +122,9 @@ class INetworkDefinition:
     def get_input(self, place: int) -> Tensor:
         return self.source
 
+    def has_half(self) -> bool:
+        return any(port.dtype == DataType.HALF for item in self.layers for port in item.inputs)
+
     def get_output(self, place: int) -> Tensor:
         return self.result
 
@@ -189,6 +192,9 @@ class IBuilderConfig:
     def set_flag(self, flag: BuilderFlag) -> None:
         note("flag", flag.name)
 
+    def clear_flag(self, flag: BuilderFlag) -> None:
+        note("cleared", flag.name)
+
     def set_memory_pool_limit(self, pool: MemoryPoolType, size: int) -> None:
         note("workspace", size)
 
@@ -236,6 +242,9 @@ class Builder:
         monitor.phase_start("Building engine", None, 2)
         assert monitor.step_complete("Building engine", 0)
         monitor.phase_finish("Building engine")
+        if "half_scales" in ORDERS and network.has_half():
+            self.logger.log(ILogger.Severity.ERROR, ORDERS["half_scales"])
+            return None
         if log.count('"build"') < ORDERS.get("none", 0):
             self.logger.log(ILogger.Severity.ERROR, "Tactic needs\n900 MiB: OutOfMemory")
             return None

@@ -1,0 +1,111 @@
+"""Whether the extras have wheels for the machines they are for, and which versions those are.
+
+``python tests/tools/check_platforms.py`` asks the package index, through pip's dry run, and prints
+a table; it needs a network.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+# JetPack 6, JetPack 7, and a desktop: the glibc of their Ubuntu
+JETSONS = (("3.10", "manylinux_2_35_aarch64"), ("3.12", "manylinux_2_39_aarch64"))
+DESKTOPS = tuple((f"3.{minor}", "manylinux_2_35_x86_64") for minor in range(10, 14))
+WANTED = {
+    "cpu": (*JETSONS, *DESKTOPS),
+    "jetson": JETSONS,
+    "jetson,build": JETSONS,
+    "rtx": DESKTOPS,
+    "tensorrt": DESKTOPS,
+    "tensorrt-cu13": DESKTOPS,
+}
+# the package of this name is a source package that only names others: what is asked for instead.
+# The libraries of the full TensorRT come from NVIDIA's own index and are not asked for
+BEHIND = {
+    "tensorrt-rtx-cu12": ("tensorrt-rtx-cu12-bindings", "tensorrt-rtx-cu12-libs"),
+    "tensorrt-cu12": ("tensorrt-cu12-bindings",),
+    "tensorrt-cu13": ("tensorrt-cu13-bindings",),
+}
+GLIBC = ("2_35", "2_34", "2_31", "2_28", "2_27", "2_24", "2_17")
+SHOWN = ("numpy", "onnxruntime", "av", "cuda-python", "tensorrt")
+# the oldest Linux driver: of CUDA 12 by its minor version compatibility, and of CUDA 13
+DRIVER = {"cu12": "525", "cu13": "580"}
+
+
+def requirements(extras: tuple[str, ...]) -> list[str]:
+    """The requirements of the project and of these extras, extras of our own resolved."""
+    project = tomllib.loads(PROJECT.read_text())["project"]
+    found: list[str] = list(project["dependencies"])
+    waiting = list(extras)
+    while waiting:
+        for item in project["optional-dependencies"][waiting.pop()]:
+            own = re.fullmatch(r"edge-sr\[([\w,]+)\]", item)
+            if own:
+                waiting += own[1].split(",")
+            elif item not in found:
+                found.append(item)
+    return found
+
+
+def resolve(wanted: list[str], python: str, platform: str) -> tuple[dict[str, str], str]:
+    """(package -> version) that pip would install, and pip's complaint, "" for none."""
+    machine = "aarch64" if platform.endswith("aarch64") else "x86_64"
+    tags = [platform, *(f"manylinux_{glibc}_{machine}" for glibc in GLIBC)]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-"]
+        command += ["--ignore-installed", "--only-binary", ":all:", "--target", folder]
+        command += ["--python-version", python]
+        for tag in (*tags, f"manylinux2014_{machine}"):
+            command += ["--platform", tag]
+        done = subprocess.run([*command, *wanted], capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        return {}, "; ".join(lines) or done.stderr.strip()[-300:]
+    items = [item["metadata"] for item in json.loads(done.stdout)["install"]]
+    return {item["name"].lower().replace("_", "-"): item["version"] for item in items}, ""
+
+
+def main() -> int:
+    """Returns 0 when all resolve to wheels, and a Jetson to NumPy 1."""
+    failed = 0
+    print(f"| extra | Python | machine | {' | '.join(SHOWN)} | driver |")
+    print(f"|---|---|---|{'---|' * len(SHOWN)}---|")
+    for extra, machines in WANTED.items():
+        wanted = []
+        for item in requirements(tuple(extra.split(","))):
+            name = re.split(r"[<>=!;\[ ]", item)[0]
+            wanted += [item.replace(name, other, 1) for other in BEHIND.get(name, (name,))]
+        for python, platform in machines:
+            found, complaint = resolve(wanted, python, platform)
+            if extra.startswith("jetson") and not complaint and not found["numpy"].startswith("1."):
+                complaint = f"NumPy {found['numpy']} does not fit JetPack's OpenCV"
+            failed += bool(complaint)
+            shown = [
+                ", ".join(
+                    v
+                    for name, v in found.items()
+                    if name == key
+                    or (key == "tensorrt" and name.startswith("tensorrt") and "bindings" in name)
+                )
+                for key in SHOWN
+            ]
+            major = next((m for m in DRIVER if extra.endswith(m)), "cu12")
+            driver = f"{DRIVER[major]} or later" if found.get("cuda-python") else ""
+            cells = [extra, python, platform.partition("_2_")[2][3:], *shown, driver]
+            print(f"| {' | '.join(cells)} |{' ' + complaint if complaint else ''}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
