@@ -22,8 +22,8 @@ from calibration.quantize.ranges import load_ranges, measure_ranges
 from calibration.quantize.search import Found, LossError, find_plan, table
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
-from edge_sr.model.value_range import add_range_options, ranges_of
 from edge_sr.files import whole_file
+from edge_sr.model.value_range import add_range_options, ranges_of
 
 EXAMPLES = """\
 example:

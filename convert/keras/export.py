@@ -23,10 +23,9 @@ from convert.probe.geometry import Geometry
 from convert.probe.likeness import RangeChoice, choose_range
 from convert.probe.parity import check_parity
 from edge_sr.errors import EdgeSRError, ModelFileError
+from edge_sr.files import parse_json, whole_file
 from edge_sr.model.sidecar import Sidecar, sha256_of, write_sidecar
 from edge_sr.model.value_range import AUTO, RANGES
-from edge_sr.files import parse_json
-from edge_sr.files import whole_file
 from training.models.open import open_model
 
 NOTE = "note: "  # begins a line for the user on stdout; the last line is the error

@@ -6,8 +6,8 @@ import argparse
 from dataclasses import dataclass
 from fractions import Fraction
 
-from edge_sr.model.value_range import AUTO, add_range_options, ranges_of
 from edge_sr.files import parse_ratio
+from edge_sr.model.value_range import AUTO, add_range_options, ranges_of
 
 LAYOUTS = ("nchw", "nhwc")
 CHANNELS = {"luma": 1, "rgb": 3}

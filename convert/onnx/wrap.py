@@ -22,9 +22,9 @@ from convert.probe.geometry import HALF, Geometry, Run, find_geometry
 from convert.probe.likeness import RangeChoice, choose_range, soft_picture
 from convert.probe.parity import check_parity
 from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
+from edge_sr.files import whole_file
 from edge_sr.model.sidecar import Sidecar, sha256_of, sidecar_path, write_sidecar
 from edge_sr.model.value_range import AUTO, RANGES
-from edge_sr.files import whole_file
 
 SHARES = (HALF, Fraction(0), Fraction(1))  # of missing pixels at the start, the usual one first
 SAME_DB = 45.0  # PSNR of a changed graph against the file as it was, at least

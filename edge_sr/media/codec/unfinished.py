@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError
+from edge_sr.files import parse_json
 from edge_sr.media.codec.chunks import CHUNK, TAIL
 from edge_sr.media.codec.containers import open_input
 from edge_sr.media.libraries import load_av
 from edge_sr.media.sinks.output import LONGEST_NAME, hidden_path, part_path
-from edge_sr.files import parse_json
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import BinaryIO
 import numpy as np
 
 from edge_sr.errors import MediaError
+from edge_sr.files import parse_ratio
 from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
 from edge_sr.media.protocols import SinkBase, SourceBase
-from edge_sr.files import parse_ratio
 from edge_sr.types import Size
 
 MAGIC = "YUV4MPEG2"
