@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.media.codec.containers import is_cover
+from edge_sr.media.codec.encoder import container_options
 from edge_sr.media.codec.subtitles import (
     HEADER,
     TEXT_CODECS,
@@ -82,6 +83,25 @@ class Carrier:
             made.stream = self._target
         return packets
 
+    def try_packet(self, first: Any) -> str:
+        """Write the first packet to a container of its own; returns why that fails, or ""."""
+        options = container_options(self._kind, Fraction(1, 1000))
+        copied = self._av.Packet(bytes(first))
+        copied.pts, copied.dts, copied.duration = first.pts, first.dts, first.duration
+        copied.time_base, copied.is_keyframe = first.time_base, first.is_keyframe
+        try:
+            with self._av.open(
+                io.BytesIO(), "w", format=self._kind, container_options=options
+            ) as scratch:
+                self.add_to(scratch, first)
+                scratch.start_encoding()
+                scratch.mux(self.convert(copied))
+        except (self._av.FFmpegError, ValueError, OSError):
+            return _refusal(self._kind, self.stream)
+        finally:
+            self._target = self._filter = None
+        return ""
+
     def _make_filter(self, name: str) -> Any:
         return self._av.bitstream.BitStreamFilterContext(name, self.stream)
 
@@ -152,6 +172,10 @@ def plan_carrier(stream: Any, kind: str) -> Carrier | str:
         return Carrier(stream, kind)
     if stream.type == "subtitle" and codec in TEXT_CODECS:
         return TextCarrier(stream, kind)
+    return _refusal(kind, stream)
+
+
+def _refusal(kind: str, stream: Any) -> str:
     others = [NAMES[name] for name in NAMES if name != kind and _holds(name, stream)]
     advice = f": take {' or '.join(others)}" if others else ""
     return f"{NAMES[kind]} cannot hold it{advice}"

@@ -71,11 +71,11 @@ class StreamCopier:
                 )
                 del self._carriers[index]
                 continue
-            try:
-                carrier.add_to(self._output, first)
-            except (self._av.FFmpegError, ValueError) as error:
-                self._leave_out(f"{carrier.name} ({carrier.codec})", reason(error))
+            if first is not None and (why := carrier.try_packet(first)):
+                self._leave_out(f"{carrier.name} ({carrier.codec})", why)
                 del self._carriers[index]
+                continue
+            carrier.add_to(self._output, first)
 
     def read_until(self, seconds: Fraction) -> None:
         """Read on to `seconds`, where no decoder does it.
@@ -163,6 +163,15 @@ class StreamCopier:
         try:
             for made in carrier.convert(packet):
                 self._output.mux(made)
+        except (  # what a muxer says of packets of a kind that it does not take
+            self._av.error.ArgumentError,
+            self._av.error.InvalidDataError,
+            self._av.error.PatchWelcomeError,
+        ) as error:
+            at = float(self._last_dts[index])
+            what = f"{carrier.name} ({carrier.codec}), from {at:.2f} s on,"
+            self._leave_out(what, f"the container cannot hold its packets ({reason(error)})")
+            del self._carriers[index]
         except (self._av.FFmpegError, OSError, ValueError) as error:
             raise MediaError(
                 f"{self._source.path}: a packet cannot be copied ({reason(error)})"

@@ -56,6 +56,9 @@ class Demuxer(Closing):
             s.index: deque() for s in self.others
         }
         self._newest: dict[int, Fraction] = {}
+        self._covers = {s.index for s in self.others if s.type == "video" and is_cover(s)}
+        self._steady = {s.index for s in self.container.streams if s.type in STEADY} - self._covers
+        self._ticks = {s.index: Fraction(s.time_base) for s in self.container.streams}
         self._packets = self.container.demux()
         start = self._start()
         self.start_offset = max(Fraction(0), -start)  # seconds that all times were moved by
@@ -165,34 +168,30 @@ class Demuxer(Closing):
 
     def _place(self, packet: Any) -> bool:
         """Put a packet on our clock, and note where its stream is. False: it has no use."""
-        stream = packet.stream
-        at = packet.dts if packet.dts is not None else packet.pts
-        mine = stream is self.video
-        if at is None and is_cover(stream):
-            at = packet.pts = packet.dts = 0
+        index, dts, pts = packet.stream_index, packet.dts, packet.pts
+        at = dts if dts is not None else pts
+        mine = bool(index == self.video.index)
+        if at is None and index in self._covers:
+            at = packet.pts = packet.dts = dts = pts = 0
         if at is None:
             return mine
-        tick = Fraction(packet.time_base)
-        add, cut = self._timeline.offset(
-            stream.index,
-            at * tick,
-            (packet.duration or 0) * tick,
-            tick,
-            steady=stream.type in STEADY and not is_cover(stream),
-        )
+        tick = self._ticks[index]
+        due = at * tick
+        length = (packet.duration or 0) * tick
+        add, cut = self._timeline.offset(index, due, length, tick, steady=index in self._steady)
         if add:
             ticks = round(add / tick)
-            packet.dts = None if packet.dts is None else packet.dts + ticks
-            packet.pts = None if packet.pts is None else packet.pts + ticks
-        shown = packet.pts if packet.pts is not None else packet.dts
+            due += add
+            dts = packet.dts = None if dts is None else dts + ticks
+            pts = packet.pts = None if pts is None else pts + ticks
+        shown = pts if pts is not None else dts
         if mine:
             if cut:
                 self.cuts.append(shown)
             if not packet.is_discard:
                 self.video_end = max(self.video_end, shown * tick)
         else:
-            due = at * tick + add
-            self._newest[stream.index] = due
+            self._newest[index] = due
             if self._keep:
-                self._waiting[stream.index].append((due, packet))
+                self._waiting[index].append((due, packet))
         return True

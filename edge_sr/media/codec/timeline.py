@@ -155,6 +155,7 @@ class BestEffort:
         """
         self._decoding_times = decoding_times
         self._ahead: int | None = None  # how far decoding times are ahead, where they are used
+        self._step = 1  # between the last two of them
         self._bad_pts = self._bad_dts = 0
         self._last_pts: int | None = None
         self._last_dts: int | None = None
@@ -177,8 +178,13 @@ class BestEffort:
         return pts if good else dts
 
     def _from_decoding(self, pts: int | None, dts: int | None) -> int | None:
-        if dts is None:
-            return pts if self._ahead is None else None
+        if dts is None and (self._ahead is None or self._last_pts is None):
+            return pts
+        if dts is None:  # the decoder's last frames
+            dts = (self._last_dts or 0) + self._step
         if self._ahead is None:
             self._ahead = 0 if pts is None else dts - pts
-        return dts - self._ahead
+        if self._last_dts is not None:
+            self._step = max(1, dts - self._last_dts)
+        self._last_dts, self._last_pts = dts, dts - self._ahead
+        return self._last_pts
