@@ -13,7 +13,14 @@ from PIL import Image
 from edge_sr import zoo
 
 ROOT = Path(__file__).parent.parent
-SHOWN = ("bench", "edge_sr", "lab", "training", "constraints.txt", "pyproject.toml")  # by relative paths
+SHOWN = (
+    "bench",
+    "edge_sr",
+    "lab",
+    "training",
+    "constraints.txt",
+    "pyproject.toml",
+)  # by relative paths
 SCENE = (216, 384)  # rows, columns of the large clips, 4:3 sides of it being whole
 
 

@@ -49,6 +49,7 @@ def count_frames(path: Path) -> int:
 
 
 def last_line(errors: str) -> str:
+    """The last line of what a program printed, at most 200 characters."""
     return (errors.strip().splitlines() or [""])[-1][:200]
 
 

@@ -57,6 +57,7 @@ def sidecar(data: bytes) -> object:
 
 
 def onnx_file(data: bytes) -> object:
+    """An ONNX file, which may not keep weights elsewhere."""
     path = FOLDER / "y.onnx"
     path.write_bytes(data)
     refuse_external_data(path)
@@ -64,6 +65,7 @@ def onnx_file(data: bytes) -> object:
 
 
 def boxes(data: bytes) -> object:
+    """The boxes of an mp4 file."""
     path = FOLDER / "x.mp4"
     path.write_bytes(data)
     return missing_bytes(path)
@@ -80,6 +82,7 @@ def manifest(data: bytes) -> object:
 
 
 def ranges(data: bytes) -> object:
+    """A file of activation ranges."""
     path = FOLDER / "ranges.json"
     path.write_bytes(data)
     return load_ranges(path)

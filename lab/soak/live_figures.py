@@ -193,6 +193,7 @@ def start(runs: int) -> int:
 
 
 def same_frames(one: list[bytes], other: list[bytes]) -> bool:
+    """Whether two films, by the hashes of their frames, show the same, and show anything."""
     return bool(one) and one == other
 
 

@@ -129,9 +129,11 @@ def test_a_driver_s_own_error_is_told() -> None:
 
 
 def test_a_change_of_size_is_an_error() -> None:
-    fake = FakeCapture([flat(0, 0, 0), *[flat(0, 0, 0, 32, 16)] * 50])
-    with Camera(0, opener=fake) as camera, pytest.raises(MediaError, match="32x16; the first was"):
-        list(camera)
+    fake = FakeCapture([flat(0, 0, 0)])
+    with Camera(0, opener=fake) as camera:  # which has taken the first picture
+        fake.pictures.append(flat(0, 0, 0, 32, 16))
+        with pytest.raises(MediaError, match="32x16; the first was"):
+            list(camera)
 
 
 def test_closing_ends_the_iteration_from_another_thread(
