@@ -80,10 +80,9 @@ def animate(clip: Path, model: str, *, start: int, count: int) -> Iterator[Image
             rgb = yuv_to_rgb(frame)
             height, width = rgb.shape[:2]
             low = resize(rgb, width // 2, height // 2)
-            sides = (resize(low, width, height), upscaler.upscale(low))
-            crops = [_crop(side) for side in sides]
+            plain, better = _crop(resize(low, width, height)), _crop(upscaler.upscale(low))
             share = 0.5 + 0.42 * math.cos(2 * math.pi * number / count)
-            yield _divide(*crops, share, upscaler.sidecar.name)
+            yield _divide(plain, better, share, upscaler.sidecar.name)
             number += 1
             if number == count:
                 return

@@ -132,8 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.write:
         state = device_state()
         where = f"{state.utc}, {device_facts().name}"
-        told = f"{where}, load average {state.load}. Medians of each node."
-        replace_section(args.write, "nodes", f"{told}\n\n{text}")
+        note = f"{where}, load average {state.load}. Medians of each node."
+        replace_section(args.write, "nodes", f"{note}\n\n{text}")
     else:
         print(text, end="\n\n")
     return 0

@@ -100,11 +100,11 @@ def compare(args: argparse.Namespace, folder: Path) -> str:
             for label, way in ways_of(item).items():
                 cells = [f"{measure_set(upscaler, way, images):.2f}" for images in sets]
                 lines.append(f"| {' | '.join([label, *cells])} |")
-    told = (
+    note = (
         f"Measured {device_state().utc} by `python -m lab.on_video`, ONNX Runtime fp32. "
         "PSNR-Y in dB of 8-bit luma, the mean over a set's pictures; grey files taken for RGB."
     )
-    return told + "\n\n" + "\n".join(lines)
+    return note + "\n\n" + "\n".join(lines)
 
 
 def build_parser() -> argparse.ArgumentParser:

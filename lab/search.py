@@ -131,12 +131,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     load = before.load
     with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
         lines = search(args, Path(folder))
-    told = (
+    note = (
         f"{before.utc}, {device_facts().name}, {args.threads} of them used, "
         f"{args.size[0]}x{args.size[1]} in, {args.rounds} rounds in turns, load average "
         f"{load} before and {device_state().load} after"
     )
-    text = render(lines, told, args.images.name if args.images else None)
+    text = render(lines, note, args.images.name if args.images else None)
     if args.plot:
         draw(lines, args.plot)
     show_or_replace(text, args.write, "search")

@@ -64,8 +64,8 @@ def record_of(paths: Sequence[Path]) -> dict[str, Any]:
             parts.append({"sha256": sha256_of(path)} | found)
         except (ValueError, TypeError) as error:
             raise ModelFileError(f"{beside}: not a training record ({error})") from error
-    told = {key: parts[0][key] for key in ("recipe", "recipe_sha256") if key in parts[0]}
-    return told | {"mean_of": parts}
+    shared = {key: parts[0][key] for key in ("recipe", "recipe_sha256") if key in parts[0]}
+    return shared | {"mean_of": parts}
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -93,8 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         path = args.output / f"drawn-{args.seed}-{index:04d}-{name}.png"
         Image.fromarray(picture).save(path)
         drawn[path.name] = hashlib.sha256(picture.tobytes()).hexdigest()
-    told = {"seed": args.seed, "fonts": [path.name for path in fonts], "sha256": drawn}
-    (args.output / MANIFEST).write_text(json.dumps(told, indent=1) + "\n")
+    record = {"seed": args.seed, "fonts": [path.name for path in fonts], "sha256": drawn}
+    (args.output / MANIFEST).write_text(json.dumps(record, indent=1) + "\n")
     print(f"{args.count} pictures, {len(fonts)} fonts: {args.output}", file=sys.stderr)
     return 0
 

@@ -128,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--degrade",
         default="",
         metavar="TOML",
-        help="spoil the inputs as a recipe's [degrade] table says, such as 'jpeg = [50, 50]'",
+        help="degrade the inputs as a recipe's [degrade] table says, such as 'jpeg = [50, 50]'",
     )
     parser.add_argument(
         "--self-ensemble", action="store_true", help="the mean of eight turned and mirrored looks"
@@ -150,8 +150,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         upscaler = Upscaler(SelfEnsemble(upscaler.backend), upscaler.sidecar)
     rows = evaluate(upscaler, images, how)
     print(table(rows))
-    spoilt = f"inputs spoilt by {args.degrade}; " if how else ""
-    print(f"{len(rows)} pictures; grey files as {args.grey}; {spoilt}{PROTOCOL}")
+    degraded = f"inputs degraded by {args.degrade}; " if how else ""
+    print(f"{len(rows)} pictures; grey files as {args.grey}; {degraded}{PROTOCOL}")
     return 0
 
 

@@ -41,7 +41,7 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the architecture
     scale: str = "2"
     start_from: str = ""  # a .keras file whose weights are copied first, see start.py
-    fresh: str = ""  # layers that begin anew all the same, names with spaces between
+    fresh: str = ""  # layers that get new weights all the same, names with spaces between
     revive: bool = False  # give dead channels of start_from new weights, see revive.py
     steps: int = 60_000
     batch: int = 16
@@ -113,12 +113,12 @@ class Recipe:
         Keys of LATER count only where they are set, so that older runs keep their digest.
         """
         plain = {item.name: item for item in fields(Recipe) if item.name in LATER}
-        told = {
+        facts = {
             key: value
             for key, value in asdict(self).items()
             if key not in plain or value != _default(plain[key])
         }
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _default(item: Field[Any]) -> Any:

@@ -62,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns 0 when every check was made and passed, 1 otherwise; the files tell which.
+    """Returns 0 when every check was made and passed, 1 otherwise; the files say which.
 
     Raises:
         BackendError, MissingDependencyError: there is no GPU, or nothing to use it with.

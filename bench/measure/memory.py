@@ -21,7 +21,7 @@ LIMIT_S = 900
 def peak_mib(contender: Contender, width: int, height: int, threads: int) -> int | None:
     """Peak resident MiB of a process that opens the model and upscales one frame.
 
-    Everything counts: Python, the runtime, the weights. None where the system does not tell.
+    Everything counts: Python, the runtime, the weights. None where the system has no figure.
 
     Raises:
         BackendError: the process died, or the model failed on this size.
@@ -42,7 +42,7 @@ def peak_mib(contender: Contender, width: int, height: int, threads: int) -> int
 
 
 def _peak_now_mib() -> int:
-    """Peak resident MiB of this process so far; 0 if it cannot be told."""
+    """Peak resident MiB of this process so far; 0 if it is not known."""
     status = Path("/proc/self/status")
     if status.exists():  # not getrusage: its figure survives exec and would be the parent's
         for line in status.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""Watts, where the board or the driver tells, sampled while the work is being done."""
+"""Watts, where the board or the driver reports them, sampled while the work is being done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERVAL = 0.05  # seconds between two readings
 
 
 def power_w() -> float | None:
-    """Watts now: into the board on a Jetson, of the first GPU elsewhere; None where none tells."""
+    """Watts now: into the board on a Jetson, of the first GPU elsewhere; None without a sensor."""
     board = board_power_w()
     return board if board is not None else _gpu_power_w()
 
@@ -54,7 +54,7 @@ def _nvml() -> Callable[[], float | None] | None:
         return None
 
     def read() -> float | None:
-        with contextlib.suppress(pynvml.NVMLError):  # boards that do not tell
+        with contextlib.suppress(pynvml.NVMLError):  # boards without a sensor
             return float(pynvml.nvmlDeviceGetPowerUsage(gpu)) / 1000
         return None
 
@@ -62,7 +62,7 @@ def _nvml() -> Callable[[], float | None] | None:
 
 
 class Meter:
-    """Mean watts over a block of work, read beside it; reads nothing where nothing tells.
+    """Mean watts over a block of work, read beside it; reads nothing where there is no sensor.
 
     >>> with Meter() as meter:
     ...     work()

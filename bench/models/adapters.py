@@ -1,4 +1,4 @@
-"""Rival networks, described in a TOML file, with the same uint8 ends around them as ours.
+"""Rival networks, described in a TOML file, with the same uint8 frame input and output as ours.
 
 ::
 
@@ -79,7 +79,7 @@ def choose_rivals(path: Path, names: set[str]) -> list[Rival]:
 
 
 def prepare(rival: Rival, folder: Path) -> tuple[Path, Sidecar]:
-    """Write the network with our ends into ``folder``; its sidecar tells the original's facts.
+    """Write the network with frame input and output into ``folder``, and return its sidecar.
 
     Raises:
         ModelFileError: the file is missing, not ONNX, or not of one float input and output.

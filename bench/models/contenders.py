@@ -70,7 +70,7 @@ def find_contenders(
     Args:
         models: zoo names, .onnx files, floors ("bicubic", or "bicubic-x1.5" for one scale).
         precisions: keep models of these only, and add shipped int8 files; empty for those named.
-        folder: where rivals are written with our ends.
+        folder: where rivals are written with frame input and output.
 
     Raises:
         ModelFileError: a file or name that does not exist or does not fit its sidecar.

@@ -70,7 +70,7 @@ def bound(counts: Counts, device: Device, precision: str) -> Bound:
 
     A file with int8 tensors keeps its own mix when ``precision`` is "int8". Otherwise every
     activation and weight is taken as 2 bytes (fp16) or 1 byte (int8), and every convolution as
-    arithmetic of that kind. Frames at the ends stay 8-bit. fp32 tensors count as fp16.
+    arithmetic of that kind. Frames in and out stay 8-bit. fp32 tensors count as fp16.
 
     Raises:
         UsageError: the device has no int8 arithmetic.

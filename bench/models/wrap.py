@@ -64,9 +64,11 @@ def wrap_network(
     graph.node.extend(nodes)
     for key, value in constants.items():
         graph.initializer.append(helper.make_tensor(key, kind, [], [value]))
-    for ends, end, sides in (
+    for tensors, name_of, sides in (
         (graph.input, "frame", ("height", "width")),
         (graph.output, "upscaled", ("upscaled_height", "upscaled_width")),
     ):
-        ends.append(helper.make_tensor_value_info(end, TensorProto.UINT8, [1, *sides, channels]))
+        tensors.append(
+            helper.make_tensor_value_info(name_of, TensorProto.UINT8, [1, *sides, channels])
+        )
     return core

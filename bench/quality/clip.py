@@ -35,7 +35,7 @@ class Clip:
 
 
 def read_clip(high: Path, low: Path | None, count: int) -> Clip:
-    """Read the first ``count`` frames; of a pair, both files to their ends.
+    """Read the first ``count`` frames; of a pair, both files to the end.
 
     Raises:
         MediaError: a file cannot be read, or the two have a different number of frames.

@@ -1,4 +1,4 @@
-"""Figures without a display, and their colours, which a page may set anew."""
+"""Figures without a display, and their colours, which a page may replace."""
 
 from __future__ import annotations
 

@@ -27,12 +27,12 @@ def attack_with_frames(count: int) -> int:
         time.sleep(0.5)
     words = job.communicate()[0].decode().strip()
     print(words)
-    settled = samples[len(samples) // 4 :]
-    if job.returncode or len(settled) < 8:
+    later = samples[len(samples) // 4 :]
+    if job.returncode or len(later) < 8:
         return report("frames", Counter([f"exit {job.returncode}, too short a run"]), good=())
-    half = len(settled) // 2
+    half = len(later) // 2
     growth = [
-        float(np.median([s[i] for s in settled[half:]]) - np.median([s[i] for s in settled[:half]]))
+        float(np.median([s[i] for s in later[half:]]) - np.median([s[i] for s in later[:half]]))
         for i in range(3)
     ]
     print(f"growth from one half to the next: {growth[0]:.2f} MB, {growth[1]:g} threads, "

@@ -116,7 +116,7 @@ def _judge(code: int, errors: str, output: Path) -> str:
     if code == 0:
         return "the whole film" if count_frames(output) == FRAMES else "exit 0, a part of the film"
     if "OpenBLAS error: Memory allocation" in errors:
-        return "numpy does not start"  # in its own words, before a line of ours runs
+        return "numpy does not start"  # numpy fails before our code runs
     if "Traceback" in errors or code < 0:
         return f"crash {code}: {last_line(errors)}"
     if code != 1 or not last_line(errors).startswith("edge-sr:"):

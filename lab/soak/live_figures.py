@@ -85,7 +85,7 @@ def slow(seconds: float) -> int:
         stats = run_pipeline(
             source, upscaler.session(source.info.size), [SlowSink()], on_frame=on_frame
         )
-    settled = ages[stats.written // 10 : stats.written]
+    later = ages[stats.written // 10 : stats.written]
     used = memory[stats.written // 4 : stats.written]
     expected = 1 - 1 / FACTOR
     found = stats.dropped / stats.read
@@ -93,8 +93,8 @@ def slow(seconds: float) -> int:
         "seconds": round(stats.elapsed_s, 1),
         "read": stats.read,
         "written": stats.written,
-        "age_median_ms": round(float(np.median(settled[:, 1])), 1),
-        "age_slope_ms_per_min": round(slope(settled) * 60, 3),
+        "age_median_ms": round(float(np.median(later[:, 1])), 1),
+        "age_slope_ms_per_min": round(slope(later) * 60, 3),
         "queue_most": stats.depth_max,
         "dropped_share": round(found, 4),
         "memory_slope_mb_per_h": round(slope(used) * 3600, 2),

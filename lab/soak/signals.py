@@ -92,12 +92,12 @@ def attack_with_signals(count: int, seed: int) -> int:
             slowest[sent] = max(slowest[sent], time.monotonic() - begun)
             text = _judge(job.returncode, sent, folder, errors.decode())
             results[f"{sent.name}: {text}"] += 1
-            told = ""
+            left = ""
             if sent is signal.SIGKILL and job.returncode:
                 given, kept = counted_in(folder / "given"), _kept(folder)
-                told = f"; of {given} frames {kept} are left"
+                left = f"; of {given} frames {kept} are left"
                 lost.append((given - kept) / RATE)
-            print(f"{index + 1}: {sent.name} after {when}: {text}{told}", flush=True)
+            print(f"{index + 1}: {sent.name} after {when}: {text}{left}", flush=True)
             if sent is signal.SIGKILL and resumes and text == "what is left plays":
                 results[f"{sent.name}: {_resume(clip, folder / 'o.mp4', whole)}"] += 1
     if any(seconds > LOST_S for seconds in lost):

@@ -96,8 +96,8 @@ def make_int8(paths: Sequence[Path]) -> list[Path]:
         output = path.with_name(f"{path.stem}.int8.onnx")
         fresh = output.exists() and load_sidecar(output).made_from_sha256 == sha256_of(path)
         if not fresh:
-            ends = ["--output", str(output), "--allow-loss", "--force"]
-            _run("convert.precision", "--model", str(path), "--to", "int8", *ends)
+            options = ["--output", str(output), "--allow-loss", "--force"]
+            _run("convert.precision", "--model", str(path), "--to", "int8", *options)
         found.append(output)
     return found
 

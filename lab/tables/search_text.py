@@ -28,11 +28,11 @@ class Line:
     psnr_db: float | None
 
 
-def render(lines: Sequence[Line], told: str, images: str | None) -> str:
+def render(lines: Sequence[Line], note: str, images: str | None) -> str:
     """Networks by time, rivals among them.
 
     Args:
-        told: when and where the times were taken.
+        note: when and where the times were taken.
         images: the set PSNR-Y is of.
     """
     base = next(line.ms for line in lines if line.rival)
@@ -59,7 +59,7 @@ def render(lines: Sequence[Line], told: str, images: str | None) -> str:
         cells += ["" if line.psnr_db is None else f"{line.psnr_db:.2f}"]
         rows.append(f"| {' | '.join(cells)} |")
     notes = (
-        f"\n{told}. CPU time of all threads, which a busy machine disturbs less than wall time. "
+        f"\n{note}. CPU time of all threads, which a busy machine disturbs less than wall time. "
         "Rivals in italics, with the same 8-bit ends. The Orin's column is an estimate, "
         "not a measurement: the larger of arithmetic and bytes at peak rates, layer by layer."
     )

@@ -75,11 +75,11 @@ def _fast(report: Report) -> str:
         cells += [f"{target.ratio:.2f}", "reached" if pace.ratio <= target.ratio else "missed"]
         lines.append(_row(cells))
     runs = min(pace.runs for pace in report.paces.values())
-    told = (
+    note = (
         f"{columns}x{rows} in, 8-bit frame in to 8-bit frame out for both; {runs} runs or more of "
         "each, in turns in one process. Ratios carry over to other machines better than times."
     )
-    return "\n".join(lines) + "\n\n" + told
+    return "\n".join(lines) + "\n\n" + note
 
 
 def _small(report: Report) -> str:

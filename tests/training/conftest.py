@@ -13,7 +13,7 @@ from PIL import Image
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keras 3.15 converts variables in a way that NumPy 2 announces to end; not ours to mend."""
+    """Keras 3.15 converts variables in a way that NumPy 2 has deprecated; only Keras can fix it."""
     folder = Path(__file__).parent
     for item in items:
         if folder in item.path.parents:

@@ -85,7 +85,7 @@ def test_files_that_do_not_belong(saved, state, tmp_path):
 def test_a_damaged_file_is_named(saved, state, kept):
     whole = saved.read_bytes()
     saved.write_bytes(whole[: int(kept * len(whole)) if kept < 1 else kept])
-    with pytest.raises(CheckpointError, match=r"last\.npz: damaged checkpoint .*start anew"):
+    with pytest.raises(CheckpointError, match=r"last\.npz: damaged checkpoint .*start again"):
         load_state(saved, state)
 
 

@@ -118,9 +118,9 @@ def drawn(fonts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_manifest_names_pictures_and_fonts(drawn: Path, fonts: list[Path]) -> None:
-    told = json.loads((drawn / "drawn.json").read_text())
-    assert sorted(told["sha256"]) == sorted(path.name for path in drawn.glob("*.png"))
-    assert told["fonts"] == [path.name for path in fonts]
+    record = json.loads((drawn / "drawn.json").read_text())
+    assert sorted(record["sha256"]) == sorted(path.name for path in drawn.glob("*.png"))
+    assert record["fonts"] == [path.name for path in fonts]
 
 
 def test_training_draws_from_them(

@@ -72,17 +72,17 @@ def test_grey_files_by_either_protocol(bicubic_network, tmp_path, picture, capsy
     assert gain == pytest.approx(20 * np.log10(255 / 219), abs=0.15)
 
 
-def test_spoilt_inputs(bicubic_network, photos, capsys):
+def test_degraded_inputs(bicubic_network, photos, capsys):
     command = ["--model", str(bicubic_network("2")), "--images", str(photos)]
     found = {}
     for how in ("", "jpeg = [20, 20]", "h264 = [40, 40]", "noise = 20.0"):
         assert main([*command, "--degrade", how]) == 0
         out = capsys.readouterr().out
-        assert (f"inputs spoilt by {how}; " in out) == bool(how)
+        assert (f"inputs degraded by {how}; " in out) == bool(how)
         found[how] = figures(out)["mean"]
     clean = found.pop("")
-    for spoilt in found.values():
-        assert all(spoilt[i] < clean[i] - 0.3 for i in (0, 2, 3, 5, 6, 8))  # PSNR of all three
+    for degraded in found.values():
+        assert all(degraded[i] < clean[i] - 0.3 for i in (0, 2, 3, 5, 6, 8))  # PSNR of all three
     assert main([*command, "--degrade", "jpeg = [50"]) == 1
     assert "--degrade: not TOML" in capsys.readouterr().err
     assert main([*command, "--degrade", "rain = 3"]) == 1

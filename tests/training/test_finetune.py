@@ -38,9 +38,9 @@ def test_a_run_goes_on_from_another_and_resumes(tiny_recipe, photos, tmp_path, c
     fine = ["--from", weights, "--data", str(photos), "--output", str(tmp_path / "fine")]
     capsys.readouterr()
     assert main([*fine, "--steps", "3"]) == 0
-    told = capsys.readouterr().err
-    assert "started from" in told
-    assert "before training: " in told
+    printed = capsys.readouterr().err
+    assert "started from" in printed
+    assert "before training: " in printed
     rows = [json.loads(line) for line in (tmp_path / "fine/log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 3]
     assert rows[0]["loss"] is None

@@ -83,7 +83,7 @@ def test_another_scale_keeps_its_own_head(shake: Shake) -> None:
     np.testing.assert_array_equal(large.get_layer("head").merged()[0], before)
 
 
-def test_fresh_layers_begin_anew(shake: Shake) -> None:
+def test_fresh_layers_get_new_weights(shake: Shake) -> None:
     small = trained("2", shake)
     large = edge_unet(scale="2", **SMALL | {"lower_width": 8})  # type: ignore[arg-type]
     names = ("encode0_0", "down1", "up0_mix")

@@ -15,11 +15,11 @@ from training.scenes.live import (
     REDUCTIONS,
     TAKEN,
     Course,
+    degrade_sequence,
     draw_course,
     film,
     make_sequence,
     reduce_half,
-    spoil,
 )
 
 SIZE = (64, 96)
@@ -42,14 +42,14 @@ def enlarged(low: np.ndarray) -> np.ndarray:
 
 
 def test_equal_seeds_give_equal_moments() -> None:
-    low, high, told = sequence(4)
+    low, high, record = sequence(4)
     again_low, again_high, again = sequence(4)
     assert low.shape == (TAKEN, 32, 48)
     assert high.shape == (TAKEN, 64, 96)
     assert low.dtype == high.dtype == np.uint8
     np.testing.assert_array_equal(low, again_low)
     np.testing.assert_array_equal(high, again_high)
-    assert told == again
+    assert record == again
 
 
 @pytest.mark.parametrize("kind", REDUCTIONS)
@@ -98,8 +98,8 @@ def test_a_stream_differs_from_the_same_frame_coded_alone() -> None:
     rng = np.random.default_rng(0)
     frames = [np.roll(photograph(rng)[:64, :96], shift, axis=1) for shift in range(6)]
     course = Course(frames=6, rate=30)
-    together = spoil(frames, course, np.random.default_rng(0))[4]
-    alone = spoil(frames[4:5], course, np.random.default_rng(0))[0]
+    together = degrade_sequence(frames, course, np.random.default_rng(0))[4]
+    alone = degrade_sequence(frames[4:5], course, np.random.default_rng(0))[0]
     assert (together != alone).mean() > 0.2
 
 

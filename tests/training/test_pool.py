@@ -47,8 +47,8 @@ def test_a_pool_is_a_function_of_its_seed(photos: Path, names: Path, tmp_path: P
     assert len(pairs) == facts["pool_moments"] == 2 * 2 * 3
     assert pairs[0].low.shape == (32, 48, 1)
     assert pairs[0].high.shape == (64, 96, 1)
-    again, told = read_pool(made(photos, names, tmp_path / "b"))
-    assert told == facts
+    again, record = read_pool(made(photos, names, tmp_path / "b"))
+    assert record == facts
     assert all(
         (one.high == two.high).all() and (one.low == two.low).all()
         for one, two in zip(pairs, again, strict=True)

@@ -1,4 +1,4 @@
-"""The thread that runs ahead: order, errors, and no hang when it is told to stop."""
+"""The thread that runs ahead: order, errors, and no hang when it is stopped."""
 
 from __future__ import annotations
 

@@ -248,11 +248,11 @@ def test_a_run_started_from_another(tiny_recipe, photos, tmp_path, capsys):
     missing = tiny_recipe(more='start_from = "none.keras"', name="third")
     assert run(missing, photos, tmp_path / "third") == 1
     assert "start_from: none.keras: no such file" in capsys.readouterr().err
-    anew = tiny_recipe(steps=4, more=f'{more}\nfresh = "down1 no_such"', name="fourth")
-    assert run(anew, photos, tmp_path / "fourth") == 1
+    fresh = tiny_recipe(steps=4, more=f'{more}\nfresh = "down1 no_such"', name="fourth")
+    assert run(fresh, photos, tmp_path / "fourth") == 1
     assert "fresh: 'no_such' is no layer; expected some of [" in capsys.readouterr().err
-    anew.write_text(anew.read_text().replace(" no_such", " head"))
-    assert run(anew, photos, tmp_path / "fifth") == 0
+    fresh.write_text(fresh.read_text().replace(" no_such", " head"))
+    assert run(fresh, photos, tmp_path / "fifth") == 0
     assert "first/best.keras: 5 layers" in capsys.readouterr().err
 
 

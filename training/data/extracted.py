@@ -51,7 +51,7 @@ def read_extracted(folder: Path, scale: Fraction, channels: int) -> list[Pair]:
         found = (facts["schema"], Fraction(facts["scale"]), facts["channels"])
         lines = [(line["name"], line["low"], line["high"]) for line in facts["pairs"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); make the folder anew") from error
+        raise DataError(f"{path}: cannot be read ({error}); make the folder again") from error
     if found != (SCHEMA, scale, channels):
         raise DataError(
             f"{path}: schema {found[0]}, scale {found[1]}, {found[2]} channels; "
@@ -64,7 +64,7 @@ def read_extracted(folder: Path, scale: Fraction, channels: int) -> list[Pair]:
             raise DataError(f"{folder / low}: does not fit {high} at scale {scale}")
         pairs.append(Pair(name, large, small))
     if not pairs:
-        raise DataError(f"{path}: names no pair; make the folder anew")
+        raise DataError(f"{path}: names no pair; make the folder again")
     return pairs
 
 
@@ -106,5 +106,5 @@ def _read(path: Path, channels: int) -> np.ndarray:
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     except UNREADABLE as error:
-        raise DataError(f"{path}: unreadable ({error}); make the folder anew") from error
+        raise DataError(f"{path}: unreadable ({error}); make the folder again") from error
     return pixels.reshape(*pixels.shape[:2], channels)

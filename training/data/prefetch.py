@@ -20,7 +20,7 @@ class Wait:
         self.restart()
 
     def restart(self) -> None:
-        """Begin to count anew."""
+        """Start to count again."""
         self.began, self.waited = time.perf_counter(), 0.0
 
     def share(self) -> float:

@@ -57,7 +57,7 @@ def open_clip(path: Path) -> Clip:
 def read_frames(clip: Clip, first: int, count: int = 1, *, channels: int = 1) -> list[np.ndarray]:
     """``count`` frames from number ``first`` on: uint8 (H, W, 1) luma as coded, or (H, W, 3) RGB.
 
-    Opens the file anew: any number of threads may read at once.
+    Opens the file again: any number of threads may read at once.
 
     Raises:
         DataError: a frame cannot be decoded.
@@ -71,7 +71,7 @@ def read_frames(clip: Clip, first: int, count: int = 1, *, channels: int = 1) ->
             found = _from(container.decode(stream), target, count, channels)
             if found:
                 return found
-    raise DataError(f"{clip.path}: frame {first} cannot be decoded; encode the clip anew")
+    raise DataError(f"{clip.path}: frame {first} cannot be decoded; encode the clip again")
 
 
 def _from(frames: Iterator[Any], target: int, count: int, channels: int) -> list[np.ndarray]:

@@ -56,8 +56,8 @@ def find_scenes(folders: list[Path], scale: Fraction) -> tuple[list[ClipPair], l
         chosen = [(rows, rows * scale) for rows in sorted(by_rows) if rows * scale in by_rows]
         try:
             if not chosen:
-                told = ", ".join(f"{rows}p" for rows in sorted(by_rows))
-                raise DataError(f"{scene}: has {told}; expected two clips of heights 1:{scale}")
+                sizes = ", ".join(f"{rows}p" for rows in sorted(by_rows))
+                raise DataError(f"{scene}: has {sizes}; expected two clips of heights 1:{scale}")
             low, high = (open_clip(by_rows[int(rows)]) for rows in chosen[-1])
             found.append(check_pair(Path(scene).name, low, high, scale))
         except DataError as error:
@@ -81,9 +81,11 @@ def check_pair(scene: str, low: Clip, high: Clip, scale: Fraction) -> ClipPair:
             f"{where}: {low.width}x{low.height} and {high.width}x{high.height}; "
             f"expected sides of ratio {scale}"
         )
-    ends = [float(clip.seconds[-1]) for clip in (low, high)]
-    if abs(ends[0] - ends[1]) > max(2 * low.interval, 0.01 * ends[0]):
-        raise DataError(f"{where}: last {ends[0]:.2f} s and {ends[1]:.2f} s; expected one length")
+    last_s = [float(clip.seconds[-1]) for clip in (low, high)]
+    if abs(last_s[0] - last_s[1]) > max(2 * low.interval, 0.01 * last_s[0]):
+        raise DataError(
+            f"{where}: last {last_s[0]:.2f} s and {last_s[1]:.2f} s; expected one length"
+        )
     matches = match_times(low, high)
     if len(matches) < 0.9 * len(low.ticks):
         raise DataError(
@@ -122,8 +124,8 @@ def _check_content(pair: ClipPair, where: str) -> None:
         if first == large - SHIFTS and len(others) == 2 * SHIFTS + 1:
             errors.append([float(np.mean((frame - other) ** 2)) for other in others])
     if not likes or np.mean(likes) < LIKE:
-        told = f"agree by {np.mean(likes):.2f}" if likes else "are nearly flat"
-        raise DataError(f"{where}: the pictures {told}; expected {LIKE} or more of one scene")
+        likeness = f"agree by {np.mean(likes):.2f}" if likes else "are nearly flat"
+        raise DataError(f"{where}: the pictures {likeness}; expected {LIKE} or more of one scene")
     if errors:
         mean = np.mean(errors, axis=0)
         best = int(np.argmin(mean))

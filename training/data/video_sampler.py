@@ -36,14 +36,14 @@ class VideoSampler:
         patches: Callable[[list[Pair]], PatchSampler],
     ) -> None:
         self.pairs, self.seed, self.channels, self.patches = pairs, seed, channels, patches
-        self.ends = np.cumsum([len(pair.matches) for pair in pairs])
+        self.totals = np.cumsum([len(pair.matches) for pair in pairs])
 
     def frames_of(self, block: int) -> list[tuple[int, int]]:
         """(scene, match) of a block's frames."""
         rng = np.random.default_rng([self.seed, block, 3])
-        drawn = rng.integers(self.ends[-1], size=FRAMES)
-        scenes = np.searchsorted(self.ends, drawn, side="right")
-        starts = np.concatenate([[0], self.ends])
+        drawn = rng.integers(self.totals[-1], size=FRAMES)
+        scenes = np.searchsorted(self.totals, drawn, side="right")
+        starts = np.concatenate([[0], self.totals])
         return [
             (int(scene), int(n - starts[scene])) for n, scene in zip(drawn, scenes, strict=True)
         ]

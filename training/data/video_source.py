@@ -51,13 +51,13 @@ def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
     found = held_frames(outside, recipe.held_out, channels=channels)
     _check_size(found, patch)
     sampler = VideoSampler(inside, seed=recipe.seed, channels=channels, patches=patches)
-    told: dict[str, Any] = {
+    record: dict[str, Any] = {
         "scenes": [pair.scene for pair in inside],
         "scenes_held_out": [pair.scene for pair in outside],
-        "frames": int(sampler.ends[-1]),
+        "frames": int(sampler.totals[-1]),
         "frames_held_out": len(found),
     }
-    return Source(sampler, [cut_to(pair, scale, multiple) for pair in found], told)
+    return Source(sampler, [cut_to(pair, scale, multiple) for pair in found], record)
 
 
 def _check_size(pairs: list[Pair], patch: tuple[int, int]) -> None:

@@ -53,8 +53,8 @@ def scripts_of(path: Path) -> tuple[str, ...]:
         font = ImageFont.truetype(str(path), 32)
         missing = bytes(font.getmask("\uffff"))
         drawn = {
-            name: [bytes(font.getmask(chr(code))) for code in ends]
-            for name, ends in SCRIPTS.items()
+            name: [bytes(font.getmask(chr(code))) for code in codes]
+            for name, codes in SCRIPTS.items()
         }
     except (OSError, ValueError):
         return ()

@@ -49,13 +49,13 @@ def _outline(rng: np.random.Generator, whole: int) -> Points:
 
 def _stroke(rng: np.random.Generator, whole: int) -> Points:
     """A smooth open curve: a cubic through the plane."""
-    ends = rng.uniform(0, whole, 2) + rng.normal(size=(4, 2)) * whole * 0.2
+    points = rng.uniform(0, whole, 2) + rng.normal(size=(4, 2)) * whole * 0.2
     t = np.linspace(0, 1, 60)[:, None]
     curve = (
-        (1 - t) ** 3 * ends[0]
-        + 3 * (1 - t) ** 2 * t * ends[1]
-        + 3 * (1 - t) * t**2 * ends[2]
-        + t**3 * ends[3]
+        (1 - t) ** 3 * points[0]
+        + 3 * (1 - t) ** 2 * t * points[1]
+        + 3 * (1 - t) * t**2 * points[2]
+        + t**3 * points[3]
     )
     return [(float(x), float(y)) for x, y in curve]
 

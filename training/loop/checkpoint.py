@@ -89,12 +89,12 @@ def load_state(path: Path, state: State) -> None:
         raise CheckpointError(f"{path}: no checkpoint to resume; start without --resume") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(
-            f"{path}: damaged checkpoint ({error}); remove it to start anew"
+            f"{path}: damaged checkpoint ({error}); remove it to start again"
         ) from error
     if str(found.get("recipe")) != state.recipe_digest:
         raise CheckpointError(
             f"{path}: made by another recipe (--steps counts too); expected this run's own: "
-            "use the same recipe, or another --output to start anew"
+            "use the same recipe, or another --output to start again"
         )
     losses = found.pop("losses", np.zeros(0))  # the first runs did not keep them
     expected = state.arrays()
@@ -103,7 +103,7 @@ def load_state(path: Path, state: State) -> None:
     }:
         raise CheckpointError(
             f"{path}: its variables do not fit this model, made by other code; "
-            "use another --output to start anew"
+            "use another --output to start again"
         )
     groups = {"w": state.model.variables, "o": state.optimizer.variables, "e": state.average}
     for group, variables in groups.items():

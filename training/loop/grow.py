@@ -23,7 +23,7 @@ def grow(source: keras.Model, target: keras.Model, fresh: Sequence[str] = ()) ->
     Layers of equal shape are left alone: copy them first. Returns the names of the filled ones.
     A layer of another stride, smaller than its namesake, or an end with another number of
     channels keeps its first weights, and so do those in ``fresh``. A 3x3 head becomes the first
-    convolution of a deeper head, and the smaller one after it tells positive from negative.
+    convolution of a deeper head, and the smaller one after it separates positive from negative.
     """
     namesakes = {layer.name: layer for layer in source.layers if layer.weights}
     filled = _split_head(namesakes, target, fresh)

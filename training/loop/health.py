@@ -13,7 +13,7 @@ from training.models.layers import RepConv2D
 
 SIDE = 240  # pixels of a picture that are looked at; a multiple of all size multiples up to 16
 PICTURES = 4
-TOLD = 0.25  # of a layer's channels
+NAMED = 0.25  # of a layer's channels
 ADVICE = "lower learning_rate or clip_norm"
 
 
@@ -39,7 +39,7 @@ def dead_channels(model: keras.Model, pairs: Sequence[Pair]) -> dict[str, np.nda
 
 
 def worst_layer(dead: dict[str, np.ndarray]) -> str:
-    """Of `dead_channels`: the layer that has lost the largest part, or "" below TOLD of it.
+    """Of `dead_channels`: the layer that has lost the largest part, or "" below NAMED of it.
 
     A network loses little by a few, and those of one layer are easily overlooked in the sum.
     """
@@ -47,7 +47,7 @@ def worst_layer(dead: dict[str, np.ndarray]) -> str:
         return ""
     name, found = max(dead.items(), key=lambda item: item[1].mean())
     lost = int(found.sum())
-    return f"{lost} of {found.size} channels of {name} are dead" if found.mean() >= TOLD else ""
+    return f"{lost} of {found.size} channels of {name} are dead" if found.mean() >= NAMED else ""
 
 
 def stop_if_dead(step: int, dead: int, units: int) -> None:

@@ -1,7 +1,7 @@
 """Give dead channels new weights, without a change to what the network computes.
 
 As ReDo does (Sokar et al., "The Dormant Neuron Phenomenon in Deep Reinforcement Learning", 2023):
-what a dead channel sees is drawn anew, and who listens to it starts at zero.
+what a dead channel sees is drawn again, and who listens to it starts at zero.
 """
 
 from __future__ import annotations

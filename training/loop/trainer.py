@@ -39,7 +39,7 @@ from training.loop.validate import validation_psnr
 from training.models.layers import compute_in
 from training.recipe import Recipe
 
-WAIT_TOLD = 0.05  # of the time spent waiting for data: more is said beside the progress bar
+WAIT_SHOWN = 0.05  # of the time spent waiting for data: more is said beside the progress bar
 
 
 class Trainer:
@@ -99,7 +99,7 @@ class Trainer:
         if not np.isfinite(loss):
             raise DivergedError(
                 f"loss is {loss} at step {state.step}; expected a number: "
-                "lower learning_rate or clip_norm and start anew"
+                "lower learning_rate or clip_norm and start again"
             )
         return loss
 
@@ -167,9 +167,9 @@ class Trainer:
         stop_if_dead(state.step, sum(lost.values()), units)
         if state.step >= 4 * self.recipe.validate_every:
             stop_if_bicubic(state.step, psnr, bicubic)
-        waits = f"waits {waited:.0%} for data" if waited > WAIT_TOLD else ""
-        told = (f"{psnr:.3f} dB (bicubic {bicubic:.3f})", waits, worst_layer(dead))
-        return ", ".join(filter(None, told))
+        waits = f"waits {waited:.0%} for data" if waited > WAIT_SHOWN else ""
+        parts = (f"{psnr:.3f} dB (bicubic {bicubic:.3f})", waits, worst_layer(dead))
+        return ", ".join(filter(None, parts))
 
     def _record(self, psnr: float, bicubic: float) -> dict[str, Any]:
         """How these weights came to be, for the sidecar of what is made from them."""

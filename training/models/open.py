@@ -14,7 +14,7 @@ from edge_sr.files import parse_json
 from training import models  # noqa: F401 - registers our own layers
 
 # below: CVE-2025-8747, -9905 and -9906 run code in spite of safe_mode, and CVE-2026-0897 takes
-# all memory. 3.12 is the last for Python 3.10 and still has CVE-2026-1462 (TFSMLayer), mended in
+# all memory. 3.12 is the last for Python 3.10 and still has CVE-2026-1462 (TFSMLayer), fixed in
 # 3.13.2: such layers are refused here, whatever Keras would do.
 OLDEST_KERAS = (3, 12, 1)
 RUN_CODE = {"Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}

@@ -99,7 +99,7 @@ def fake_quantised(
             rounders[name] = FakeQuantise(clips[name], name=f"{name}_int8")
         return rounders[name](x)
 
-    def spell(layer: keras.layers.Layer) -> keras.layers.Layer:
+    def replace_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
         kind = QuantisedConv2D if layer.name in layers else layer.__class__
         return kind.from_config(layer.get_config())
 
@@ -116,7 +116,7 @@ def fake_quantised(
         kept.append(result)
         return result
 
-    clone = keras.models.clone_model(model, clone_function=spell, call_function=call)
+    clone = keras.models.clone_model(model, clone_function=replace_layer, call_function=call)
     for layer in model.layers:
         clone.get_layer(layer.name).set_weights(layer.get_weights())
     return clone

@@ -1,4 +1,4 @@
-"""Where int8 rounds, told in Keras layers: the plan speaks of the exported file's tensors."""
+"""Where int8 rounds, as Keras layers: the plan names the exported file's tensors."""
 
 from __future__ import annotations
 

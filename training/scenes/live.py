@@ -86,7 +86,9 @@ def code(frames: list[np.ndarray], course: Course) -> list[np.ndarray]:
     return code_clip(frames, course.rate, preset=course.preset, zerolatency=course.zerolatency)
 
 
-def spoil(truth: list[np.ndarray], course: Course, rng: np.random.Generator) -> list[np.ndarray]:
+def degrade_sequence(
+    truth: list[np.ndarray], course: Course, rng: np.random.Generator
+) -> list[np.ndarray]:
     """The low side, uint8 (h, w), of every uint8 (2h, 2w) luma frame."""
     lows = []
     for index, frame in enumerate(truth):
@@ -127,8 +129,8 @@ def make_sequence(
     """
     course = course or draw_course(rng)
     truth = film(moving(rng, draw, size=size, frames=course.frames), course)
-    lows = spoil(truth, course, rng)
+    lows = degrade_sequence(truth, course, rng)
     first = 0 if course.frames <= TAKEN or rng.random() < 0.2 else 2
     taken = np.sort(rng.choice(np.arange(first, course.frames), TAKEN, replace=False))
-    told = asdict(course) | {"taken": taken.tolist()}
-    return np.stack([lows[i] for i in taken]), np.stack([truth[i] for i in taken]), told
+    record = asdict(course) | {"taken": taken.tolist()}
+    return np.stack([lows[i] for i in taken]), np.stack([truth[i] for i in taken]), record

@@ -64,10 +64,10 @@ def read_album(paths: list[Path]) -> Album:
 
 def write_shard(folder: Path, number: int, *, seed: int, album: Album) -> None:
     """Make shard ``number`` of the pool with ``seed``; left alone where it is there already."""
-    told_path = folder / f"{number:04d}.json"
-    if told_path.exists():
+    record_path = folder / f"{number:04d}.json"
+    if record_path.exists():
         return
-    lows, highs, told = [], [], []
+    lows, highs, records = [], [], []
     for index in range(SEQUENCES):
         rng = np.random.default_rng([seed, number, index])
         names: list[str] = []
@@ -80,15 +80,15 @@ def write_shard(folder: Path, number: int, *, seed: int, album: Album) -> None:
         low, high, facts = make_sequence(rng, draw, SIZE)
         lows.append(low)
         highs.append(high)
-        told.append(facts | {"photographs": names})
+        records.append(facts | {"photographs": names})
     for side, arrays in (("low", lows), ("high", highs)):
         path = folder / f"{number:04d}-{side}.npy"
         part = path.with_suffix(".part")
         with whole(path, part), part.open("wb") as file:
             np.save(file, np.concatenate(arrays))
-    part = told_path.with_suffix(".part")
-    with whole(told_path, part):
-        part.write_text(json.dumps({"seed": seed, "sequences": told}) + "\n")
+    part = record_path.with_suffix(".part")
+    with whole(record_path, part):
+        part.write_text(json.dumps({"seed": seed, "sequences": records}) + "\n")
 
 
 def read_pool(folder: Path) -> tuple[list[Pair], dict[str, Any]]:

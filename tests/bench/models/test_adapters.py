@@ -1,4 +1,4 @@
-"""Rivals are described in TOML and run behind the same uint8 ends."""
+"""Rivals are described in TOML and run with uint8 frames in and out."""
 
 from __future__ import annotations
 
