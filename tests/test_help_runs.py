@@ -25,7 +25,7 @@ ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m bench demo": "tests/bench/commands/test_demo.py",
     "python -m lab.on_video": "tests/lab/test_lab_on_video.py",  # needs rivals
     "python -m lab.overhead": "tests/bench/commands/test_demo.py",
-    "python -m lab.animation": "tests/lab/test_lab_animation.py",  # fetches a clip
+    "python -m lab.pages.animation": "tests/lab/test_lab_animation.py",  # fetches a clip
     "python -m lab.repeat": "tests/lab/test_lab_repeat.py",  # exits by time
     "python -m lab.search": "tests/lab/test_lab_targets.py",  # as the next two: needs rivals
     "python -m lab.external_models": "tests/lab/test_lab_external_models.py",

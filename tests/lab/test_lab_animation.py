@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from stand_ins import ROOT, film, moving
 
-from lab import animation
+from lab.pages import animation
 
 
 def test_it_moves_and_shows_both_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,13 +11,13 @@ from stand_ins import ROOT
 for package in ("keras", "onnx"):
     pytest.importorskip(package, reason="pip install 'edge-sr[convert,train,bench]'")
 
-from lab import help_page  # noqa: E402
+from lab.pages import help_page  # noqa: E402
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="argparse writes options in another way")
 def test_the_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "commands.md").read_text()
-    assert help_page.render() == page, "run: python -m lab.help_page"
+    assert help_page.render() == page, "run: python -m lab.pages.help_page"
 
 
 def test_it_has_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -184,7 +184,13 @@ def test_in_an_empty_environment_everything_missing_is_said_and_nothing_crashes(
     venv.create(tmp_path / "bare", with_pip=False)
     packages_of = next((tmp_path / "bare").glob("lib/python*/site-packages"))
     home = Path(np.__file__).parents[1]
-    for name in ("numpy", "msgspec", "shtab", "filelock", "platformdirs"):  # the dependencies that are always there
+    for name in (
+        "numpy",
+        "msgspec",
+        "shtab",
+        "filelock",
+        "platformdirs",
+    ):  # the dependencies that are always there
         for path in (home / name, *home.glob(f"{name}.libs"), *home.glob(f"{name}-*.dist-info")):
             (packages_of / path.name).symlink_to(path)
     done = subprocess.run(

@@ -29,14 +29,14 @@ QUALITY = 78  # of WebP
 
 EXAMPLES = """\
 example:
-  python -m lab.animation --output docs/before-after.webp
+  python -m lab.pages.animation --output docs/before-after.webp
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
     parser = make_parser(
-        "python -m lab.animation",
+        "python -m lab.pages.animation",
         "Write an animated WebP of the demo clip before and after upscaling by two.",
         examples=EXAMPLES,
     )

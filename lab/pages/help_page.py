@@ -30,18 +30,18 @@ PROGRAMS = (
 HEAD = """# Commands
 
 What each command prints for `--help`, on Python 3.10 to 3.12. This page is written by
-`python -m lab.help_page`, and a test compares it with the commands.
+`python -m lab.pages.help_page`, and a test compares it with the commands.
 """
 EXAMPLES = """\
 example:
-  python -m lab.help_page --output commands.md
+  python -m lab.pages.help_page --output commands.md
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
     parser = make_parser(
-        "python -m lab.help_page",
+        "python -m lab.pages.help_page",
         "Write the help of every installed command into a page.",
         examples=EXAMPLES,
     )
