@@ -64,6 +64,26 @@ def frame_orientation(frame: Any) -> Orientation:
     return parse_matrix(bytes(matrix))
 
 
+# side data of frames that no output gets
+LOST = {
+    "SPHERICAL": "the projection of a 360-degree film",
+    "STEREO3D": "the arrangement of a stereoscopic film",
+    "MASTERING_DISPLAY_METADATA": "HDR mastering data",
+    "CONTENT_LIGHT_LEVEL": "HDR light levels",
+    "DYNAMIC_HDR_PLUS": "HDR10+ data",
+    "DOVI_METADATA": "Dolby Vision data",
+}
+
+
+def lost_side_data(frame: Any) -> list[str]:
+    """What is known about a PyAV frame and not written to an output, in words for the user."""
+    try:
+        found = {data.type.name for data in frame.side_data}
+    except ValueError:  # data of a type that PyAV has no name for
+        return []
+    return [text for name, text in LOST.items() if name in found]
+
+
 def parse_matrix(matrix: bytes) -> Orientation:
     """An FFmpeg display matrix (nine native 32-bit integers, the first five of them matter).
 

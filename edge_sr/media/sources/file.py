@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError
-from edge_sr.media.codec.boxes import missing_bytes
+from edge_sr.media.codec.boxes import Boxes, read_boxes
 from edge_sr.media.codec.containers import frame_rate, reason
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.timeline import BestEffort, Timestamps
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
-from edge_sr.media.orientation import frame_orientation
+from edge_sr.media.orientation import frame_orientation, lost_side_data
 from edge_sr.media.planes import to_planes
 from edge_sr.media.protocols import SourceBase
 from edge_sr.types import Size
@@ -40,7 +40,7 @@ class VideoFile(SourceBase):
         self._last_size = Size(0, 0)
         self.damaged = 0  # packets that could not be decoded, and frames decoded with errors
         self._av = load_av()
-        _check_readable(self.path)
+        self._missing = _check_readable(self.path)  # bytes at its end
         self._bytes = self.path.stat().st_size
         self._demuxer = Demuxer(self.path)
         try:
@@ -55,6 +55,7 @@ class VideoFile(SourceBase):
             self._demuxer.close()
             raise
         self._orientation = frame_orientation(self._first)
+        self._lost = lost_side_data(self._first)
         self.info = self._describe(self._first)
         self._times = Timestamps(self.info.time_base, self.info.frame_rate)
         avi = self._demuxer.container.format.name == "avi"
@@ -75,6 +76,11 @@ class VideoFile(SourceBase):
     def notices(self) -> list[str]:
         """What the user should know, a line each."""
         found = []
+        if self._missing:
+            what = f"cut off, {self._missing:,} bytes are missing at its end"
+            found.append(f"{self.path}: {what}; it was read up to there")
+        if self._lost:
+            found.append(f"{self.path}: not kept: {', '.join(self._lost)}")
         if self._resized:
             size = self.info.size
             found.append(
@@ -198,7 +204,8 @@ class VideoFile(SourceBase):
         return cut
 
 
-def _check_readable(path: Path) -> None:
+def _check_readable(path: Path) -> int:
+    """Refuse what cannot be read, clearly; returns the bytes missing of a fragmented mp4."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -211,8 +218,10 @@ def _check_readable(path: Path) -> None:
         raise MediaError(f"{path}: is empty")
     if not os.access(path, os.R_OK):
         raise MediaError(f"{path}: may not be read; check its permissions")
-    if path.is_file() and (missing := missing_bytes(path)):
+    boxes = read_boxes(path) if path.is_file() else Boxes()
+    if boxes.missing and not boxes.fragmented:
         raise MediaError(
-            f"{path}: cut off, {missing:,} bytes are missing at its end; copy it again, or keep "
-            "what there is with: ffmpeg -i FILE -c copy REPAIRED.mp4"
+            f"{path}: cut off, {boxes.missing:,} bytes are missing at its end; copy it again, or "
+            "keep what there is with: ffmpeg -i FILE -c copy REPAIRED.mp4"
         )
+    return boxes.missing

@@ -363,6 +363,36 @@ def test_sound_whose_packets_a_container_cannot_hold_is_named(tmp_path: Path, co
     assert len(times(tmp_path / "o.mov")) == 50
 
 
+def test_a_fragmented_mp4_is_read_up_to_where_the_camera_lost_power(tmp_path: Path) -> None:
+    whole = tmp_path / "a.mp4"
+    with av.open(
+        str(whole), "w", container_options={"movflags": "frag_keyframe+empty_moov"}
+    ) as output:
+        stream = output.add_stream("mpeg4", rate=RATE, options={"g": "5"})
+        stream.codec_context.width, stream.codec_context.height = 64, 48
+        for number in range(30):
+            image = av.VideoFrame.from_ndarray(picture(number), "gray").reformat(format="yuv420p")
+            image.pts, image.time_base = number, Fraction(1, RATE)
+            output.mux(stream.encode(image))
+        output.mux(stream.encode(None))
+    data = whole.read_bytes()
+    clip = tmp_path / "i.mp4"
+    clip.write_bytes(data[: data.rindex(b"moof") + 200])
+    with VideoFile(clip) as found:
+        assert 10 <= len(list(found)) < 30
+        assert "bytes are missing at its end; it was read up to there" in found.notices[0]
+
+
+def test_what_is_known_of_an_hdr_film_and_not_kept_is_named(tmp_path: Path) -> None:
+    options = {
+        "x265-params": "log-level=none:max-cll=1000,400:master-display="
+        "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    }
+    clip = film(tmp_path / "i.mp4", count=3, video="libx265", audio=None, options=options)
+    with VideoFile(clip) as found:
+        assert found.notices == [f"{clip}: not kept: HDR mastering data, HDR light levels"]
+
+
 def test_frames_of_another_size_are_counted(tmp_path: Path) -> None:
     parts = [
         film(tmp_path / f"{n}.ts", form="mpegts", audio=None, size=size, shift=10)
