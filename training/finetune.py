@@ -24,6 +24,7 @@ from training.recipe import Recipe, RecipeError, make_recipe
 logger = logging.getLogger(__name__)
 # Student's t, one-sided 95 %, by the number of pictures
 T95 = {2: 6.31, 3: 2.92, 4: 2.35, 5: 2.13, 6: 2.02, 7: 1.94, 8: 1.89, 9: 1.86, 10: 1.83}
+WORTH_DB = 0.005  # a smaller change of PSNR is none
 CROP = 96  # rows and columns of the picture's crops
 ENLARGED = 3  # times, with square pixels
 PRETRAINED = Path(__file__).with_name("pretrained")
@@ -128,12 +129,19 @@ class Gain:
         spread = float(np.std(self.differences, ddof=1))
         return self.mean > T95.get(count, 1.8) * spread / math.sqrt(count) and self.mean > 0
 
+    @property
+    def worth_a_file(self) -> bool:
+        """Whether somebody could want the new weights."""
+        return abs(self.mean) >= WORTH_DB
+
     def verdict(self) -> str:
         """One line for the person."""
         count, low, high = len(self.differences), min(self.differences), max(self.differences)
         seen = f"{self.mean:+.3f} dB on {count} held-out pictures, {low:+.3f} to {high:+.3f}"
         if not any(self.differences):
             return f"no gain: no step was better than the weights it started from ({seen})"
+        if not self.worth_a_file:
+            return f"no gain: {seen}"
         if self.sure:
             return f"gain: {seen}"
         return f"no sure gain: {seen}; so few or so different pictures can give that by chance"
@@ -152,8 +160,8 @@ def finish(trainer: Trainer) -> int:
     after = _results(trainer, str(output / "best.keras"))
     gain = Gain(tuple(a - b for a, b in zip(after.scores, before.scores, strict=True)))
     print(gain.verdict())
-    if not any(gain.differences):
-        print(f"the weights are still those of {recipe.start_from}: use that model as before")
+    if not gain.worth_a_file:
+        print(f"nothing was exported: use {recipe.start_from} as before")
         return 0
     picture = output / "before-after.png"
     draw_before_after(trainer.held, before.results, after.results, picture)

@@ -88,6 +88,7 @@ def test_what_cannot_be_gone_on_from(tmp_path, photos, capsys):
         ((0.5, -0.1, 0.1), "no sure gain: +0.167 dB on 3 held-out pictures, -0.100 to +0.500; so"),
         ((0.3,), "no sure gain: +0.300 dB on 1 held-out pictures"),
         ((-0.2, -0.25, -0.22), "no sure gain: -0.223 dB"),
+        ((0.001, 0.002, 0.001), "no gain: +0.001 dB on 3 held-out pictures"),
         ((0.0, 0.0, 0.0), "no gain: no step was better than the weights it started from"),
     ],
 )
@@ -110,7 +111,7 @@ def test_a_run_without_a_better_step_says_so(tiny_recipe, photos, tmp_path, caps
     assert finish(Trainer(recipe, model, source, tmp_path / "first")) == 0
     printed = capsys.readouterr().out
     assert "no gain: no step was better than the weights it started from" in printed
-    assert printed.endswith(f"the weights are still those of {weights}: use that model as before\n")
+    assert printed.endswith(f"nothing was exported: use {weights} as before\n")
     assert not list((tmp_path / "first").glob("*.onnx"))
 
 
