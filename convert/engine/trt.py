@@ -9,16 +9,11 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.errors import MissingDependencyError
+from edge_sr.backend.tensorrt.loader import INSTALL, import_tensorrt
+from edge_sr.errors import BackendError, MissingDependencyError
 
 if TYPE_CHECKING:
     from tensorrt import *  # noqa: F403
-
-INSTALL = {
-    "tensorrt": "on a Jetson it comes with JetPack (python3-libnvinfer, in a venv made with "
-    "--system-site-packages); elsewhere pip install 'edge-sr[tensorrt]'",
-    "tensorrt-rtx": "pip install 'edge-sr[rtx]'",
-}
 
 _chosen: list[ModuleType] = []
 
@@ -39,22 +34,14 @@ def load(flavour: str) -> ModuleType:
         MissingDependencyError: it is not installed, or cannot be loaded.
     """
     try:
-        if flavour == "tensorrt-rtx":
-            import tensorrt_rtx as module
-        else:
-            import tensorrt as module
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(f"{flavour} is not installed: {INSTALL[flavour]}") from error
-    except (ImportError, OSError) as error:  # its libraries are missing or of another version
-        reason = str(error).strip().splitlines()[0]
-        raise MissingDependencyError(
-            f"{flavour} is installed but cannot be loaded ({reason}): {INSTALL[flavour]}"
-        ) from error
+        module = import_tensorrt(flavour)
+    except BackendError as error:  # its libraries are missing or of another version
+        raise MissingDependencyError(str(error)) from error
     if not hasattr(module, "Builder"):  # type stubs alone, or the runtime without the builder
         raise MissingDependencyError(
             f"{flavour} is installed without its builder: {INSTALL[flavour]}"
         )
-    return module  # type: ignore[no-any-return]
+    return module
 
 
 if not TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from edge_sr.cuda import driver
 from edge_sr.cuda.protocol import Device
 from edge_sr.errors import MissingDependencyError, UsageError
 
@@ -30,7 +31,9 @@ def open_device(binding: str | None = None, *, index: int = 0) -> Device:
         raise UsageError(f"{VARIABLE} is {wanted!r}; expected {' or '.join(BINDINGS)}")
     for name in (wanted,) if wanted else BINDINGS:
         try:
-            return _open(name, index)
+            device = _open(name, index)
+            driver.hold_primary_context(index)
+            return device
         except ModuleNotFoundError as error:
             missing = error
     raise MissingDependencyError(

@@ -8,17 +8,24 @@ must survive a driver that hangs or crashes.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
+import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_sr.errors import UsageError
+
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 NO_LIBRARY = 3  # exit code of the child process
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 INTEGRATED, MAJOR, MINOR = 18, 75, 76  # CUdevice_attribute
+
+_held: dict[int, int] = {}  # index -> the driver's device, of primary contexts that are kept
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,65 @@ def available_mib() -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) // 1024 for line in lines if "MemAvailable" in line), None)
+
+
+def hold_primary_context(index: int = 0) -> None:
+    """Keep a GPU's primary context until this process ends; does nothing the second time.
+
+    Every open device retains the context for itself. Without one more reference, closing the last
+    of them destroys the context, and the next one creates it again: half a second, and memory that
+    TensorRT's kernels are loaded into anew. A driver that refuses is no error here.
+    """
+    library = _load()
+    if library is None or index in _held:
+        return
+    device, context = ctypes.c_int(), ctypes.c_void_p()
+    if library.cuDeviceGet(ctypes.byref(device), index):
+        return
+    if library.cuDevicePrimaryCtxRetain(ctypes.byref(context), device):
+        return
+    if not _held:
+        atexit.register(release_primary_contexts)
+    _held[index] = device.value
+
+
+def release_primary_contexts() -> None:
+    """Give back what `hold_primary_context` keeps; runs at exit."""
+    library = _load()
+    while _held:
+        _, device = _held.popitem()
+        if library is not None:
+            library.cuDevicePrimaryCtxRelease_v2(device)
+
+
+def select_gpu(device: str) -> None:
+    """Use one GPU in this process and its children: the only one that CUDA shows them.
+
+    Call it before anything else asks CUDA: the driver reads the choice once.
+
+    Args:
+        device: a number as nvidia-smi counts, or a UUID or the beginning of one ("GPU-8f2a").
+
+    Raises:
+        UsageError: no number or UUID, or no such GPU.
+    """
+    number = device.isascii() and device.isdigit()
+    if not number and not re.fullmatch(r"(GPU|MIG)-[0-9a-fA-F-]+(/\d+/\d+)?", device):
+        raise UsageError(
+            f"--device is {device!r}; expected a number, or a UUID as nvidia-smi -L has"
+        )
+    shown = [item for item in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if item]
+    if number and shown:
+        if int(device) >= len(shown):
+            raise UsageError(
+                f"--device is {device}; CUDA_VISIBLE_DEVICES shows {len(shown)} GPUs, from 0"
+            )
+        device = shown[int(device)]
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as nvidia-smi counts
+    os.environ["CUDA_VISIBLE_DEVICES"] = device
+    gpu, why_not = find_gpu()
+    if gpu is None:
+        raise UsageError(f"--device {device}: {why_not}; nvidia-smi -L lists the GPUs")
 
 
 def driver_facts() -> dict[str, Any] | None:

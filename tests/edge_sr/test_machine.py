@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_sr.children import child_environment
 from edge_sr.cuda import driver as cuda_driver
 from edge_sr.cuda.driver import Gpu, find_gpu
 from edge_sr.cuda.machine import l4t_release, this_machine
+from edge_sr.errors import UsageError
 
 DRIVER = """
 #include <string.h>
@@ -78,3 +81,40 @@ def test_a_jetsons_release_is_read(tmp_path: Path) -> None:
     assert l4t_release(path) == "36.4.3"
     path.write_text("something else")
     assert l4t_release(path) == ""
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked", "chosen"),
+    [
+        ("", "1", "1"),
+        ("2,3", "1", "3"),
+        ("", "GPU-8f2a1b3c", "GPU-8f2a1b3c"),
+        ("0", "GPU-8f2a1b3c", "GPU-8f2a1b3c"),
+    ],
+)
+def test_a_gpu_is_chosen_before_cuda_starts(
+    shown: str, asked: str, chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver(tmp_path, monkeypatch)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
+    cuda_driver.select_gpu(asked)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == chosen
+    assert child_environment()["CUDA_VISIBLE_DEVICES"] == chosen
+
+
+@pytest.mark.parametrize("asked", ["-1", "first", "GPU-x", "1;2", "٣"])
+def test_another_name_of_a_gpu_is_refused(asked: str) -> None:
+    with pytest.raises(UsageError, match="expected a number or a UUID"):
+        cuda_driver.select_gpu(asked)
+
+
+def test_a_gpu_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver(tmp_path, monkeypatch, count=0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "")
+    with pytest.raises(UsageError, match="--device 7: the CUDA driver finds no GPU"):
+        cuda_driver.select_gpu("7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    with pytest.raises(UsageError, match="shows 1 GPUs"):
+        cuda_driver.select_gpu("1")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.backend.tensorrt.execution import EngineContext
 from edge_sr.backend.tensorrt.loader import load_tensorrt
-from edge_sr.backend.tensorrt.log import Log, make_logger, refusal
+from edge_sr.backend.tensorrt.log import process_logger, refusal
 from edge_sr.backend.tensorrt.runtime_cache import RuntimeCacheFile
 from edge_sr.cuda.protocol import Device
 from edge_sr.errors import BackendError, FrameError, ModelFileError
@@ -44,8 +44,9 @@ class Engine:
         self.version: str = self._module.__version__
         self._check_machine(device)
         plan = self._read(sidecar)
-        self._log = Log()
-        self._logger: trt.ILogger = make_logger(self._module.ILogger, self._log)
+        logger, self._log = process_logger(self._module.ILogger)
+        self._logger: trt.ILogger = logger
+        self._log.take_errors()  # of engines before
         self._runtime: trt.Runtime | None = None
         self._engine: trt.ICudaEngine | None = None
         self._config: Any = None

@@ -16,7 +16,7 @@ INSTALL = {
 
 
 def load_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
-    """The TensorRT of a flavour; imports it.
+    """The TensorRT of a flavour, of a version that edge-sr can use; imports it.
 
     Args:
         flavour: "tensorrt" or "tensorrt-rtx".
@@ -26,8 +26,25 @@ def load_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
         MissingDependencyError: it is not installed.
         BackendError: it is installed and cannot be used.
     """
+    found = import_tensorrt(flavour, lean=lean)
+    major = int(found.__version__.split(".")[0])
+    if flavour == "tensorrt" and major < OLDEST:
+        raise BackendError(
+            f"TensorRT is {found.__version__}; {OLDEST}.0 or later is needed: on a Jetson that is "
+            "JetPack 6.1 or later"
+        )
+    return found
+
+
+def import_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
+    """As `load_tensorrt`, of any version.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+        BackendError: it is installed and cannot be loaded.
+    """
     try:
-        found = _import(flavour, lean)
+        return _import(flavour, lean)
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"{FLAVOURS[flavour]} is not installed ({error}): {INSTALL[flavour]}"
@@ -36,13 +53,6 @@ def load_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
         raise BackendError(
             f"{FLAVOURS[flavour]} cannot be loaded ({error}): {INSTALL[flavour]}"
         ) from error
-    major = int(found.__version__.split(".")[0])
-    if flavour == "tensorrt" and major < OLDEST:
-        raise BackendError(
-            f"TensorRT is {found.__version__}; {OLDEST}.0 or later is needed: on a Jetson that is "
-            "JetPack 6.1 or later"
-        )
-    return found
 
 
 def installed_flavour() -> tuple[str, str]:

@@ -25,8 +25,26 @@ class Log:
         return "; ".join(dict.fromkeys(lines))[:LONGEST]
 
 
-def make_logger(base: Any, log: Log) -> Any:
-    """A logger of TensorRT's class ``base`` (ILogger) that fills ``log`` and prints nothing."""
+_loggers: dict[Any, tuple[Any, Log]] = {}  # of each TensorRT in this process, never freed
+
+
+def process_logger(base: Any) -> tuple[Any, Log]:
+    """The one logger of this process for a TensorRT, and the messages that it gets.
+
+    TensorRT keeps the first logger that it is given for all runtimes of the process, and ignores
+    the others: it must outlive them all.
+
+    Args:
+        base: TensorRT's class ILogger.
+    """
+    if base not in _loggers:
+        log = Log()
+        _loggers[base] = _make_logger(base, log), log
+    return _loggers[base]
+
+
+def _make_logger(base: Any, log: Log) -> Any:
+    """A logger that fills ``log`` and prints nothing."""
     kinds = base.Severity
 
     class Logger(base):  # type: ignore[misc]

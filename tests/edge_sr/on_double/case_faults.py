@@ -17,9 +17,9 @@ UNKNOWN, OUT_OF_MEMORY, ILLEGAL_ADDRESS, LAUNCH_FAILED = 999, 2, 700, 719
 # reports while something is given back it prints and does not raise; for memory it asks twice.
 UNSURVIVABLE = "" if GRAPHS else "cuCtxPopCurrent"
 GIVE_BACK = {"cuStreamDestroy", "cuEventDestroy", "cuMemFree", "cuMemFreeHost"}
-SILENT = (
-    set() if GRAPHS else GIVE_BACK | {"cuDevicePrimaryCtxRelease", "cuMemAlloc", "cuMemHostAlloc"}
-)
+# of the reference that this process keeps: without it, contexts come and go, and all works
+HELD = {"cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRelease"}
+SILENT = HELD if GRAPHS else HELD | GIVE_BACK | {"cuMemAlloc", "cuMemHostAlloc"}
 
 
 def attempt(slots: int) -> EdgeSRError | None:

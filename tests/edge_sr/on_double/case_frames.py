@@ -28,6 +28,27 @@ def test_500_frames_are_the_same_bytes_whatever_the_order(slots: int, integrated
         double.clean()
 
 
+def test_the_primary_context_stays_from_the_first_backend_to_the_exit() -> None:
+    """TensorRT would load its kernels into a new one each time."""
+    double.reset()
+    for _ in range(3):
+        backend = open_backend()
+        assert equal(run_all(backend, frames(3)), expected(3))
+        backend.close()
+        assert double.report()["left"]["contexts"] == 1
+    double.clean()
+
+
+def test_tensorrt_gets_one_logger_in_a_process() -> None:
+    """It keeps the first one for all its runtimes: NvInferRuntime.h, createInferRuntime."""
+    double.reset()
+    first, second = open_backend(), open_backend()
+    assert first._engine._logger is second._engine._logger
+    for backend in (first, second):
+        backend.close()
+    double.clean()
+
+
 def test_without_graphs_it_is_the_same() -> None:
     double.reset(seed=3)
     backend = open_backend(graphs=False)

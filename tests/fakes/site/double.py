@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from edge_sr.cuda import driver
+
 LIBRARY = ctypes.CDLL("libcuda.so.1")
 WORK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 LIBRARY.double_map.restype = ctypes.c_void_p
@@ -47,6 +49,7 @@ def report() -> dict[str, Any]:
 
 def configuration() -> dict[str, Any]:
     """`report`, once threads that ended have taken their stack of contexts with them."""
+    driver.release_primary_contexts()  # which the process would do at its exit
     for _ in range(200):
         found = report()
         if not found["left"]["pushed"]:
