@@ -179,6 +179,7 @@ def test_an_engine_for_another_gpu_is_neither_opened_nor_tried(
     assert "(reused)" in build("--size", SMALL, "--compute-capability", "12.0")[2]
 
 
+@pytest.mark.slow
 def test_keras_to_int8(build: Build, tiny: dict[str, Path], tmp_path: Path) -> None:
     source = str(tiny["2"])
     words = ["--precision", "int8", "--size", SMALL, "--allow-loss"]

@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CASES = Path(__file__).parent / "on_double"
+SLOW = ("case_bench",)
 PYCUDA = ROOT / "build" / "pycuda"
 sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
@@ -62,7 +63,14 @@ def run(case: Path, environment: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("binding", ["cuda-python", "pycuda"])
-@pytest.mark.parametrize("case", sorted(CASES.glob("case_*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(path, marks=pytest.mark.slow if path.stem in SLOW else ())
+        for path in sorted(CASES.glob("case_*.py"))
+    ],
+    ids=lambda path: path.stem,
+)
 def test_on_the_double(
     case: Path, binding: str, doubles: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def test_degraded_inputs(bicubic_network, photos, capsys):
     assert "degrade: unknown key 'rain'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_eight_looks_are_better_than_one(photos, capsys):
     command = ["--model", "edge-unet-s-x2", "--images", str(photos)]
     found = []

@@ -41,6 +41,7 @@ def test_rmse_is_a_root_for_each_patch():
     assert float(rmse(made, truth, np.bool_(False))) == pytest.approx(0.25, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_teacher_learns_its_results(tiny_recipe, photos, tmp_path):
     """With the whole weight on a teacher the truth does not matter; without, the teacher."""
     keras.utils.set_random_seed(3)

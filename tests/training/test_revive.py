@@ -43,6 +43,7 @@ def test_dead_channels_come_back_unheard(picture, scale):
     np.testing.assert_allclose(alive, kept, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_that_starts_from_another_says_how_many(tiny_recipe, photos, tmp_path, capsys):
     from training.train import main
 
