@@ -38,7 +38,7 @@ examples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stranger:
+class ExternalModel:
     """One network and its two files."""
 
     name: str
@@ -71,7 +71,7 @@ def convert(source: Path, output: Path, to: str, *more: str) -> tuple[Sidecar, f
 
 def judge(
     rival: Rival, sets: Sequence[ImageSet], folder: Path, *, max_loss_db: float, threads: int
-) -> Stranger:
+) -> ExternalModel:
     """Convert one network both ways and measure what int8 loses.
 
     Raises:
@@ -91,7 +91,7 @@ def judge(
         scores.append([found.luma for found in measure_quality(contender, sets, threads)])
     weights = {item.name for item in load_graph(path).graph.initializer}
     out = card.training["conversion"]["kept_out_of_int8"]
-    return Stranger(
+    return ExternalModel(
         name=rival.name,
         fp16_db=half.quality["fp16_psnr_db"],
         held_out_loss_db=card.quality["int8_loss_db"],
@@ -102,8 +102,8 @@ def judge(
     )
 
 
-def render(found: Sequence[Stranger], sets: Sequence[str], told: str) -> str:
-    """The table; ``told`` says when, where and how."""
+def render(found: Sequence[ExternalModel], sets: Sequence[str], note: str) -> str:
+    """The table; ``note`` says when, where and how."""
     columns = ["network", "fp16, dB from fp32", "int8 loss, held-out frames"]
     columns += [*(f"{name}" for name in sets), "layers in int8", "left out", "CPU s"]
     lines = ["| " + " | ".join(columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
@@ -111,7 +111,7 @@ def render(found: Sequence[Stranger], sets: Sequence[str], told: str) -> str:
         losses = [f"{loss:.3f}" for loss in (item.held_out_loss_db, *item.losses_db)]
         cells = [item.name, f"{item.fp16_db:.1f}", *losses, str(item.layers), str(item.left_out)]
         lines.append("| " + " | ".join([*cells, f"{item.cpu_s:.0f}"]) + " |")
-    return "\n".join([*lines, "", told])
+    return "\n".join([*lines, "", note])
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -153,12 +153,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             except EdgeSRError as error:
                 print(f"bench: {rival.name}: {error}", file=sys.stderr)
     kept = sum(max(item.losses_db) <= BOUND_DB for item in found)
-    told = (
+    note = (
         f"{device_state().utc}, {device_facts().name}, ONNX Runtime, the CPU's "
-        f"spelling, `--max-loss-db {args.max_loss_db:g}`, edge-sr's own frames. Losses are PSNR-Y "
+        f"variant, `--max-loss-db {args.max_loss_db:g}`, edge-sr's own frames. Losses are PSNR-Y "
         f"against fp32. Within {BOUND_DB:g} dB on every set: {kept} of {len(rivals)}."
     )
-    table = render(found, [item.name for item in sets], told)
+    table = render(found, [item.name for item in sets], note)
     show_or_replace(table, args.write, "external-models")
     return 0 if len(found) == len(rivals) else 1
 

@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from lab import external_models
-from lab.external_models import Stranger, render
+from lab.external_models import ExternalModel, render
 from tests.calibration.networks import external_model
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
@@ -43,7 +43,7 @@ def test_a_network_is_converted_and_judged_and_the_rest_goes_on(
 
 
 def test_the_table_names_every_set() -> None:
-    found = Stranger(
+    found = ExternalModel(
         name="a",
         fp16_db=61.04,
         held_out_loss_db=0.1,
@@ -52,9 +52,9 @@ def test_the_table_names_every_set() -> None:
         left_out=2,
         cpu_s=9.6,
     )
-    lines = render([found], ["Set5", "Set14"], "told").splitlines()
+    lines = render([found], ["Set5", "Set14"], "note").splitlines()
     assert lines[0].startswith(
         "| network | fp16, dB from fp32 | int8 loss, held-out frames | Set5 "
     )
     assert lines[2] == "| a | 61.0 | 0.100 | 0.051 | -0.001 | 3 | 2 | 10 |"
-    assert lines[-1] == "told"
+    assert lines[-1] == "note"
