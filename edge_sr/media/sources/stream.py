@@ -59,7 +59,7 @@ class NetworkStream(SourceBase):
         self._reading = threading.Lock()
         self._container = self._open(url, open_s, stall_s or STALL_S)
         slow = stall_s or self._stall()
-        if slow > (stall_s or STALL_S):  # FFmpeg was told the shorter limit
+        if slow > (stall_s or STALL_S):  # FFmpeg was given the shorter limit
             self._container.close()
             self._container = self._open(url, open_s, slow)
         self._stall_s = slow

@@ -1,4 +1,4 @@
-"""A file that was cut off is told from a whole one before any work is done."""
+"""A file that was cut off is recognised before any work is done."""
 
 from __future__ import annotations
 

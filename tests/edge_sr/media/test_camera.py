@@ -119,7 +119,7 @@ def test_a_camera_that_hangs_is_an_error() -> None:
     fake.released.set()
 
 
-def test_a_driver_s_own_error_is_told() -> None:
+def test_a_driver_s_own_error_is_reported() -> None:
     fake = FakeCapture([flat(0, 0, 0)], after=OSError("No such device"))
     with Camera(0, opener=fake, stall_s=10 * HANG_S) as camera:
         frames = iter(camera)

@@ -60,9 +60,9 @@ def test_sigkill_costs_two_seconds_at_most(
     assert count - left(part, rate) <= LOST_S * rate
     if probe := shutil.which("ffprobe"):
         command = [probe, "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames"]
-        told = subprocess.run([*command, str(part)], capture_output=True, text=True, check=True)
-        assert told.stderr == ""
-        assert f"nb_read_frames={left(part, rate)}" in told.stdout
+        probed = subprocess.run([*command, str(part)], capture_output=True, text=True, check=True)
+        assert probed.stderr == ""
+        assert f"nb_read_frames={left(part, rate)}" in probed.stdout
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])

@@ -69,7 +69,7 @@ def test_it_comes_back_with_rising_times_and_one_size(caplog: pytest.LogCaptureF
     assert caplog.messages[0] == "camera 0: No such device; trying again in 0 s"
 
 
-def test_the_first_failure_is_told_at_once() -> None:
+def test_the_first_failure_is_raised_at_once() -> None:
     def opener() -> Cable:
         raise MediaError("camera 9: found no /dev/video*")
 

@@ -10,7 +10,7 @@ from edge_sr.media.sinks.window import WindowSink, check_screen
 
 
 class FakeCv2:
-    """The part of OpenCV that shows windows; keeps what it was told to show."""
+    """The part of OpenCV that shows windows; keeps what it was given to show."""
 
     WINDOW_NORMAL, WND_PROP_VISIBLE, WINDOW_GUI_NORMAL = 0, 4, 16
 
