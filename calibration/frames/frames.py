@@ -48,7 +48,7 @@ class FrameSet:
         """
         if self.is_default or io.size:
             return self
-        return replace(self, guard=list_images(DEFAULT))
+        return replace(self, guard=list_images(DEFAULT, name_others=False))
 
     def read(self, io: FrameIO) -> Iterator[tuple[str, Image]]:
         """(name, uint8 (H, W, C)) of each frame as a network takes it; yours to keep.
@@ -88,7 +88,7 @@ def open_frames(folder: Path | None) -> FrameSet:
     folder = folder or DEFAULT
     if not folder.is_dir():
         raise MediaError(f"{folder}: no such folder; make one with python -m calibration.collect")
-    paths = list_images(folder)
+    paths = list_images(folder, name_others=False)
     manifest = folder / MANIFEST
     if manifest.is_file():
         try:

@@ -17,10 +17,12 @@ from calibration.network.frame_io import FrameIO
 from edge_sr.errors import FrameError, MediaError
 from edge_sr.media.stills.files import read_image, write_image
 from edge_sr.model.sidecar import sha256_of
+from edge_sr.model.value_range import RANGES
 from tests.calibration.networks import picture, save_pictures
 
-LUMA = FrameIO("frame", "upscaled", True, 1, 1.0, Fraction(2), None)
-RGB = FrameIO("frame", "upscaled", True, 3, 1.0, Fraction(2), None)
+BYTE = RANGES["0..255"]
+LUMA = FrameIO("frame", "upscaled", True, 1, BYTE, BYTE, Fraction(2), None)
+RGB = FrameIO("frame", "upscaled", True, 3, BYTE, BYTE, Fraction(2), None)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,7 @@ def test_frames_that_do_not_fit_the_network_are_one_clear_line(tmp_path: Path) -
     grey = open_frames(save_pictures(tmp_path / "grey", 2, channels=1))
     with pytest.raises(FrameError, match="is grey; the network takes RGB: collect again"):
         list(grey.read(RGB))
-    one_size = FrameIO("frame", "upscaled", True, 1, 1.0, Fraction(2), (32, 32))
+    one_size = FrameIO("frame", "upscaled", True, 1, BYTE, BYTE, Fraction(2), (32, 32))
     with pytest.raises(FrameError, match="is 80x64; the network takes 32x32 only"):
         list(grey.read(one_size))
     (tmp_path / "empty").mkdir()

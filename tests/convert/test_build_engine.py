@@ -193,12 +193,12 @@ def test_keras_to_int8(build: Build, tiny: dict[str, Path], tmp_path: Path) -> N
     assert facts_of(load_sidecar(path_of(out))).census["int8"] >= 1
 
 
-def test_an_external_models_network_gets_frames_at_its_ends(build: Build, tmp_path: Path) -> None:
+def test_an_external_model_gets_frame_input_and_output(build: Build, tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     onnx.save(external_model(), path)
     code, out, err = build("--size", SMALL, model=str(path))
     assert code == 0, err
-    assert "uint8 frames put around it" in err
+    assert "other.onnx: RGB NCHW, range" in err
     card = load_sidecar(path_of(out))
     assert (card.color, card.precision, card.width) == ("rgb", "fp16", 64)
 

@@ -60,7 +60,7 @@ def quantised(network: Network) -> onnx.ModelProto:
     model = network.model
     layers = {layer.name for layer in weighted_layers(model)} - last_layers(model) - anchors(model)
     clips = {
-        name: network.io.white if name in image_tensors(model) else 4.0
+        name: network.io.taken.levels if name in image_tensors(model) else 4.0
         for name in quantisable(model)
     }
     return quantise(model, Plan(frozenset(layers), clips))

@@ -19,6 +19,7 @@ from convert.verify import main as verify_main
 from convert.verify import verify
 from edge_sr import Upscaler
 from edge_sr.model.sidecar import load_sidecar
+from edge_sr.model.value_range import RANGES
 from tests.calibration.networks import (
     Builder,
     external_model,
@@ -34,7 +35,7 @@ from tests.calibration.networks import (
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("int8")
     save_luma(folder / "x2.onnx")
-    onnx.save(external_model(), folder / "hers.onnx")
+    onnx.save(external_model(), folder / "theirs.onnx")
     save_pictures(folder / "frames", 8)
     return folder
 
@@ -90,24 +91,24 @@ def test_the_runtime_takes_the_file_and_the_sidecar_tells_the_loss(made: Path) -
 
 
 def test_an_external_model_goes_through_the_same_command(place: Path) -> None:
-    assert convert(place, "hers.onnx", "hers.int8.onnx", "--max-loss-db", "5") == 0
-    model = onnx.load(place / "hers.int8.onnx")
+    assert convert(place, "theirs.onnx", "theirs.int8.onnx", "--max-loss-db", "5") == 0
+    model = onnx.load(place / "theirs.int8.onnx")
     assert broken_cpu_rules(model) == []
-    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8  # wrapped first
 
 
-def test_the_table_tells_what_this_file_leaves_out(
+def test_the_table_names_what_this_file_leaves_out(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert convert(place, "x2.onnx", "told.onnx", "--max-loss-db", "2") == 0
-    kept = load_sidecar(place / "told.onnx").training["conversion"]["kept_out_of_int8"]
+    assert convert(place, "x2.onnx", "kept.onnx", "--max-loss-db", "2") == 0
+    kept = load_sidecar(place / "kept.onnx").training["conversion"]["kept_out_of_int8"]
     lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
     for name in ("stem", "body0", "body1", "body2", "anchor"):
-        told = next(line for line in lines if line.startswith(f"{name} "))
-        assert told.rstrip().endswith(kept[name]["why"] if name in kept else told.split()[2])
+        line = next(line for line in lines if line.startswith(f"{name} "))
+        assert line.rstrip().endswith(kept[name]["why"] if name in kept else line.split()[2])
 
 
-def test_a_bound_that_cannot_hold_fails_with_the_dearest_layers(
+def test_a_bound_that_cannot_hold_fails_with_the_most_expensive_layers(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from calibration.quantize.judge import Judge
@@ -148,7 +149,7 @@ def test_ranges_are_reused_by_digest_and_refused_otherwise(
     assert ranges_module.main(["--model", str(place / "x2.onnx"), *command]) == 0
     more = ("--max-loss-db", "2", "--ranges", str(path))
     assert convert(place, "x2.onnx", "again.onnx", *more) == 0
-    assert convert(place, "hers.onnx", "wrong.onnx", *more) == 1
+    assert convert(place, "theirs.onnx", "wrong.onnx", *more) == 1
     assert "the ranges are of x2.onnx" in capsys.readouterr().err
     content = json.loads(path.read_text()) | {"frames_sha256": "0" * 64}
     path.write_text(json.dumps(content))
@@ -169,7 +170,7 @@ def test_verify_tells_how_far_apart_two_files_are(
     assert found["max_difference"] >= 1
     assert verify_main([*pair, "--min-psnr", "99"]) == 1
     assert "99 or more expected" in capsys.readouterr().err
-    assert verify_main([str(made / "x2.onnx"), str(made / "hers.onnx")]) == 1
+    assert verify_main([str(made / "x2.onnx"), str(made / "theirs.onnx")]) == 1
     assert "only alike networks can be compared" in capsys.readouterr().err
 
 
@@ -206,8 +207,8 @@ def nan_activation(path: Path) -> None:
 
 def branching(path: Path) -> None:
     model = luma_model()
-    model.graph.node[2].domain = "com.hers"
-    model.opset_import.append(onnx.helper.make_opsetid("com.hers", 1))
+    model.graph.node[2].domain = "com.theirs"
+    model.opset_import.append(onnx.helper.make_opsetid("com.theirs", 1))
     save_luma(path, model)
 
 
@@ -243,10 +244,10 @@ def two_outputs(path: Path) -> None:
         (lambda path: path.write_bytes(b"hello"), "not a"),
         (nan_weight, "weight body0_w holds NaN or infinity"),
         (nan_activation, "is NaN or infinite on"),
-        (branching, r"operator com\.hers\..* cannot be converted"),
+        (branching, r"operator com\.theirs\..* cannot be converted"),
         (quantised, "is quantised already"),
-        (outside, r"in\.onnx: keeps weights in other files"),
-        (two_outputs, "expected one image in and one out|not a valid"),
+        (outside, r"in\.onnx: keeps weights in"),
+        (two_outputs, "has 2 outputs.*--output-name|not a valid"),
     ],
 )
 def test_what_cannot_be_converted_is_one_clear_line(
@@ -266,7 +267,9 @@ def test_what_cannot_be_converted_is_one_clear_line(
     assert not (folder / "out.onnx").exists()
 
 
-def test_ends_are_found_out(place: Path) -> None:
-    luma, rgb = (load_network(place / name).io for name in ("x2.onnx", "hers.onnx"))
+def test_frame_io_is_found_out(place: Path) -> None:
+    luma = load_network(place / "x2.onnx").io
+    rgb = load_network(place / "theirs.onnx", input_range="0..1", output_range="-1..1").io
     assert (luma.frames, luma.channels, luma.scale) == (True, 1, 2)
-    assert (rgb.frames, rgb.channels, rgb.white, rgb.scale) == (False, 3, 1.0, 2)
+    assert (rgb.frames, rgb.channels, rgb.scale) == (False, 3, 2)
+    assert (rgb.taken, rgb.given) == (RANGES["0..1"], RANGES["-1..1"])

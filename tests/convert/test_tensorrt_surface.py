@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = [ROOT / "convert" / f"{name}.py" for name in ("build_child", "census", "flavour")]
+FILES = [ROOT / "convert/engine" / f"{name}.py" for name in ("child", "census", "flavours")]
 # how the files call their objects -> what they are
 VARIABLES = {
     "builder": "Builder",

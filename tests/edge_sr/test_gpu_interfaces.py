@@ -92,8 +92,8 @@ def test_every_call_of_tensorrt_is_listed() -> None:
     listed = {name for names in [*TENSORRT.values(), *RTX.values()] for name in names}
     listed |= {*TENSORRT, *RTX, *SEVERITIES}
     used = set()
-    for path in ("tensorrt", "execution", "trt_log"):
-        file = f"edge_sr/backend/{path}.py"
+    for path in ("engine", "execution", "log"):
+        file = f"edge_sr/backend/tensorrt/{path}.py"
         for owner in ("engine", "runtime", "known", "kinds"):
             used |= {chain.split(".")[0] for chain in attributes(file, owner)}
         for chain in attributes(file, "self"):

@@ -43,10 +43,11 @@ class ImageFile:
     exif: bytes | None = None  # without orientation: the pixels are upright
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, *, name_others: bool = True) -> list[Path]:
     """The images of a folder, not of its subfolders, with 2.png before 10.png.
 
-    Other files are logged.
+    Args:
+        name_others: log the names of files that are no images.
 
     Raises:
         MediaError: the folder cannot be read, or holds no image.
@@ -59,7 +60,7 @@ def list_images(folder: Path) -> list[Path]:
     if not images:
         raise MediaError(f"{folder}: holds no image; expected files ending in {', '.join(FORMATS)}")
     others = sorted(path.name for path in found if not is_image(path))
-    if others:
+    if others and name_others:
         more = f" and {len(others) - NAMED} others" if len(others) > NAMED else ""
         names = ", ".join(others[:NAMED])
         logger.info("%s: left out, as no images: %s%s", folder, names, more)
