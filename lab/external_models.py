@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure.device import device_facts, device_state
@@ -80,11 +80,10 @@ def judge(
     half, _ = convert(rival.file, folder / f"{rival.name}.fp16.onnx", "fp16")
     path = folder / f"{rival.name}.int8.onnx"
     card, cpu_s = convert(rival.file, path, "int8", "--max-loss-db", str(max_loss_db))
+    inside = folder / "float"
+    inside.mkdir(exist_ok=True)
     scores = []
-    for number, item in enumerate((rival, replace(rival, file=path))):
-        inside = folder / str(number)
-        inside.mkdir(exist_ok=True)
-        ready, sidecar = prepare(item, inside)
+    for ready, sidecar in (prepare(rival, inside), (path, load_sidecar(path))):
         contender = Contender(
             kind="rival", path=str(ready), file_bytes=0, sidecar=sidecar, backend="auto"
         )
