@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure.device import device_facts, device_state
-from bench.models.adapters import Rival, prepare, read_rivals
+from bench.models.adapters import Rival, read_rivals
 from bench.models.contenders import Contender
 from bench.models.params import load_graph
 from bench.quality.images import ImageSet, list_images, read_set
+from convert.onnx.wrap import wrap_onnx
 from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.children import child_environment, module_command
 from edge_sr.cli.common import exit_codes, make_parser
@@ -80,10 +81,10 @@ def judge(
     half, _ = convert(rival.file, folder / f"{rival.name}.fp16.onnx", "fp16")
     path = folder / f"{rival.name}.int8.onnx"
     card, cpu_s = convert(rival.file, path, "int8", "--max-loss-db", str(max_loss_db))
-    inside = folder / "float"
-    inside.mkdir(exist_ok=True)
+    whole = folder / f"{rival.name}.onnx"
+    fp32, _ = wrap_onnx(rival.file, whole)
     scores = []
-    for ready, sidecar in (prepare(rival, inside), (path, load_sidecar(path))):
+    for ready, sidecar in ((whole, fp32), (path, load_sidecar(path))):
         contender = Contender(
             kind="rival", path=str(ready), file_bytes=0, sidecar=sidecar, backend="auto"
         )
