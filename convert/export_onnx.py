@@ -18,7 +18,7 @@ from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 from edge_sr.model.value_range import AUTO, add_range_options, check_range, ranges_of
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("convert.export_onnx")  # __name__ is "__main__" in a command
 
 EXAMPLES = """\
 examples:

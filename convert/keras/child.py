@@ -53,7 +53,10 @@ def export_in_child(
         raise ModelFileError(
             f"{source}: the export was stopped after {LIMIT / 60:.0f} minutes"
         ) from error
-    if done.returncode == 1 and (answer := last_line(done.stdout)):
+    lines = done.stdout.splitlines()
+    notes = [line.removeprefix("note: ") for line in lines if line.startswith("note: ")]
+    answer = last_line(done.stdout)
+    if done.returncode == 1 and answer and not answer.startswith("note: "):
         raise ModelFileError(answer)
     if done.returncode:
         sys.stderr.write(done.stderr)  # TensorFlow's, shown if it matters
@@ -61,8 +64,4 @@ def export_in_child(
             f"{source}: cannot be read: {how_it_ended(done)}; is there enough memory, and is the "
             "file whole?"
         )
-    return [
-        line.removeprefix("note: ")
-        for line in done.stdout.splitlines()
-        if line.startswith("note: ")
-    ]
+    return notes

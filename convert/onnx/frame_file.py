@@ -12,6 +12,7 @@ from convert.onnx.tidy import first_line, read_external
 from convert.onnx.wrap import wrap_onnx
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import converted_path
+from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
 
 
@@ -57,6 +58,7 @@ def takes_frames(path: Path) -> bool:
     Raises:
         ModelFileError: it is no ONNX file.
     """
+    refuse_external_data(path)
     try:
         model = onnx.load(path, load_external_data=False)
         return bool(model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8)

@@ -148,7 +148,8 @@ def _detect(
                 continue
             notes = [*changes, *(["its fixed size made free"] if free and all(fixed) else [])]
             return tried, replace(detected, changes=tuple(notes))
-    raise ModelFileError(reasons[-1] if reasons else f"{name}: is no image-to-image network")
+    reasons.sort(key=lambda line: "it fails at" in line)  # the others say more
+    raise ModelFileError(reasons[0] if reasons else f"{name}: is no image-to-image network")
 
 
 class _ShapeError(ModelFileError):

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from edge_sr.errors import ModelFileError, UsageError, did_you_mean
+from edge_sr.model.external import frame_model
 from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar
 
 FOLDER = Path(__file__).parent
@@ -26,7 +27,8 @@ def find(
     """The file and the checked facts of a model.
 
     Args:
-        model: a path to an ``.onnx`` or ``.engine`` file, the name of a shipped model, or a family
+        model: a path to an ``.onnx`` or ``.engine`` file (an ``.onnx`` file without a sidecar is
+            imported, see `edge_sr.model.external`), the name of a shipped model, or a family
             such as ``edge-unet-s``, of which the smallest scale that reaches ``ratio`` is taken,
             or the largest there is.
         precision: which file of a shipped model; a name that ends in one, as
@@ -40,6 +42,7 @@ def find(
         raise UsageError(f"precision is {precision!r}; expected {', '.join(PRECISIONS)}")
     path = Path(model)
     if path.suffix in (".onnx", ".engine"):
+        path = frame_model(path)
         return path, load_sidecar(path)
     if path.suffix == ".keras":
         raise ModelFileError(
