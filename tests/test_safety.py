@@ -26,7 +26,6 @@ OWN_FILES = {  # open only what this program wrote a moment ago
 }
 OTHER_CHECKS = {
     "convert/onnx/tidy.py",  # takes weights from plain files of the model's own folder, no others
-    "convert/onnx/frame_file.py",  # looks at the inputs alone
 }
 
 
