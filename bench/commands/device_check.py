@@ -18,9 +18,9 @@ from bench.measure.device import device_facts, device_state
 from bench.measure.gpu import SETTINGS, agree, endure, sample_frames, time_frames
 from edge_sr import zoo
 from edge_sr.cli.common import add_command
-from edge_sr.cli.options import at_least_one, frame_size
+from edge_sr.cli.options import add_device, at_least_one, frame_size
 from edge_sr.errors import EdgeSRError, ModelFileError
-from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.engine_facts import facts_of
 from edge_sr.model.resolver import gpu_machine, note, settle
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 
@@ -57,6 +57,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--timed", type=at_least_one, default=300, metavar="N", help="frames of each timing (300)"
     )
+    add_device(command)
     command.add_argument("--output", type=Path, default=Path(NAME), metavar="DIR")
     command.set_defaults(command=run)
 

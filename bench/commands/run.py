@@ -27,7 +27,7 @@ from edge_sr import zoo
 from edge_sr.backend import BACKENDS
 from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.cli.common import add_command
-from edge_sr.cli.options import at_least_one, frame_size
+from edge_sr.cli.options import add_device, at_least_one, frame_size
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.model.sidecar import PRECISIONS
 
@@ -91,6 +91,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="an HR clip, or an HR clip and its LR partner",
     )
     command.add_argument("--video-frames", type=at_least_one, default=30, metavar="N")
+    add_device(command)
     command.add_argument("--threads", type=at_least_one, metavar="N", help="default: all cores")
     command.add_argument("--runs", type=at_least_one, default=Plan.runs, metavar="N")
     command.add_argument(

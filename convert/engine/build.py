@@ -22,8 +22,7 @@ from convert.onnx.specialise import convolutions, specialise
 from edge_sr.cuda import driver
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import cache_dir, engine_path, find_engine, key_of, locked
-from edge_sr.model.engine_facts import EngineFacts
-from edge_sr.model.engine_seal import seal
+from edge_sr.model.engine_facts import EngineFacts, seal
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, sidecar_path, write_sidecar
 

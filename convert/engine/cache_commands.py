@@ -12,8 +12,7 @@ from edge_sr.cuda import driver
 from edge_sr.cuda.machine import this_machine
 from edge_sr.errors import MissingDependencyError, ModelFileError
 from edge_sr.model.engine_cache import cache_dir, locked
-from edge_sr.model.engine_facts import FLAVOURS, EngineFacts
-from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.engine_facts import FLAVOURS, EngineFacts, facts_of
 from edge_sr.model.sidecar import Sidecar, load_sidecar, sidecar_path
 
 

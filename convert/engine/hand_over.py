@@ -13,7 +13,7 @@ from convert.engine.census import tell
 from edge_sr.cuda import driver
 from edge_sr.errors import ModelFileError
 from edge_sr.files import whole_file
-from edge_sr.model.engine_seal import facts_of, seal
+from edge_sr.model.engine_facts import facts_of, seal
 from edge_sr.model.sidecar import sidecar_path, write_sidecar
 
 NOT_READ = "counted before building: the inspector needs the GPU"

@@ -9,6 +9,7 @@ from convert.command import parse_size, parse_sizes
 from convert.engine.options import HARDWARE, parse_capabilities
 from convert.onnx.options import add_import_options
 from edge_sr.cli.common import make_parser
+from edge_sr.cli.options import add_device
 from edge_sr.model.engine_facts import FLAVOURS
 from edge_sr.model.sidecar import PRECISIONS
 from edge_sr.pipeline.target import parse_target
@@ -58,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--target", type=parse_target, metavar="SIZE", help="of the result: 1080p, 4k or WxH"
     )
     parser.add_argument("--flavour", choices=("auto", *FLAVOURS), default="auto")
+    add_device(parser)
     parser.add_argument("--output", type=Path, metavar="FILE", help="put a copy of the engine here")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
@@ -98,7 +100,7 @@ def _add_builder_options(parser: argparse.ArgumentParser) -> None:
         type=parse_capabilities,
         default=(),
         metavar="8.6,8.9,...",
-        help="GPUs that a TensorRT-RTX engine is for (default: 8.0 and later)",
+        help="GPUs that a TensorRT-RTX engine is for (default: all that it knows)",
     )
     group.add_argument("--dla", type=int, metavar="CORE", help="use a Jetson's DLA core")
     group.add_argument("--verbose", type=Path, metavar="LOG", help="the builder's words, into LOG")

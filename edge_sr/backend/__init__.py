@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_sr.backend.protocol import Backend, Batch, Overlapping
-from edge_sr.errors import UsageError
+from edge_sr.errors import BackendError, UsageError
 from edge_sr.model.sidecar import Sidecar
 
 BACKENDS = ("auto", "onnxruntime", "tensorrt", "nearest")
@@ -33,6 +33,9 @@ def open_backend(
         UsageError: no such backend.
         MissingDependencyError, BackendError: as the backend's own.
     """
+    if sidecar.samples != "uint8" or sidecar.scalars:
+        asked = ", ".join(sidecar.scalars) or f"{sidecar.samples} samples"
+        raise BackendError(f"{path}: the model needs {asked}, which this edge-sr cannot give yet")
     if backend == "tensorrt" or (backend == "auto" and path.suffix == ".engine"):
         if path.suffix != ".engine":
             raise UsageError(

@@ -11,6 +11,7 @@ from typing import Any
 from edge_sr import doctor as examination
 from edge_sr.cli.common import Row, add_command, format_table
 from edge_sr.cli.doors import hand_over
+from edge_sr.cli.options import add_device
 from edge_sr.doctor.line import Line, is_broken
 
 EXAMPLES = """\
@@ -33,6 +34,7 @@ def add_doctor(commands: Any) -> None:
         examples=EXAMPLES,
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
+    add_device(command)
     command.add_argument(
         "--gpu",
         nargs=argparse.REMAINDER,

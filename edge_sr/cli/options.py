@@ -9,6 +9,8 @@ import argparse
 import ipaddress
 
 from edge_sr.backend.protocol import SIDES
+from edge_sr.cuda.driver import select_gpu
+from edge_sr.errors import UsageError
 
 
 def size(text: str) -> tuple[int, int]:
@@ -72,3 +74,32 @@ def bind_address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r}; expected PORT or ADDRESS:PORT, as 8080")
     return host, int(port)
+
+
+class DeviceAction(argparse.Action):
+    """Chooses the GPU while the command line is read: before anything asks CUDA."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,  # noqa: ARG002 - argparse gives it
+    ) -> None:
+        """Bind the process to the GPU, and keep what was given."""
+        try:
+            select_gpu(str(values))
+        except UsageError as error:
+            parser.error(str(error))
+        setattr(namespace, self.dest, str(values))
+
+
+def add_device(parser: argparse._ActionsContainer) -> None:
+    """Add ``--device N|UUID``."""
+    parser.add_argument(
+        "--device",
+        action=DeviceAction,
+        default=argparse.SUPPRESS,
+        metavar="N|UUID",
+        help="the GPU, as nvidia-smi -L lists them (default: the first that CUDA gives)",
+    )

@@ -140,6 +140,7 @@ def _add_model(group: Any) -> None:
         metavar="N",
         help="CPU threads of the network (default: all cores)",
     )
+    options.add_device(group)
     group.add_argument(
         "--slots",
         type=options.at_least_one,

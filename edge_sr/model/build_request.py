@@ -9,8 +9,7 @@ from edge_sr import zoo
 from edge_sr.children import has_module, read_answer, run_module
 from edge_sr.errors import BackendError, MissingDependencyError, ModelFileError
 from edge_sr.model.engine_cache import cache_dir, converted_path, find_engine, key_of
-from edge_sr.model.engine_facts import Machine
-from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.engine_facts import Machine, facts_of
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 
 

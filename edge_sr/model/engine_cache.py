@@ -19,8 +19,7 @@ import platformdirs
 
 from edge_sr import __version__
 from edge_sr.errors import ModelFileError
-from edge_sr.model.engine_facts import EngineFacts, Machine
-from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.engine_facts import EngineFacts, Machine, facts_of
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 
 REVISION = 2  # of how engines are built: a later one builds cached engines again

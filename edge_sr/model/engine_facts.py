@@ -1,13 +1,19 @@
-"""Where a TensorRT engine runs and how it was built: what `Sidecar.engine` holds."""
+"""Where a TensorRT engine runs and how it was built: what `Sidecar.engine` holds, sealed.
+
+The seal is a digest over the whole sidecar: it shows when a byte of it was changed.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from edge_sr.errors import ModelFileError
+from edge_sr.model.sidecar import Sidecar, to_dict
 
 FLAVOURS = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 CENSUS_SOURCES = ("inspector", "network")  # read back from the engine, or counted before building
@@ -183,3 +189,26 @@ def _good_sizes(sizes: Mapping[str, tuple[int, int]]) -> bool:
         return False
     least, middle, most = sizes.values()
     return all(4 <= a <= b <= c <= 16384 for a, b, c in zip(least, middle, most, strict=True))
+
+
+def seal(sidecar: Sidecar, facts: EngineFacts) -> Sidecar:
+    """The sidecar of an engine, closed with a digest over all that it says."""
+    engine = facts.to_dict()
+    return replace(sidecar, engine=engine | {SEAL: _digest(replace(sidecar, engine=engine))})
+
+
+def facts_of(sidecar: Sidecar) -> EngineFacts:
+    """The engine facts of a loaded sidecar whose seal holds: no byte of it was changed.
+
+    Raises:
+        ModelFileError: it is no engine's, a field is wrong, or it was changed since it was written.
+    """
+    facts = EngineFacts.from_dict(sidecar.engine)
+    engine = {key: value for key, value in sidecar.engine.items() if key != SEAL}
+    if sidecar.engine.get(SEAL) != _digest(replace(sidecar, engine=engine)):
+        raise ModelFileError(f"{sidecar.name}: its sidecar was changed; build the engine again")
+    return facts
+
+
+def _digest(sidecar: Sidecar) -> str:
+    return hashlib.sha256(json.dumps(to_dict(sidecar), sort_keys=True).encode()).hexdigest()

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edge_sr.errors import ModelFileError
 from edge_sr.files import parse_json, parse_ratio, write_whole
 
-SCHEMA = 1
+SCHEMA = 2
+READ = (1, 2)  # versions of sidecars that are read: edge-sr 0.1 wrote the first
+SAMPLES = ("uint8", "uint8x2")  # one byte a sample, or two: low byte first, (H, W, 2) for one plane
+SINCE_2 = ("inputs", "outputs", "samples", "scalars", "data_sha256")
 COLORS = {"luma": 1, "rgb": 3}  # channels of a frame
 LARGEST_SCALE = 16
 PRECISIONS = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scalar:
+    """A number that a model takes besides the frame, such as a strength."""
+
+    low: float
+    high: float
+    default: float
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.default <= self.high:
+            raise ModelFileError(
+                f"scalar: default {self.default} is not in {self.low}..{self.high}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +62,19 @@ class Sidecar:
     training: dict[str, Any] = field(default_factory=dict)  # recipe, digest, steps, data
     tools: dict[str, str] = field(default_factory=dict)  # versions of what made it
     engine: dict[str, Any] = field(default_factory=dict)  # of a TensorRT engine: where it runs
+    inputs: tuple[str, ...] = ("frame",)  # names of the frame inputs, in order
+    outputs: tuple[str, ...] = ("upscaled",)  # names of the frame outputs
+    samples: str = "uint8"  # of SAMPLES: how a sample of a frame is stored
+    scalars: dict[str, Scalar] = field(default_factory=dict)  # further inputs, float32, by name
+    data_sha256: str | None = None  # digest of the training data; None where it is not known
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
         checks = {
-            "schema": (self.schema == SCHEMA, f"{SCHEMA}; update edge-sr"),
+            "schema": (self.schema in READ, f"{_told(READ)}; update edge-sr"),
+            "inputs": (len(self.inputs) == 1 and bool(self.inputs[0]), "one name"),
+            "outputs": (len(self.outputs) == 1 and bool(self.outputs[0]), "one name"),
+            "samples": (self.samples in SAMPLES, " or ".join(SAMPLES)),
             "color": (self.color in COLORS, "luma or rgb"),
             "precision": (self.precision in PRECISIONS, ", ".join(PRECISIONS)),
             "width": (_is_size(self.width), "4..16384 or null"),
@@ -75,6 +104,10 @@ class Sidecar:
         return int(width * self.ratio), int(height * self.ratio)
 
 
+def _told(versions: tuple[int, ...]) -> str:
+    return " or ".join(map(str, versions))
+
+
 def _is_size(value: object) -> bool:
     return value is None or (type(value) is int and 4 <= value <= 16384)
 
@@ -100,9 +133,19 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def to_dict(sidecar: Sidecar) -> dict[str, Any]:
+    """What its JSON file holds: of a sidecar of schema 1, only the fields of schema 1."""
+    facts = asdict(sidecar)
+    facts["inputs"], facts["outputs"] = list(sidecar.inputs), list(sidecar.outputs)
+    if sidecar.schema == 1:
+        for name in SINCE_2:
+            del facts[name]
+    return facts
+
+
 def write_sidecar(model: Path, sidecar: Sidecar) -> None:
     """Write the facts beside the model, whole or not at all."""
-    text = json.dumps(asdict(sidecar), indent=2) + "\n"
+    text = json.dumps(to_dict(sidecar), indent=2) + "\n"
     write_whole(sidecar_path(model), text, error=ModelFileError)
 
 
@@ -134,22 +177,26 @@ def load_sidecar(model: Path) -> Sidecar:
 def _parse(path: Path, found: object) -> Sidecar:
     if not isinstance(found, dict):
         raise ModelFileError(f"{path}: holds a {type(found).__name__}; expected a JSON object")
-    known = {item.name: item for item in fields(Sidecar)}
-    facts: dict[str, Any] = {"engine": {}, **found}  # sidecars from before engines have none
-    wrong = sorted(set(facts) ^ set(known))
+    if found.get("schema", 1) not in READ:  # first: a later one has fields that are unknown here
+        expected = f"expected {_told(READ)}; update edge-sr"
+        raise ModelFileError(f"{path}: schema is {found['schema']!r}; {expected}")
+    known = {item.name for item in fields(Sidecar)}
+    optional = {"engine", *SINCE_2}  # sidecars from before engines have none
+    wrong = sorted((set(found) - known) | (known - set(found) - optional))
     if wrong:
         raise ModelFileError(f"{path}: missing or unknown fields: {', '.join(wrong)}")
-    kinds: dict[str, tuple[type, ...]] = {
-        "str": (str,),
-        "int": (int,),
-        "int | None": (int, type(None)),
-        "str | None": (str, type(None)),
-    }
-    for key, value in facts.items():
-        expected = kinds.get(str(known[key].type), (dict,))
-        if not isinstance(value, expected) or isinstance(value, bool):
-            raise ModelFileError(f"{path}: {key} is {value!r}; expected {known[key].type}")
     try:
-        return Sidecar(**facts)
+        return msgspec.convert(found, Sidecar)
+    except msgspec.ValidationError as error:
+        raise ModelFileError(f"{path}: {_reason(error, found)}") from error
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
+
+
+def _reason(error: Exception, found: dict[str, Any]) -> str:
+    """msgspec's "Expected `str`, got `null` - at `$.scale`" with the value that was found."""
+    said = re.fullmatch(r"Expected `([^`]*)`.* - at `\$\.(\w+)(.*)`", str(error))
+    if not said:
+        return str(error)
+    expected, name, inside = said.groups()
+    return f"{name}{inside} is {found[name]!r}; expected {expected.replace(' | null', ' or null')}"

@@ -23,8 +23,7 @@ from edge_sr.errors import BackendError
 from edge_sr.model import build_request
 from edge_sr.model.build_request import cached_engine
 from edge_sr.model.engine_cache import cache_dir
-from edge_sr.model.engine_facts import Machine
-from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.engine_facts import Machine, facts_of
 from edge_sr.model.sidecar import load_sidecar, sha256_of, sidecar_path, write_sidecar
 from tests.calibration.networks import external_model, save_luma
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import ModelFileError
-from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.engine_facts import facts_of
 from edge_sr.model.sidecar import load_sidecar, sidecar_path
 
 pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")

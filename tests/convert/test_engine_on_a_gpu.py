@@ -30,7 +30,7 @@ from edge_sr import zoo
 from edge_sr.cuda import driver
 from edge_sr.cuda.driver import Gpu
 from edge_sr.model.engine_cache import cache_dir
-from edge_sr.model.engine_seal import facts_of, seal
+from edge_sr.model.engine_facts import facts_of, seal
 from edge_sr.model.sidecar import load_sidecar, write_sidecar
 
 FAKES = Path(__file__).parents[1] / "fakes" / "builder"

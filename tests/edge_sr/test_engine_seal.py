@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edge_sr.errors import ModelFileError
-from edge_sr.model.engine_seal import facts_of, seal
+from edge_sr.model.engine_facts import facts_of, seal
 from edge_sr.model.sidecar import Sidecar
 from tests.edge_sr.test_engine_facts import ON_ORIN
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.children import child_environment
+from edge_sr.children import child_environment, run_module
 from edge_sr.cuda import driver as cuda_driver
 from edge_sr.cuda.driver import Gpu, find_gpu
 from edge_sr.cuda.machine import l4t_release, this_machine
@@ -105,7 +105,7 @@ def test_a_gpu_is_chosen_before_cuda_starts(
 
 @pytest.mark.parametrize("asked", ["-1", "first", "GPU-x", "1;2", "٣"])
 def test_another_name_of_a_gpu_is_refused(asked: str) -> None:
-    with pytest.raises(UsageError, match="expected a number or a UUID"):
+    with pytest.raises(UsageError, match="expected a number"):
         cuda_driver.select_gpu(asked)
 
 
@@ -118,3 +118,20 @@ def test_a_gpu_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
     with pytest.raises(UsageError, match="shows 1 GPUs"):
         cuda_driver.select_gpu("1")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["edge_sr.cli.main", "run", "test://64x48", "--device", "first"],
+        ["edge_sr.cli.main", "doctor", "--device", "first"],
+        ["convert.build_engine", "--model", "edge-unet-s-x2", "--device", "first"],
+        ["bench", "run", "--device", "first"],
+        ["bench", "device-check", "--device", "first"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_commands_that_use_a_gpu_take_a_device(words: list[str]) -> None:
+    done = run_module(words[0], words[1:])
+    assert done.returncode == 2
+    assert "--device is 'first'; expected a number" in done.stderr

@@ -9,8 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.errors import ModelFileError
-from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path, write_sidecar
+from edge_sr import zoo
+from edge_sr.backend import open_backend
+from edge_sr.errors import BackendError, ModelFileError
+from edge_sr.model.sidecar import (
+    Scalar,
+    Sidecar,
+    load_sidecar,
+    sha256_of,
+    sidecar_path,
+    write_sidecar,
+)
 
 FACTS = {
     "name": "tiny",
@@ -77,8 +86,12 @@ def test_a_lonely_file_is_refused(model: Path, missing: str) -> None:
         ({"color": "cmyk"}, r"color is 'cmyk'; expected luma or rgb"),
         ({"precision": "fp8"}, r"precision is 'fp8'; expected fp32, fp16, int8"),
         ({"width": 3}, r"width is 3; expected 4\.\.16384"),
-        ({"schema": 0}, r"schema is 0; expected 1"),
-        ({"schema": 2}, r"schema is 2; expected 1; update edge-sr"),
+        ({"schema": 0}, r"schema is 0; expected 1 or 2; update edge-sr"),
+        ({"schema": 3, "later": 1}, r"schema is 3; expected 1 or 2; update edge-sr$"),
+        ({"samples": "uint16"}, r"samples is 'uint16'; expected uint8 or uint8x2"),
+        ({"inputs": []}, r"inputs is \(\); expected one name"),
+        ({"scalars": {"strength": {"low": 0, "high": 1}}}, r"missing required field `default`"),
+        ({"scalars": {"strength": {"low": 0, "high": 1, "default": 2}}}, r"not in 0\.?0?\.\.1"),
         ({"quality": []}, r"quality is \[\]"),
     ],
 )
@@ -156,3 +169,36 @@ def test_sides_of_4_to_16384_are_taken_and_no_others(name: str) -> None:
 def test_half_a_target_is_none() -> None:
     for name in ("output_width", "output_height"):
         assert Sidecar(sha256="0", **FACTS | {name: 99}).output_size(7, 5) == (10, 7)
+
+
+@pytest.mark.parametrize("path", sorted(zoo.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_sidecars_of_0_1_are_read_and_written_as_they_are(path: Path, tmp_path: Path) -> None:
+    """Those that edge-sr 0.1 shipped have schema 1: nothing is added to them."""
+    facts = json.loads(path.read_text())
+    model = tmp_path / path.name.removesuffix(".json")
+    model.write_bytes((path.parent / model.name).read_bytes())
+    sidecar_path(model).write_text(json.dumps({**facts, "schema": 1}))
+    sidecar = load_sidecar(model)
+    assert (sidecar.inputs, sidecar.outputs, sidecar.samples) == (
+        ("frame",),
+        ("upscaled",),
+        "uint8",
+    )
+    write_sidecar(model, sidecar)
+    written = json.loads(sidecar_path(model).read_text())
+    assert {**written, "engine": {}} == {**facts, "engine": {}, "schema": 1}
+
+
+def test_what_later_models_declare_is_kept(model: Path) -> None:
+    strength = Scalar(low=0, high=1, default=0.5)
+    declared = Sidecar(
+        sha256=sha256_of(model),
+        **FACTS,
+        samples="uint8x2",
+        scalars={"strength": strength},
+        data_sha256="ab",
+    )
+    write_sidecar(model, declared)
+    assert load_sidecar(model) == declared
+    with pytest.raises(BackendError, match="the model needs strength, which this edge-sr cannot"):
+        open_backend(model, declared)

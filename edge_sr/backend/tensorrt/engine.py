@@ -12,8 +12,7 @@ from edge_sr.backend.tensorrt.log import process_logger, refusal
 from edge_sr.backend.tensorrt.runtime_cache import RuntimeCacheFile
 from edge_sr.cuda.protocol import Device
 from edge_sr.errors import BackendError, FrameError, ModelFileError
-from edge_sr.model.engine_facts import FLAVOURS, Machine
-from edge_sr.model.engine_seal import facts_of
+from edge_sr.model.engine_facts import FLAVOURS, Machine, facts_of
 from edge_sr.model.sidecar import Sidecar
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from plans import write_engine
 from edge_sr.backend.tensorrt import backend as trt_backend
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import BackendError, EdgeSRError, MissingDependencyError, ModelFileError
-from edge_sr.model.engine_seal import facts_of, seal
+from edge_sr.model.engine_facts import facts_of, seal
 from edge_sr.model.resolver import gpu_machine, settle
 from edge_sr.model.sidecar import write_sidecar
 

@@ -10,8 +10,7 @@ from typing import Any
 import tensorrt
 
 from edge_sr import zoo
-from edge_sr.model.engine_facts import EngineFacts
-from edge_sr.model.engine_seal import seal
+from edge_sr.model.engine_facts import EngineFacts, seal
 from edge_sr.model.sidecar import Sidecar, load_sidecar, write_sidecar
 
 FACTS = EngineFacts(
