@@ -36,7 +36,7 @@ def test_a_network_is_converted_and_judged_and_the_rest_goes_on(
     fp16_db, held_out_db, loss_db, layers, out, cpu_s = map(float, cells[2:-1])
     assert 40 < fp16_db < 120
     assert abs(held_out_db) < 5
-    assert 0 < abs(loss_db) < 5
+    assert abs(loss_db) < 5
     assert layers >= 1
     assert layers + out >= 3
     assert cpu_s > 0.5
