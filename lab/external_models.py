@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure.device import device_facts, device_state
-from bench.models.adapters import Rival, read_rivals
+from bench.models.adapters import Rival, prepare, read_rivals
 from bench.models.contenders import Contender
 from bench.models.params import load_graph
 from bench.quality.images import ImageSet, list_images, read_set
-from convert.onnx.wrap import wrap_onnx
 from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.children import child_environment, module_command
 from edge_sr.cli.common import exit_codes, make_parser
@@ -78,15 +77,14 @@ def judge(
     Raises:
         EdgeSRError: it cannot be converted or run.
     """
-    half, _ = convert(rival.file, folder / f"{rival.name}.fp16.onnx", "fp16")
+    options = rival.import_options
+    half, _ = convert(rival.file, folder / f"{rival.name}.fp16.onnx", "fp16", *options)
     path = folder / f"{rival.name}.int8.onnx"
-    card, cpu_s = convert(rival.file, path, "int8", "--max-loss-db", str(max_loss_db))
-    whole = folder / f"{rival.name}.onnx"
-    fp32, _ = wrap_onnx(rival.file, whole)
+    card, cpu_s = convert(rival.file, path, "int8", "--max-loss-db", str(max_loss_db), *options)
     scores = []
-    for ready, sidecar in ((whole, fp32), (path, load_sidecar(path))):
+    for file, sidecar in (prepare(rival, folder), (path, card)):
         contender = Contender(
-            kind="rival", path=str(ready), file_bytes=0, sidecar=sidecar, backend="auto"
+            kind="rival", path=str(file), file_bytes=0, sidecar=sidecar, backend="auto"
         )
         scores.append([found.luma for found in measure_quality(contender, sets, threads)])
     weights = {item.name for item in load_graph(path).graph.initializer}
@@ -155,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept = sum(max(item.losses_db) <= BOUND_DB for item in found)
     note = (
         f"{device_state().utc}, {device_facts().name}, ONNX Runtime, the CPU's "
-        f"variant, `--max-loss-db {args.max_loss_db:g}`, edge-sr's own frames. Losses are PSNR-Y "
+        f"spelling, `--max-loss-db {args.max_loss_db:g}`, edge-sr's own frames. Losses are PSNR-Y "
         f"against fp32. Within {BOUND_DB:g} dB on every set: {kept} of {len(rivals)}."
     )
     table = render(found, [item.name for item in sets], note)

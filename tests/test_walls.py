@@ -17,7 +17,7 @@ PLACES = {
     "tensorflow": ("training/", "convert/keras/to_onnx.py"),
     "keras": ("training/", "convert/keras/to_onnx.py"),
     "tf2onnx": ("convert/keras/to_onnx.py",),
-    "onnx": ("convert/", "calibration/", "bench/models/params.py", "bench/models/wrap.py"),
+    "onnx": ("convert/", "calibration/", "bench/models/params.py", "bench/models/adapters.py"),
     "onnxruntime": (
         "edge_sr/backend/onnxruntime/backend.py",
         "calibration/",

@@ -127,8 +127,10 @@ def _scale(writer: NodeWriter, x: str, values: ValueRange) -> str:
     if values == RANGES["0..255"]:
         return x
     factor = writer.constant("range_factor", np.array(values.levels / 255, np.float32))
-    shift = writer.constant("range_offset", np.array(values.offset, np.float32))
     x = writer.add("Mul", "range_scaled", [x, factor])
+    if not values.offset:
+        return x
+    shift = writer.constant("range_offset", np.array(values.offset, np.float32))
     return writer.add("Add", "range_shifted", [x, shift])
 
 
@@ -136,14 +138,13 @@ def _unscale(writer: NodeWriter, y: str, values: ValueRange, *, same: bool) -> s
     """The core's own values -> grey levels."""
     if values == RANGES["0..255"]:
         return y
-    names = ["range_offset", "range_factor"]
-    if not same:
-        names = [
-            writer.constant("result_offset", np.array(values.offset, np.float32)),
-            writer.constant("result_factor", np.array(values.levels / 255, np.float32)),
-        ]
-    y = writer.add("Sub", "levels_shifted", [y, names[0]])
-    return writer.add("Div", "levels_scaled", [y, names[1]])
+    if values.offset:
+        shift = "range_offset"
+        if not same:
+            shift = writer.constant("result_offset", np.array(values.offset, np.float32))
+        y = writer.add("Sub", "levels_shifted", [y, shift])
+    factor = writer.constant("result_factor", np.array(255 / values.levels, np.float32))
+    return writer.add("Mul", "levels_scaled", [y, factor])
 
 
 def _to_nchw(writer: NodeWriter, x: str, channels: int) -> str:

@@ -1,9 +1,9 @@
 """Try every container and codec that PyAV writes, and print what comes through.
 
-``python -m lab.corpus [--folder DIR]`` makes a small film of each pair, copies its frames to .mp4,
-.mov and .mkv as `edge-sr run` does, compares frames, times and sound with the input, and prints one
-row per pair as Markdown. Exit code 1: something was lost without a message, or an error was not
-ours.
+``python -m lab.soak.corpus [--folder DIR]`` makes a small film of each pair, copies its frames to
+.mp4, .mov and .mkv as `edge-sr run` does, compares frames, times and sound with the input, and
+prints one row per pair as Markdown. Exit code 1: something was lost without a message, or an error
+was not ours.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from edge_sr.media.sources.file import VideoFile
 av: Any = load_av()
 EXAMPLES = """\
 examples:
-  python -m lab.corpus
-  python -m lab.corpus --only ts,avi --folder films
+  python -m lab.soak.corpus
+  python -m lab.soak.corpus --only ts,avi --folder films
 """
 COUNT, RATE, SIZE = 30, 25, (96, 64)
 OUTPUTS = ("mp4", "mov", "mkv")
@@ -71,7 +71,7 @@ class Row:
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = make_parser(
-        "python -m lab.corpus",
+        "python -m lab.soak.corpus",
         "Copy films of every container and codec that PyAV writes, and print what comes through.",
         examples=EXAMPLES,
     )
