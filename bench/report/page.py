@@ -11,6 +11,7 @@ from typing import Any
 from bench.report.changes import Change
 from bench.report.columns import Column, make_columns
 from bench.report.crops import PATCH
+from bench.report.decision import decide
 from bench.report.figure import COLORS, svg, themed
 from bench.report.plot import bars, scatter
 from bench.report.sentences import describe
@@ -20,7 +21,7 @@ from edge_sr.errors import MissingDependencyError
 TITLE = "Super-resolution bench"
 LEAD = (
     "Which model takes the least time, at what PSNR, with how many parameters, on this device. "
-    "Figures are measured as the sentences under each table say; nothing is estimated."
+    "Figures are measured as the sentences under each table say, except where they say estimated."
 )
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 # columns whose smallest or largest number is the best
@@ -35,7 +36,7 @@ LEAST = (
     "peak MiB",
     "mJ/frame",
 )
-MOST = ("PSNR-Y", "SSIM-Y", "PSNR RGB")
+MOST = ("fps", "PSNR-Y", "SSIM-Y", "PSNR RGB")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ def render_html(
         colors=COLORS,
         patch=PATCH,
         baseline=baseline,
+        decisions=[decide(group) for group in groups],
         sections=[_section(group, crops.get(i, [])) for i, group in enumerate(groups)],
     )
 
@@ -84,7 +86,11 @@ def render_markdown(
     groups: Sequence[Group], crops: dict[int, list[Crop]], baseline: Baseline | None
 ) -> str:
     """The same for a terminal or a README; plots are linked by the names `write_report` gives."""
-    lines = [f"# {TITLE}", "", LEAD, ""]
+    lines = [f"# {TITLE}", ""]
+    for item in map(decide, groups):
+        lines += [f"**{item.title}: {item.answer}.** {' '.join(item.details)}".rstrip(), ""]
+        lines += [f"Measured on {item.where}.", ""]
+    lines += [LEAD, ""]
     if baseline is not None:
         lines += ["## Against the baseline", ""]
         lines += [f"- {item.label}: {item.text}" for item in baseline.changes] or [

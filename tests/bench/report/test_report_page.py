@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 pytest.importorskip("jinja2", reason="pip install jinja2")
@@ -15,12 +16,14 @@ pytest.importorskip("matplotlib", reason="pip install matplotlib")
 
 from bench.__main__ import main
 from bench.records import CropFile, Row
+from bench.report.decision import decide
 from bench.report.figure import COLORS, new_figure, svg, themed
 from bench.report.labels import place_labels
+from bench.report.page import render_html, render_markdown
 from bench.report.plot import scatter
 from bench.report.summary import make_groups
 from bench.rows import write_rows
-from tests.fakes.bench_data import make_score
+from tests.fakes.bench_data import make_latency, make_score
 
 MakeRow = Callable[..., Row]
 
@@ -141,3 +144,26 @@ def test_plots_take_the_colours_of_the_page(row: MakeRow) -> None:
 def test_one_point_is_not_a_plot(row: MakeRow) -> None:
     (group,) = make_groups([row("a"), row("b", p50=None)], picture_set=None, sort="p50")
     assert scatter(group) is None
+
+
+def test_the_report_opens_with_a_decision(row: MakeRow, tmp_path: Path) -> None:
+    fast = row("fast", psnr=37.0, latency=replace(make_latency(20.0), frames30_s=30 / 45))
+    slow = row("slow", psnr=38.0, latency=replace(make_latency(50.0), frames30_s=2.0))
+    few = row("few", latency=replace(make_latency(9.0), frames30_s=9.0, frames30_measured=3))
+    rival = row("rival", kind="rival", p50=1.0)
+    (group,) = make_groups([slow, fast, rival], picture_set=None, sort="name")
+    found = decide(group)
+    assert found.good
+    assert found.title == "64x48 to 128x96"
+    assert found.answer == "reaches 30 fps here: fast (45.0 fps)"
+    assert found.details == ("Of these, fast has the best PSNR-Y: 37.00 dB on Set5.",)
+    (group,) = make_groups([slow, few, rival], picture_set=None, sort="name")
+    found = decide(group)
+    assert not found.good
+    assert found.answer == "no model reaches 30 fps here; the fastest is slow (15.0 fps)"
+    assert found.details[-1] == "Estimated: scaled from fewer than 30 frames."
+    html = render_html([group], {}, None)
+    assert html.index(found.answer) < html.index("All figures")
+    assert found.answer in render_markdown([group], {}, None).partition("##")[0]
+    (group,) = make_groups([row(p50=None)], picture_set=None, sort="name")
+    assert decide(group).answer == "not timed yet"
