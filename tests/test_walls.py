@@ -14,8 +14,8 @@ from source import ROOMS, ROOT, circles, files, imported, modules, own_imports, 
 
 # a package -> where it may be imported; everything else may be imported anywhere
 PLACES = {
-    "tensorflow": ("training/", "convert/keras/to_onnx.py"),
-    "keras": ("training/", "convert/keras/to_onnx.py"),
+    "tensorflow": ("training/", "convert/keras/"),
+    "keras": ("training/", "convert/keras/"),
     "tf2onnx": ("convert/keras/to_onnx.py",),
     "onnx": ("convert/", "calibration/", "bench/models/params.py", "bench/models/adapters.py"),
     "onnxruntime": (

@@ -18,6 +18,7 @@ import onnx
 from calibration.network.graph_size import count_macs, set_size
 from calibration.network.write import check_output
 from convert.keras import to_onnx as from_keras
+from convert.keras.layers import single_precision
 from convert.onnx.add_frame_io import add_frame_io
 from convert.probe.geometry import Geometry
 from convert.probe.likeness import RangeChoice, choose_range
@@ -48,7 +49,9 @@ def export_here(
         ModelFileError: as `export`.
     """
     check_output(output, force=force)
-    model = open_model(source)
+    model, changes = single_precision(open_model(source))
+    for line in changes:
+        print(f"{NOTE}{line}")
     channels, geometry = from_keras.probe(model)
     if geometry.size and size and geometry.size != size:
         rows, columns = geometry.size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -14,41 +13,22 @@ import tensorflow as tf
 import tf2onnx
 
 import training.models  # registers the layers and names of our own networks
+from convert.keras.layers import convertible
 from convert.onnx import graph
 from convert.probe.geometry import Geometry, Run, find_geometry
 from edge_sr.errors import BackendError, ModelFileError
 
 
-@keras.saving.register_keras_serializable(package="edge_sr")
-class NearestDouble(keras.layers.Layer):  # type: ignore[misc]
-    """Nearest-neighbour doubling as the one TensorFlow op that becomes one ONNX Resize."""
-
-    def call(self, x: Any) -> Any:
-        size = [2 * x.shape[1], 2 * x.shape[2]]
-        return tf.raw_ops.ResizeNearestNeighbor(images=x, size=size)
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (shape[0], *(n and 2 * n for n in shape[1:3]), shape[3])
-
-
 def _deployable(model: keras.Model) -> keras.Model:
-    """The same function, spelt in layers that convert to clean ONNX nodes."""
+    """The same function, in layers that convert to clean ONNX nodes."""
     if training.models.is_edge_unet(model):
         model = training.models.deploy(model)
-
-    def spell(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        doubles = isinstance(layer, keras.layers.UpSampling2D) and tuple(layer.size) == (2, 2)
-        if doubles and layer.interpolation == "nearest":
-            return NearestDouble(name=layer.name)
-        if isinstance(layer, training.models.BicubicAnchor):
-            config = config | {"padding": "reflect"}
-        return layer.__class__.from_config(config)
-
     if not isinstance(model, (keras.Sequential, keras.src.models.Functional)):
         return model
-    clone = keras.models.clone_model(model, clone_function=spell)
-    clone.set_weights(model.get_weights())
+    clone = keras.models.clone_model(model, clone_function=convertible)
+    for ours, theirs in zip(clone.layers, model.layers, strict=True):
+        if ours.weights:
+            ours.set_weights(theirs.get_weights())
     return clone
 
 
@@ -86,6 +66,7 @@ def to_core(model: keras.Model, rows: int, columns: int) -> onnx.ModelProto:
     for layer in model.layers:
         if isinstance(layer, training.models.BicubicAnchor):
             graph.set_edge_padding(core, layer.name)
+    graph.replace_erfc(core)
     graph.drop_neutral(core)
     graph.drop_unused(core)
     graph.set_explicit_padding(core)

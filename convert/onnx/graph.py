@@ -38,6 +38,22 @@ def drop_neutral(model: onnx.ModelProto) -> None:
             _free_reshape(graph, node, shapes)
 
 
+def replace_erfc(model: onnx.ModelProto) -> None:
+    """Write ``Erfc``, TensorFlow's way of gelu, which ONNX lacks, as 1 - Erf."""
+    graph = model.graph
+    for node in [item for item in graph.node if item.op_type == "Erfc"]:
+        one, erf = f"{node.output[0]}_one", f"{node.output[0]}_erf"
+        graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), one))
+        place = list(graph.node).index(node)
+        pair = [
+            helper.make_node("Erf", [node.input[0]], [erf], f"{node.name}_erf"),
+            helper.make_node("Sub", [one, erf], [node.output[0]], node.name),
+        ]
+        graph.node.remove(node)
+        for offset, item in enumerate(pair):
+            graph.node.insert(place + offset, item)
+
+
 def drop_unused(model: onnx.ModelProto) -> None:
     """Take out weights that no node reads, and the empty ``roi`` that a Resize may leave unsaid."""
     graph = model.graph

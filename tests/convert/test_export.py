@@ -6,9 +6,11 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 import zipfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -298,3 +300,63 @@ def test_layers_that_run_code_are_refused_before_keras_sees_them(name: str, tmp_
         archive.writestr("config.json", json.dumps(config))
     with pytest.raises(ModelFileError, match=rf"it holds {name.rpartition('>')[2]}, which can run"):
         export_here(path, tmp_path / "out.onnx")
+
+
+def _free(make: Any, channels: int = 3) -> Any:
+    source = keras.Input((None, None, channels))
+    return keras.Model(source, make(source))
+
+
+def _layers() -> dict[str, Any]:
+    layers = keras.layers
+
+    def conv(filters: int = 3, **options: Any) -> Any:
+        return layers.Conv2D(filters, 3, padding="same", **options)
+
+    def up(x: Any) -> Any:
+        return conv()(layers.UpSampling2D(2)(x))
+
+    def half() -> Any:
+        keras.mixed_precision.set_global_policy("mixed_float16")
+        try:
+            return _free(lambda x: conv(dtype="float32")(layers.UpSampling2D(2)(conv(8)(x))))
+        finally:
+            keras.mixed_precision.set_global_policy("float32")
+
+    def integers() -> Any:
+        source = keras.Input((None, None, 3), dtype="uint8")
+        return keras.Model(source, layers.Rescaling(255.0)(up(layers.Rescaling(1 / 255)(source))))
+
+    return {
+        "x3": lambda: _free(lambda x: conv()(layers.UpSampling2D(3)(x))),
+        "bilinear": lambda: _free(lambda x: conv()(layers.UpSampling2D(2, None, "bilinear")(x))),
+        "x1.5": lambda: _free(lambda x: layers.AveragePooling2D(2)(layers.UpSampling2D(3)(x))),
+        "groups of one": lambda: _free(lambda x: up(layers.GroupNormalization(-1)(conv(8)(x)))),
+        "two groups": lambda: _free(lambda x: up(layers.GroupNormalization(2)(conv(8)(x)))),
+        "normalization": lambda: _free(
+            lambda x: up(layers.Normalization(mean=[0.4] * 3, variance=[0.1] * 3)(x))
+        ),
+        "gelu": lambda: _free(lambda x: up(conv(8, activation="gelu")(x))),
+        "grouped": lambda: _free(lambda x: up(conv(6, groups=3)(x))),
+        "separable": lambda: _free(lambda x: up(layers.SeparableConv2D(6, 3, padding="same")(x))),
+        "mixed_float16": half,
+        "uint8 input": integers,
+        "sequential without input": lambda: keras.Sequential(
+            [conv(8), layers.UpSampling2D(2), conv()]
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", _layers())
+def test_layers_of_other_people(name: str, tmp_path: Path) -> None:
+    """`export_here` itself compares the file with Keras at several sizes."""
+    keras.utils.set_random_seed(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras's own, of a model without an input
+        _layers()[name]().save(tmp_path / "m.keras")
+    asked = "auto" if name == "uint8 input" else "0..1"
+    card = export_here(
+        tmp_path / "m.keras", tmp_path / "m.onnx", input_range=asked, output_range=asked
+    )
+    assert card.scale == {"x3": "3", "x1.5": "3/2"}.get(name, "2")
+    assert card.width is None
