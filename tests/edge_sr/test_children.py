@@ -112,6 +112,8 @@ def test_the_doctors_inference_runs_ours(
 
 
 def test_edge_sr_bench_runs_ours(hostile: Path, tmp_path: Path) -> None:
+    for package in ("onnx", "skimage", "jinja2", "matplotlib"):
+        pytest.importorskip(package, reason="pip install 'edge-sr[bench]'")
     script = tmp_path / "edge-sr"
     script.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"

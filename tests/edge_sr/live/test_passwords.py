@@ -93,6 +93,7 @@ def control(tmp_path: Path) -> Iterator[RunControl]:
 
 
 def test_no_odd_password_is_in_the_figures_of_a_run(control: RunControl) -> None:
+    pytest.importorskip("prometheus_client", reason="pip install 'edge-sr[serve]'")
     source = control._source
     assert isinstance(source, Camera)
     for password in odd_passwords(1000):
