@@ -140,6 +140,9 @@ class ClipScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     psnr_y_db: float
     ssim_y: float
     flicker: float  # mean |change of the result - change of the truth| between frames, levels
+    crf: int | None = None  # x264's rate factor of the LR frames; None: not coded
+    vmaf: float | None = None  # 0..100, of luma
+    vmaf_neg: float | None = None
 
 
 class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -153,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept = sum(max(item.losses_db) <= BOUND_DB for item in found)
     note = (
         f"{device_state().utc}, {device_facts().name}, ONNX Runtime, the CPU's "
-        f"spelling, `--max-loss-db {args.max_loss_db:g}`, edge-sr's own frames. Losses are PSNR-Y "
+        f"variant, `--max-loss-db {args.max_loss_db:g}`, edge-sr's own frames. Losses are PSNR-Y "
         f"against fp32. Within {BOUND_DB:g} dB on every set: {kept} of {len(rivals)}."
     )
     table = render(found, [item.name for item in sets], note)

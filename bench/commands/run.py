@@ -19,8 +19,9 @@ from bench.measure.timing import pinned
 from bench.models.adapters import read_rivals
 from bench.models.contenders import find_contenders
 from bench.models.floors import FLOORS
-from bench.quality.clip import read_clip
+from bench.quality.clip import at_rates, read_clip
 from bench.quality.images import GREYS, ImageSet, default_files, list_images, read_set
+from bench.quality.vmaf import ffmpeg_path
 from bench.records import Row
 from bench.rows import read_rows
 from edge_sr import zoo
@@ -39,6 +40,7 @@ examples:
   python -m bench run --models edge-unet-s-x2 bicubic --size 1280x720 --output rows.jsonl
   python -m bench run --images Set5 Set14 BSD100 --rivals bench/peers.toml
   python -m bench run --video clip-1080p.mp4
+  python -m bench run --video clip-1080p.mp4 --crf 20,26,32 --models edge-unet-s-x2 lanczos
 
 A run that was interrupted goes on where it stopped when the same command is given again.
 """
@@ -91,6 +93,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="an HR clip, or an HR clip and its LR partner",
     )
     command.add_argument("--video-frames", type=at_least_one, default=30, metavar="N")
+    command.add_argument(
+        "--crf",
+        type=_rates,
+        default=[],
+        metavar="N,N",
+        help="code the LR frames of --video by x264 at these rate factors; measures VMAF too",
+    )
     add_device(command)
     command.add_argument("--threads", type=at_least_one, metavar="N", help="default: all cores")
     command.add_argument("--runs", type=at_least_one, default=Plan.runs, metavar="N")
@@ -124,7 +133,11 @@ def run(args: argparse.Namespace) -> int:
     clips = []
     if args.video:
         low = args.video[1] if len(args.video) == 2 else None
-        clips = [read_clip(args.video[0], low, args.video_frames)]
+        clips = at_rates(read_clip(args.video[0], low, args.video_frames), args.crf)
+        if args.crf and ffmpeg_path() is None:
+            logger.warning("VMAF is left out: pip install imageio-ffmpeg")
+    elif args.crf:
+        raise UsageError("--crf was given without --video CLIP")
     with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
         bench = Bench(
             contenders=find_contenders(
@@ -181,6 +194,14 @@ def measure(bench: Bench) -> None:
         for clip in bench.clips:
             measure_clips(bench, clip)
     bench.save()
+
+
+def _rates(text: str) -> list[int]:
+    """Rate factors; argparse.ArgumentTypeError is raised for other text."""
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) <= 51 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected numbers of 0 to 51, as 20,26,32")
+    return list(dict.fromkeys(map(int, parts)))
 
 
 def _sets(folders: Sequence[Path] | None, grey: str) -> list[ImageSet]:

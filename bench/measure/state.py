@@ -14,11 +14,11 @@ from bench.quality.clip import Clip
 from bench.quality.images import ImageSet
 from bench.records import DeviceFacts, Row
 from bench.rows import add_losses, write_rows
-from edge_sr.errors import BackendError, FrameError, ModelFileError
+from edge_sr.errors import BackendError, FrameError, MediaError, ModelFileError
 
 logger = logging.getLogger(__name__)
 # what one model may raise while the others go on
-MODEL_ERRORS = (BackendError, FrameError, ModelFileError)
+MODEL_ERRORS = (BackendError, FrameError, MediaError, ModelFileError)
 Columns = tuple[int, int]  # columns, rows of a model's input, pixels
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.quality.coded import code_frames
 from bench.quality.imresize import imresize
 from bench.quality.pictures import CEILING_DB
 from bench.quality.ssim import ssim
+from bench.quality.vmaf import ffmpeg_path, vmaf
 from bench.records import ClipScore
 from edge_sr import Upscaler
-from edge_sr.errors import FrameError, MediaError
+from edge_sr.errors import FrameError, MediaError, UsageError
 from edge_sr.media.frame import Frame
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.model.sidecar import sha256_of
@@ -32,6 +35,7 @@ class Clip:
     sha256: str  # of the HR file, or of both
     high: tuple[Frame, ...]
     low: tuple[Frame, ...] | None  # None: made from the HR frames by bicubic
+    crf: int | None = None  # the LR frames that are made go through x264 at this rate factor
 
 
 def read_clip(high: Path, low: Path | None, count: int) -> Clip:
@@ -68,8 +72,11 @@ def read_clip(high: Path, low: Path | None, count: int) -> Clip:
 def shrink_clip(clip: Clip, ratio: Fraction) -> Clip:
     """The clip with LR frames for a scale: its own, or made by antialiased bicubic of each plane.
 
+    Frames that are made are coded by x264 where the clip says so.
+
     Raises:
         FrameError: the pair's sizes have another ratio than the model's.
+        MediaError: x264 refused them.
     """
     if clip.low is not None:
         (rows, columns), (height, width) = clip.low[0].y.shape, clip.high[0].y.shape
@@ -93,27 +100,47 @@ def shrink_clip(clip: Clip, ratio: Fraction) -> Clip:
             imresize(frame.v, *half),
         )
         low.append(Frame(planes, frame.pts, frame.time_base, frame.color))
-    return Clip(name=clip.name, sha256=clip.sha256, high=tuple(high), low=tuple(low))
+    made = tuple(low) if clip.crf is None else code_frames(low, clip.crf)
+    return replace(clip, high=tuple(high), low=made)
+
+
+def at_rates(clip: Clip, rates: Sequence[int]) -> list[Clip]:
+    """The clip once for each rate factor of x264; by itself where there is none.
+
+    Raises:
+        UsageError: it has LR frames of its own.
+    """
+    if not rates:
+        return [clip]
+    if clip.low is not None:
+        raise UsageError("--crf codes LR frames made from an HR clip; give --video one file")
+    return [replace(clip, name=f"{clip.name} at CRF {rate}", crf=rate) for rate in rates]
 
 
 def measure_clip(upscaler: Upscaler, clip: Clip) -> ClipScore:
     """Upscale every LR frame of a clip that `shrink_clip` returned.
 
+    VMAF is measured of coded clips, where imageio-ffmpeg is installed.
+
     Raises:
         FrameError, BackendError: as the model's.
+        MediaError: VMAF could not be measured.
     """
     border = standard_border(float(upscaler.sidecar.ratio))
     inner = slice(border, -border)
-    psnrs, ssims, flickers = [], [], []
+    psnrs, ssims, flickers, results = [], [], [], []
     before: NDArray[np.int16] | None = None
     for truth, low in zip(clip.high, clip.low or (), strict=True):
-        y = upscaler.upscale_frame(low).y
+        y = upscaler.upscale_frame(low).y.copy()
+        results.append(y)
         psnrs.append(min(psnr(y, truth.y, border=border), CEILING_DB))
         ssims.append(ssim(y, truth.y, border=border))
         error = y[inner, inner].astype(np.int16) - truth.y[inner, inner]
         if before is not None:
             flickers.append(float(np.abs(error - before).mean()))
         before = error
+    ffmpeg = ffmpeg_path() if clip.crf is not None else None
+    scores = vmaf(results, [frame.y for frame in clip.high], ffmpeg) if ffmpeg else (None, None)
     return ClipScore(
         name=clip.name,
         sha256=clip.sha256,
@@ -121,6 +148,9 @@ def measure_clip(upscaler: Upscaler, clip: Clip) -> ClipScore:
         psnr_y_db=float(np.mean(psnrs)),
         ssim_y=float(np.mean(ssims)),
         flicker=float(np.mean(flickers)) if flickers else 0.0,
+        crf=clip.crf,
+        vmaf=scores[0],
+        vmaf_neg=scores[1],
     )
 
 

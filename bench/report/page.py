@@ -36,7 +36,7 @@ LEAST = (
     "peak MiB",
     "mJ/frame",
 )
-MOST = ("fps", "PSNR-Y", "SSIM-Y", "PSNR RGB")
+MOST = ("fps", "VMAF", "VMAF-NEG", "PSNR-Y", "SSIM-Y", "PSNR RGB")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.records import Latency
+from bench.records import ClipScore, Latency
 from bench.report.summary import Entry, Group, pareto_front
 
 
@@ -139,10 +139,17 @@ def _quality(group: Group) -> list[str]:
     clips = {name: score for row in rows for name, score in row.video.items()}
     for name, clip in clips.items():
         sentences.append(
-            f"Video: the first {clip.frames} frames of {name}; flicker is the mean absolute "
-            "change of the error from frame to frame, in levels of 255."
+            f"Video: the first {clip.frames} frames of {name}{_coded(clip)}; flicker is the mean "
+            "absolute change of the error from frame to frame, in levels of 255."
         )
     return sentences
+
+
+def _coded(clip: ClipScore) -> str:
+    if clip.crf is None:
+        return ""
+    measured = ", VMAF by libvmaf" if clip.vmaf is not None else ", VMAF not measured"
+    return f", LR frames through x264 medium{measured}"
 
 
 def _front(group: Group) -> list[str]:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from bench.models.floors import floor_sidecar, open_floor
-from bench.quality.clip import Clip, measure_clip, read_clip, shrink_clip
+from bench.quality import clip as clip_module
+from bench.quality.clip import Clip, at_rates, measure_clip, read_clip, shrink_clip
+from bench.quality.vmaf import ffmpeg_path, vmaf
 from edge_sr import Upscaler
-from edge_sr.errors import FrameError, MediaError
+from edge_sr.errors import FrameError, MediaError, UsageError
 from edge_sr.media.frame import Frame
 
 av = pytest.importorskip("av", reason="pip install av")
@@ -78,3 +80,46 @@ def test_a_pair_of_another_ratio_is_refused(tmp_path: Path) -> None:
     assert shrink_clip(clip, Fraction(2)) is clip
     with pytest.raises(FrameError, match=r"is 32x24 and 64x48; a x1\.5 model makes 48x36"):
         shrink_clip(clip, Fraction(3, 2))
+
+
+def test_a_clip_is_measured_at_every_rate(tmp_path: Path) -> None:
+    (whole,) = at_rates(read_clip(save(tmp_path / "hr.mkv", 3, (64, 48)), None, 3), [])
+    assert whole.crf is None
+    clips = at_rates(whole, [10, 40])
+    assert [clip.name for clip in clips] == ["hr.mkv at CRF 10", "hr.mkv at CRF 40"]
+    plain, fine, coarse = (shrink_clip(clip, Fraction(2)) for clip in (whole, *clips))
+    lost = [
+        np.mean([np.abs(a.y.astype(int) - b.y).mean() for a, b in zip(plain.low, low, strict=True)])
+        for low in (fine.low, coarse.low)
+    ]
+    assert 0 < lost[0] < lost[1]
+    assert [frame.y.shape for frame in coarse.low] == [(24, 32)] * 3
+    assert coarse.low[2].pts == plain.low[2].pts
+    pair = Clip(name="p", sha256="", high=frames(2, 32), low=frames(2, 16))
+    with pytest.raises(UsageError, match="give --video one file"):
+        at_rates(pair, [20])
+
+
+def test_vmaf_is_measured_of_coded_clips_where_there_is_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clip,) = at_rates(read_clip(save(tmp_path / "hr.mkv", 2, (64, 48)), None, 2), [30])
+    small = shrink_clip(clip, Fraction(2))
+    monkeypatch.setattr(clip_module, "ffmpeg_path", lambda: None)
+    assert measure_clip(nearest(), small).vmaf is None
+    monkeypatch.setattr(clip_module, "ffmpeg_path", lambda: str(tmp_path / "none"))
+    with pytest.raises(MediaError, match="VMAF was not measured"):
+        measure_clip(nearest(), small)
+
+
+def test_vmaf_of_equal_frames_is_high_and_of_noise_low() -> None:
+    program = ffmpeg_path()
+    if program is None:
+        pytest.skip("pip install imageio-ffmpeg")
+    rng = np.random.default_rng(0)
+    truth = [rng.integers(0, 255, (192, 192), np.uint8).repeat(2, 0).repeat(2, 1)] * 2
+    same, neg = vmaf(truth, truth, program)
+    noisy, _ = vmaf([255 - plane for plane in truth], truth, program)
+    assert same > 90
+    assert neg > 90
+    assert noisy < 50
