@@ -10,7 +10,13 @@ import edge_sr
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
-KERAS = {"build", "call", "compute_output_shape", "get_config"}  # its own hooks of a layer
+KERAS = {
+    "build",
+    "call",
+    "convolution_op",
+    "compute_output_shape",
+    "get_config",
+}  # its own hooks of a layer
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

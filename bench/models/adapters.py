@@ -132,7 +132,7 @@ def _transpose_bytes(path: Path) -> None:
     """
     import onnx
 
-    model = onnx.load(path)
+    model = onnx.load(path, load_external_data=False)
     makers = {name: node for node in model.graph.node for name in node.output}
     readers = {name: node for node in model.graph.node for name in node.input}
     first, last = readers[model.graph.input[0].name], makers[model.graph.output[0].name]

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -187,7 +189,9 @@ def test_an_answer_is_the_last_line() -> None:
     assert read_answer(done, "the builder") == {"file": "x"}
 
 
-def test_what_a_stopped_child_started_is_stopped_too(tmp_path: Path) -> None:
+def test_what_a_stopped_child_started_is_stopped_too(
+    tmp_path: Path, finishes: Callable[[Callable[[], None]], None]
+) -> None:
     package = tmp_path / "slow"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -200,11 +204,17 @@ def test_what_a_stopped_child_started_is_stopped_too(tmp_path: Path) -> None:
     sys.path.append(str(tmp_path))
     try:
         with pytest.raises(subprocess.TimeoutExpired):
-            run_module("slow", timeout_s=5)
+            run_module("slow", timeout_s=20)
     finally:
         sys.path.remove(str(tmp_path))
     state = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    finishes(lambda: wait_until_gone(state))
+
+
+def wait_until_gone(state: Path) -> None:
+    """Until a process has ended; a zombie has."""
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.05)
 
 
 def test_the_command_names_the_module() -> None:
