@@ -15,12 +15,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from calibration.frames.frames import open_frames, spread
+from calibration.frames.frames import fit, open_frames, spread
 from calibration.frames.scenes import read_video
 from calibration.network.compare import Bounds, Comparison, Tally
 from calibration.network.frame_io import FrameIO, Image
 from convert.onnx.options import ImportOptions, add_import_options, import_options
-from convert.onnx.runners import EngineRunner, fit, open_runner
+from convert.onnx.runners import open_runner
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
 from edge_sr.quality import standard_border
@@ -45,7 +45,7 @@ def verify(
 ) -> Comparison:
     """Run two files, ONNX or engines, on the same frames.
 
-    For an engine of one size, frames are cut or mirrored to it.
+    For a file of one size, frames are cut to their middle, or mirrored up to it.
 
     Args:
         frames: a folder of images or a video; None for the set that edge-sr brings.
@@ -66,7 +66,7 @@ def verify(
                 f"{second}: gives x{float(theirs.scale):g} {theirs.color}; {first} gives "
                 f"x{float(io.scale):g} {io.color}: only alike networks can be compared"
             )
-        size = next((item.io.size for item in files if isinstance(item, EngineRunner)), None)
+        size = next((item.io.size for item in files if item.io.size), None)
         names, images = _load(frames, io if size is None else replace(io, size=None), count)
         tally = Tally(standard_border(float(io.scale)))
         pairs = zip(names, images, strict=True)

@@ -53,10 +53,11 @@ class FrameSet:
     def read(self, io: FrameIO) -> Iterator[tuple[str, Image]]:
         """(name, uint8 (H, W, C)) of each frame as a network takes it; yours to keep.
 
-        RGB becomes BT.601 luma of 16..235 for a luma network.
+        RGB becomes BT.601 luma of 16..235 for a luma network. For a network of one size, frames
+        are cut to their middle, or mirrored up to it.
 
         Raises:
-            FrameError: a frame's colour or size is not what the network takes.
+            FrameError: a frame is grey where the network takes RGB.
             MediaError: not one frame can be read.
         """
         self.skipped = []
@@ -129,13 +130,17 @@ def _fit(path: Path, pixels: Image, io: FrameIO) -> Image:
         image = luma_bt601(pixels[..., :3])[..., None]
     else:
         image = pixels[..., :3]
-    if io.size and image.shape[:2] != io.size:
-        rows, columns = io.size
-        raise FrameError(
-            f"{path}: is {image.shape[1]}x{image.shape[0]}; the network takes {columns}x{rows} "
-            f"only: collect again with --size {columns}x{rows}"
-        )
+    if io.size:
+        image = fit(image, io.size)
     return np.ascontiguousarray(image)
+
+
+def fit(image: Image, size: tuple[int, int]) -> Image:
+    """Cut uint8 (H, W, C) to the middle (rows, columns), or mirror it up to them; yours to keep."""
+    cut = [max(0, (side - wanted) // 2) for side, wanted in zip(image.shape, size, strict=False)]
+    image = image[cut[0] : cut[0] + size[0], cut[1] : cut[1] + size[1]]
+    missing = [(0, size[0] - image.shape[0]), (0, size[1] - image.shape[1]), (0, 0)]
+    return np.ascontiguousarray(np.pad(image, missing, mode="symmetric"))
 
 
 def spread(count: int, wanted: int) -> list[int]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import onnx
 
-from calibration.frames.frames import open_frames, spread
+from calibration.frames.frames import fit, open_frames, spread
 from calibration.network.compare import Bounds, Tally
 from calibration.network.frame_io import FrameIO, Image, read_frame_io
 from calibration.network.session import open_session, run
 from convert.command import Size
-from convert.onnx.runners import EngineRunner, fit
+from convert.onnx.runners import EngineRunner
 from edge_sr.cuda import driver
 from edge_sr.errors import BackendError
 from edge_sr.model.sidecar import Sidecar

@@ -82,10 +82,3 @@ def open_runner(path: Path, options: ImportOptions | None = None) -> Runner:
     if path.suffix == ".engine":
         return EngineRunner(path, load_sidecar(path))
     return OnnxRunner(path, options)
-
-
-def fit(image: Image, size: tuple[int, int]) -> Image:
-    """Cut or mirror uint8 (H, W, C) to (rows, columns), for an engine of one size."""
-    image = image[: size[0], : size[1]]
-    missing = [(0, size[0] - image.shape[0]), (0, size[1] - image.shape[1]), (0, 0)]
-    return np.ascontiguousarray(np.pad(image, missing, mode="symmetric"))

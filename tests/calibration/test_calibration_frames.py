@@ -139,14 +139,23 @@ def test_frames_that_do_not_fit_the_network_are_one_clear_line(tmp_path: Path) -
     grey = open_frames(save_pictures(tmp_path / "grey", 2, channels=1))
     with pytest.raises(FrameError, match="is grey; the network takes RGB: collect again"):
         list(grey.read(RGB))
-    one_size = FrameIO("frame", "upscaled", True, 1, BYTE, BYTE, Fraction(2), (32, 32))
-    with pytest.raises(FrameError, match="is 80x64; the network takes 32x32 only"):
-        list(grey.read(one_size))
     (tmp_path / "empty").mkdir()
     with pytest.raises(MediaError, match="holds no image"):
         open_frames(tmp_path / "empty")
     with pytest.raises(MediaError, match="no such folder; make one with"):
         open_frames(tmp_path / "nowhere")
+
+
+def test_frames_are_cut_and_mirrored_to_the_one_size_of_a_network(tmp_path: Path) -> None:
+    grey = open_frames(save_pictures(tmp_path / "grey", 1, channels=1))
+    [(_, whole)] = list(grey.read(LUMA))  # 64 rows, 80 columns
+    smaller = FrameIO("frame", "upscaled", True, 1, BYTE, BYTE, Fraction(2), (32, 32))
+    [(_, middle)] = list(grey.read(smaller))
+    assert np.array_equal(middle, whole[16:48, 24:56])
+    larger = FrameIO("frame", "upscaled", True, 1, BYTE, BYTE, Fraction(2), (180, 80))
+    [(_, tall)] = list(grey.read(larger))
+    assert np.array_equal(tall[:128], np.concatenate([whole, whole[::-1]]))
+    assert tall.shape == (180, 80, 1)
 
 
 def test_a_collection_with_a_frame_missing_is_refused(clip: Path, tmp_path: Path) -> None:
