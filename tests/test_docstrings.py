@@ -10,7 +10,8 @@ import edge_sr
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
-KERAS = {
+# hooks of a Keras layer
+KERAS = {"build", "call", "convolution_op", "compute_output_shape", "get_config"}
     "build",
     "call",
     "convolution_op",
