@@ -12,12 +12,6 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
 # hooks of a Keras layer
 KERAS = {"build", "call", "convolution_op", "compute_output_shape", "get_config"}
-    "build",
-    "call",
-    "convolution_op",
-    "compute_output_shape",
-    "get_config",
-}  # its own hooks of a layer
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
