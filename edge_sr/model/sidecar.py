@@ -184,7 +184,7 @@ def _parse(path: Path, found: object) -> Sidecar:
     optional = {"engine", *SINCE_2}  # sidecars from before engines have none
     wrong = sorted((set(found) - known) | (known - set(found) - optional))
     if wrong:
-        raise ModelFileError(f"{path}: missing or unknown fields: {', '.join(wrong)}")
+        raise ModelFileError(f"{path}: missing or unknown fields: {', '.join(repr(name)[1:-1] for name in wrong)}")
     try:
         return msgspec.convert(found, Sidecar)
     except msgspec.ValidationError as error:
