@@ -24,6 +24,8 @@ ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m lab.host_cost": "tests/edge_sr/on_double/case_bench.py",
     "python -m bench demo": "tests/bench/commands/test_demo.py",
     "python -m lab.on_video": "tests/lab/test_lab_on_video.py",  # needs rivals
+    "python -m lab.readme": "tests/lab/test_lab_readme.py",  # needs rows of all models
+    "python -m lab.soak.fuzz": "tests/test_fuzz.py",  # needs atheris
     "python -m lab.overhead": "tests/bench/commands/test_demo.py",
     "python -m lab.pages.animation": "tests/lab/test_lab_animation.py",  # fetches a clip
     "python -m lab.repeat": "tests/lab/test_lab_repeat.py",  # exits by time

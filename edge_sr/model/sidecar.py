@@ -184,7 +184,8 @@ def _parse(path: Path, found: object) -> Sidecar:
     optional = {"engine", *SINCE_2}  # sidecars from before engines have none
     wrong = sorted((set(found) - known) | (known - set(found) - optional))
     if wrong:
-        raise ModelFileError(f"{path}: missing or unknown fields: {', '.join(repr(name)[1:-1] for name in wrong)}")
+        names = ", ".join(repr(name)[1:-1] for name in wrong)
+        raise ModelFileError(f"{path}: missing or unknown fields: {names}")
     try:
         return msgspec.convert(found, Sidecar)
     except msgspec.ValidationError as error:

@@ -24,6 +24,7 @@ from PIL import Image
 try:
     import atheris
 except ImportError:  # the tests use the targets without it
+    atheris = None
     instrumented: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
 else:
     instrumented = atheris.instrument_imports(
@@ -158,6 +159,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until the time is over. atheris ends the process itself when something else came out."""
     args = build_parser().parse_args(argv)
+    if atheris is None:
+        sys.exit("fuzz: atheris is not installed: pip install atheris")
     counts = {True: 0, False: 0}
     begun = time.monotonic()
     target = TARGETS[args.target]
