@@ -23,7 +23,8 @@ from edge_sr.cuda import driver
 from edge_sr.errors import BackendError
 
 Reply = dict[str, Any]
-# what TensorRT 10.16 for SM 8.7 says of int8 with fp16 scales: NVIDIA/TensorRT issue 4832
+# TensorRT 10.16 for SM 8.7 can refuse int8 with fp16 scales (NVIDIA/TensorRT issue 4832). The
+# pattern is assumed: its exact message was not at hand, and no device has shown it
 HALF_SCALES = re.compile(r"quanti[sz]e.*\bscale.*\b(half|fp16|float16)\b", re.IGNORECASE)
 
 

@@ -103,8 +103,8 @@ def hold_primary_context(index: int = 0) -> None:
     """Keep a GPU's primary context until this process ends; does nothing the second time.
 
     Every open device retains the context for itself. Without one more reference, closing the last
-    of them destroys the context, and the next one creates it again: half a second, and memory that
-    TensorRT's kernels are loaded into anew. A driver that refuses is no error here.
+    of them destroys the context, and the next one creates it again: it takes time, and the
+    kernels of TensorRT are loaded again. A driver that refuses is no error here.
     """
     library = _load()
     if library is None or index in _held:
