@@ -60,6 +60,7 @@ class Upscaler(Closing):
         backend: str = "auto",
         threads: int | None = None,
         slots: int = 2,
+        graphs: str = "auto",
         tile: int | None = None,
     ) -> Upscaler:
         """Open a shipped model by name (``edge-sr models`` lists them), ``.onnx`` or ``.engine``.
@@ -75,6 +76,8 @@ class Upscaler(Closing):
                 the model for this size from the cache, or builds it, which takes minutes.
             threads: for CPU inference; None for all cores.
             slots: frames that may be in flight on a GPU, each with buffers of its own.
+            graphs: replay the GPU's work as CUDA graphs: "on", "off", or "auto" where the slowest
+                frames are not slower by it.
             tile: side of the tiles that a large frame is cut into, in input pixels, a multiple of
                 16; 0 for never, None to cut frames above 4 megapixels.
 
@@ -91,6 +94,7 @@ class Upscaler(Closing):
             backend=backend,
             threads=threads,
             slots=slots,
+            graphs=graphs,
             tile=tile,
         )
         if wanted not in (None, found.sidecar.ratio):
@@ -199,6 +203,7 @@ def open_nearest(
     backend: str = "auto",
     threads: int | None = None,
     slots: int = 2,
+    graphs: str = "auto",
     tile: int | None = None,
 ) -> Upscaler:
     """As `Upscaler.open`, for a ratio that no model needs to have; the caller resizes the result.
@@ -214,7 +219,12 @@ def open_nearest(
         model, ratio, precision=precision, size=size, backend=backend, threads=threads
     )
     opened = open_backend(
-        choice.path, choice.sidecar, backend=choice.backend, threads=threads, slots=slots
+        choice.path,
+        choice.sidecar,
+        backend=choice.backend,
+        threads=threads,
+        slots=slots,
+        graphs=graphs,
     )
     return Upscaler(opened, choice.sidecar, tile=tile, why=choice.why)
 

@@ -130,7 +130,7 @@ def time_frames(
     Args:
         given: frames, uint8 (1, H, W, C), taken in turns.
     """
-    backend = TensorRTBackend(engine, sidecar, graphs=graphs, slots=slots)
+    backend = TensorRTBackend(engine, sidecar, graphs="on" if graphs else "off", slots=slots)
     done: list[int] = []
     begun: list[int] = []
     try:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_sr.backend.nearest import NearestBackend
+from edge_sr.backend.onnxruntime.backend import OnnxRuntimeBackend
 from edge_sr.backend.protocol import Backend, Batch, Overlapping
+from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import BackendError, UsageError
 from edge_sr.model.sidecar import Sidecar
 
@@ -20,6 +23,7 @@ def open_backend(
     backend: str = "auto",
     threads: int | None = None,
     slots: int = 2,
+    graphs: str = "auto",
 ) -> Backend:
     """Open a model file whose sidecar has been checked.
 
@@ -28,6 +32,7 @@ def open_backend(
             the CPU for an ``.onnx`` file. `choose.settle` finds the engine of an ``.onnx`` file.
         threads: for CPU inference; None for all cores.
         slots: frames that may be in flight on a GPU.
+        graphs: CUDA graphs with TensorRT: "on", "off", or "auto" for what is measured better.
 
     Raises:
         UsageError: no such backend.
@@ -42,15 +47,9 @@ def open_backend(
                 f"{path} is no engine: build one with python -m convert.build_engine --model "
                 f"{path}, or let edge-sr run --backend tensorrt do it"
             )
-        from edge_sr.backend.tensorrt.backend import TensorRTBackend
-
-        return TensorRTBackend(path, sidecar, slots=slots)
+        return TensorRTBackend(path, sidecar, slots=slots, graphs=graphs)
     if backend in ("auto", "onnxruntime"):
-        from edge_sr.backend.onnxruntime.backend import OnnxRuntimeBackend
-
         return OnnxRuntimeBackend(path, sidecar, threads=threads)
     if backend == "nearest":
-        from edge_sr.backend.nearest import NearestBackend
-
         return NearestBackend(sidecar)
     raise UsageError(f"backend is {backend!r}; expected {', '.join(BACKENDS)}")

@@ -148,6 +148,11 @@ def _add_model(group: Any) -> None:
         help="frames that the GPU works on at once, with TensorRT (default: 2)",
     )
     group.add_argument(
+        "--graphs",
+        choices=("auto", "on", "off"),
+        help="CUDA graphs, with TensorRT (default: auto, where the slowest frames gain)",
+    )
+    group.add_argument(
         "--tile",
         type=_tile,
         metavar="auto|off|N",

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_sr.backend.tensorrt.loader import installed_flavour
 from edge_sr.cuda import driver
 from edge_sr.cuda.machine import this_machine
 from edge_sr.errors import BackendError, EdgeSRError, UsageError
+from edge_sr.model.build_request import cached_engine, look_up
 from edge_sr.model.engine_facts import Machine
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 
@@ -62,8 +64,6 @@ def settle(
             )
         return Settled(path, sidecar, "tensorrt")
     if backend == "tensorrt":
-        from edge_sr.model.build_request import cached_engine
-
         rows_first = size[1], size[0]
         engine = cached_engine(
             path,
@@ -86,8 +86,6 @@ def _choose(
     precision: str,
     tell: Callable[[str], None],
 ) -> Settled:
-    from edge_sr.model.build_request import look_up
-
     chosen = "auto: ONNX Runtime on the CPU"
     gpu, why_not = driver.find_gpu()
     if gpu is None:
@@ -120,7 +118,5 @@ def gpu_machine() -> Machine:
     gpu, why_not = driver.find_gpu()
     if gpu is None:
         raise BackendError(f"{why_not}: TensorRT needs an NVIDIA GPU; use --backend onnxruntime")
-    from edge_sr.backend.tensorrt.loader import installed_flavour
-
     flavour, version = installed_flavour()
     return this_machine(flavour, version)

@@ -37,6 +37,7 @@ class JobSpec:
     backend: str = "auto"
     threads: int | None = None  # of CPU inference; None: all cores
     slots: int = 2  # frames in flight on a GPU
+    graphs: str = "auto"  # CUDA graphs: "on", "off", or "auto" for what is measured better
     tile: int | None = None  # side in input pixels; 0: never; None: frames above 4 megapixels
     max_frames: int | None = None  # None: all; also the number of images of a folder
     camera_size: Size = CAMERA_SIZE  # asked of the camera

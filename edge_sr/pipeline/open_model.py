@@ -32,6 +32,7 @@ def open_upscaler(spec: JobSpec, size: Size) -> tuple[Upscaler, Size]:
         backend=spec.backend,
         threads=spec.threads,
         slots=spec.slots,
+        graphs=spec.graphs,
         tile=spec.tile,
     )
     native = Size(*upscaler.sidecar.output_size(width, height))

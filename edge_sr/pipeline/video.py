@@ -63,6 +63,7 @@ def run_video(
                 backend=spec.backend,
                 threads=spec.threads,
                 slots=spec.slots,
+                graphs=spec.graphs,
                 tile=spec.tile,
             )
 

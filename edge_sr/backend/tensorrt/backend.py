@@ -13,10 +13,10 @@ import numpy as np
 from edge_sr.backend.protocol import Batch, check_frame
 from edge_sr.backend.tensorrt.engine import Engine
 from edge_sr.backend.tensorrt.guard import OutputGuard
-from edge_sr.backend.tensorrt.ring import Ring
+from edge_sr.backend.tensorrt.ring import GRAPHS, Ring
 from edge_sr.cuda import open_device
 from edge_sr.cuda.errors import CudaError
-from edge_sr.errors import BackendError
+from edge_sr.errors import BackendError, UsageError
 from edge_sr.model.sidecar import Sidecar
 
 SLOTS = 2
@@ -39,7 +39,7 @@ class TensorRTBackend:
         sidecar: Sidecar,
         *,
         slots: int = SLOTS,
-        graphs: bool = True,
+        graphs: str = "auto",
         binding: str | None = None,
         guard_every: int | None = None,
     ) -> None:
@@ -47,7 +47,8 @@ class TensorRTBackend:
 
         Args:
             slots: frames in flight; each has its own execution context and buffers.
-            graphs: replay each frame's work as a CUDA graph, where that gives the same bytes.
+            graphs: replay each frame's work as a CUDA graph, where that gives the same bytes: "on",
+                "off", or "auto" where the slowest frames are not slower by it.
             binding: of edge_sr.cuda.BINDINGS; None for the one that is there.
             guard_every: look at one result in so many; 0 for none, None for the default.
 
@@ -58,6 +59,8 @@ class TensorRTBackend:
         """
         if slots < 1:
             raise BackendError(f"slots is {slots}; expected 1 or more")
+        if graphs not in GRAPHS:
+            raise UsageError(f"graphs is {graphs!r}; expected {', '.join(GRAPHS)}")
         self.sidecar = sidecar
         self.precision = sidecar.precision
         self.slots = slots

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 
 from edge_sr.backend.tensorrt.engine import Engine
@@ -11,12 +12,33 @@ from edge_sr.cuda.errors import CudaError
 from edge_sr.cuda.protocol import Device
 from edge_sr.errors import BackendError
 
+GRAPHS = ("auto", "on", "off")  # "auto": by the frame times that are measured on this device
+TRIALS = 100  # frames of each way, in turns
+TAIL = 0.99
+
+
+def frame_times(slot: Slot) -> tuple[list[float], list[float]]:
+    """Milliseconds of frames with the slot's graph replayed, and queued call by call."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(TRIALS):
+        for place, replay in enumerate((True, False)):
+            slot.replay = replay
+            begun = time.perf_counter()
+            slot.launch()
+            slot.wait()
+            times[place].append((time.perf_counter() - begun) * 1e3)
+    return times
+
 
 class Ring:
     """Makes the slots for a size, and keeps which are in flight. The device is current."""
 
-    def __init__(self, device: Device, engine: Engine, *, count: int, graphs: bool) -> None:
-        """Begin without slots: `resize` makes them."""
+    def __init__(self, device: Device, engine: Engine, *, count: int, graphs: str) -> None:
+        """Begin without slots: `resize` makes them.
+
+        Args:
+            graphs: of GRAPHS.
+        """
         self._device, self._engine = device, engine
         self._count, self._graphs = count, graphs
         self._slots: list[Slot] = []
@@ -43,7 +65,9 @@ class Ring:
             for _ in range(self._count):
                 self._slots.append(self._make(shape, upscaled))
             for slot in self._slots:
-                self._tell_graph(slot.warm_up(graph=self._graphs))
+                self._tell_graph(slot.warm_up(graph=self._graphs != "off"))
+            if self._graphs == "auto" and self._slots[0].captured:
+                self._choose()
         except BaseException:
             with contextlib.suppress(CudaError):  # the first error is the one to tell
                 self.close()
@@ -61,6 +85,18 @@ class Ring:
                 f"the engine makes {found} of {shape}; its sidecar says {upscaled}: build it again"
             )
         return Slot(self._device, context, shape, upscaled)
+
+    def _choose(self) -> None:
+        """Replay graphs only where the slowest frames do not get slower by it."""
+        times = frame_times(self._slots[0])
+        replayed, queued = (sorted(found)[int(len(found) * TAIL)] for found in times)
+        for slot in self._slots:
+            slot.replay = replayed <= queued
+        if replayed > queued:
+            self._tell(
+                f"without CUDA graphs: the slowest frames take {replayed:.2f} ms with them, "
+                f"{queued:.2f} ms without"
+            )
 
     def _tell_graph(self, reason: str) -> None:
         self._tell(f"without CUDA graphs: {reason}" if reason else "")

@@ -58,6 +58,7 @@ class Slot:
         """
         self._device, self._context = device, context
         self._graph: Graph | None = None
+        self.replay = True  # the graph, where there is one
         self._closed = False
         mapped = self.zero_copy = device.integrated
         with contextlib.ExitStack() as stack:
@@ -88,11 +89,16 @@ class Slot:
     def launch(self) -> None:
         """Queue the frame that is in ``input``."""
         self._begun.record(self._stream)
-        if self._graph is None:
-            self._enqueue()
-        else:
+        if self._graph is not None and self.replay:
             self._graph.launch(self._stream)
+        else:
+            self._enqueue()
         self._ended.record(self._stream)
+
+    @property
+    def captured(self) -> bool:
+        """Whether there is a graph that `launch` can replay."""
+        return self._graph is not None
 
     def wait(self) -> float:
         """Sleep until ``output`` is there; returns the GPU's milliseconds, copies included."""

@@ -58,7 +58,17 @@ def test_the_written_file_is_the_same(
     capsys.readouterr()
     double.reset(seed=seed)
     gpu = tmp_path / "gpu.mkv"
-    run(clip, gpu, "--model", str(engine), "--backend", "tensorrt", "--slots", str(seed + 1))
+    run(
+        clip,
+        gpu,
+        "--model",
+        str(engine),
+        "--backend",
+        "tensorrt",
+        "--slots",
+        str(seed + 1),
+        "--graphs=on",
+    )
     double.clean()
     words = capsys.readouterr().err
     assert "on tensorrt, CUDA double 0 (8.7), TensorRT 10.13.3.9" in words

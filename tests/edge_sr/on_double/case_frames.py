@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from frames import COLUMNS, GRAPHS, ROWS, engine, equal, expected, frames, open_backend, run_all
 
+from edge_sr.backend.tensorrt import ring
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import BackendError, FrameError
 
@@ -49,9 +50,37 @@ def test_tensorrt_gets_one_logger_in_a_process() -> None:
     double.clean()
 
 
+@pytest.mark.skipif(not GRAPHS, reason="this binding has no graphs")
+@pytest.mark.parametrize("slower", [False, True])
+def test_graphs_are_replayed_where_the_slowest_frames_gain(
+    slower: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double.reset()
+    smooth, stutter = [1.0] * 100, [0.5] * 90 + [9.0] * 10  # faster on average, with a tail
+    times = (stutter, smooth) if slower else (smooth, stutter)
+    monkeypatch.setattr(ring, "frame_times", lambda _slot: times)
+    backend = open_backend(graphs="auto")
+    assert equal(run_all(backend, frames(20)), expected(20))
+    assert any("take 9.00 ms with them, 1.00 ms without" in n for n in backend.notices) == slower
+    assert [slot.replay for slot in backend._ring._slots] == [not slower] * 2
+    backend.close()
+    double.clean()
+
+
+@pytest.mark.skipif(not GRAPHS, reason="this binding has no graphs")
+def test_both_ways_are_timed_in_turns() -> None:
+    double.reset()
+    backend = open_backend(graphs="auto")
+    assert equal(run_all(backend, frames(20)), expected(20))
+    replayed, queued = ring.frame_times(backend._ring._slots[0])
+    assert len(replayed) == len(queued) == ring.TRIALS
+    backend.close()
+    double.clean()
+
+
 def test_without_graphs_it_is_the_same() -> None:
     double.reset(seed=3)
-    backend = open_backend(graphs=False)
+    backend = open_backend(graphs="off")
     assert equal(run_all(backend, frames(50)), expected(50))
     backend.close()
     double.clean()

@@ -17,7 +17,7 @@ from edge_sr.backend.tensorrt.backend import TensorRTBackend
 
 def test_results_that_went_black_are_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     double.reset(copies=0)  # a GPU that does nothing: the pinned memory keeps what it had
-    backend = open_backend(guard_every=2, graphs=False)
+    backend = open_backend(guard_every=2, graphs="off")
     for number in range(8):
         backend.submit(frames(8)[number])
         for slot in backend._ring.busy:
