@@ -14,7 +14,7 @@ from plans import write_engine
 
 from bench.__main__ import main
 from edge_sr import zoo
-from edge_sr.model import build_request
+from edge_sr.model import resolver
 from edge_sr.model.sidecar import Sidecar
 from lab.host_cost import main as host_cost
 
@@ -81,7 +81,7 @@ def test_device_check_has_engines_built(tmp_path: Path, monkeypatch: pytest.Monk
             model = zoo.tensorrt_file(model.stem)[0]
         return write_engine(tmp_path, model=str(model), size=(96, 64))[0]
 
-    monkeypatch.setattr(build_request, "cached_engine", build)
+    monkeypatch.setattr(resolver, "cached_engine", build)
     words = ["device-check", "--size", "96x64", "--frames", "20", "--timed", "5"]
     assert main([*words, "--output", str(tmp_path / "out")]) == 0
     assert [(one["precision"], one["size"]) for one in asked] == [

@@ -18,7 +18,7 @@ from plans import write_engine
 
 from edge_sr.cli.main import main
 from edge_sr.media.sources.file import VideoFile
-from edge_sr.model import build_request
+from edge_sr.model import resolver
 from edge_sr.model.sidecar import Sidecar
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
@@ -98,7 +98,7 @@ def test_a_models_engine_is_asked_for_in_the_size_of_the_film(
         asked.append((model.name, named))
         return write_engine(tmp_path, size=size)[0]
 
-    monkeypatch.setattr(build_request, "cached_engine", cached_engine)
+    monkeypatch.setattr(resolver, "cached_engine", cached_engine)
     for number, precision in enumerate(([], ["auto"], ["fp32"], ["int8"])):
         double.reset()
         words = ["--model", "edge-unet-s", "--backend", "tensorrt"]
