@@ -185,7 +185,7 @@ def test_auto_takes_an_engine_that_is_cached_and_says_why(
         none.why
     )
     engine, card = write_engine(tmp_path, size=(96, 64))
-    monkeypatch.setattr(resolver, "look_up", lambda *_args, **_named: engine)
+    monkeypatch.setattr("edge_sr.model.resolver.look_up", lambda *_args, **_named: engine)
     found = settle(path, sidecar, **asked)
     assert (found.backend, found.path, found.sidecar) == ("tensorrt", engine, card)
     assert found.why == "auto: TensorRT, for CUDA double 0 has a cached fp32 engine"
