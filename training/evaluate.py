@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from training.finetune import find_weights
 from training.models.keras_backend import open_keras
 from training.models.self_ensemble import SelfEnsemble
 from training.recipe import parse_toml
+
+logger = logging.getLogger(__name__)
 
 FLOORS = ("bicubic", "lanczos")
 EXAMPLES = """\
@@ -58,7 +61,7 @@ def evaluate(
         try:
             pair = make_pair(name, picture, ratio)
         except FrameError as error:
-            print(f"left out: {error}", file=sys.stderr)
+            logger.warning("left out: %s", error)
             continue
         if how is not None:
             pair = degraded(pair, how, seed=len(rows))
@@ -144,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     files = list_images(args.images)
     images = read_set(args.images.name, files, grey=args.grey)
     for line in images.left_out:
-        print(f"left out: {line}", file=sys.stderr)
+        logger.warning("left out: %s", line)
     upscaler = open_keras(find_weights(args.model))
     if args.self_ensemble:
         upscaler = Upscaler(SelfEnsemble(upscaler.backend), upscaler.sidecar)

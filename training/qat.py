@@ -9,6 +9,7 @@ thousand steps on whatever pictures are at hand then move it nowhere else.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ from training.models.open import open_model
 from training.models.sizes import model_scale, size_multiple
 from training.quantization.fake_quant import fake_quantised
 from training.quantization.places import Places, QatError, load_plan
+
+logger = logging.getLogger(__name__)
 
 CLIP_NORM = 0.5
 WARMUP = 100  # steps
@@ -79,7 +82,7 @@ class Qat:
         pairs, more = load_pairs(train, self.scale, multiple=multiple)
         self.held, most = load_pairs(held, self.scale, multiple=multiple)
         for line in left_out + more + most:
-            print(f"left out: {line}", file=sys.stderr)
+            logger.warning("left out: %s", line)
         self.sampler = PatchSampler(pairs, self.scale, patch=patch, batch=16, seed=seed)
 
     @tf.function  # type: ignore[untyped-decorator,unused-ignore]

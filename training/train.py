@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ from training.loop.start import build_model
 from training.loop.trainer import Trainer
 from training.recipe import Recipe, load_recipe
 from training.scenes.pool_source import pool_source
+
+logger = logging.getLogger(__name__)
 
 MakeSource = Callable[[Recipe, keras.Model], Source]
 MANY = 1000  # frames of clips are not counted: enough to hold out what the recipe says
@@ -126,9 +129,9 @@ def train(
         load_state(state, trainer.state)
     elif recipe.start_from:
         names = trainer.start_from(recipe.start_from)
-        print(f"started from {recipe.start_from}: {len(names)} layers", file=sys.stderr)
+        logger.info("started from %s: %d layers", recipe.start_from, len(names))
         if judge_first:
-            print(f"before training: {trainer.validate()}", file=sys.stderr)
+            logger.info("before training: %s", trainer.validate())
     trainer.run()
     return trainer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,6 +22,8 @@ from training.drawings.manifest import MANIFEST
 from training.held_out import divide, read_names
 from training.models.sizes import size_multiple
 from training.recipe import Recipe, RecipeError
+
+logger = logging.getLogger(__name__)
 
 
 class Batches(Protocol):
@@ -181,4 +183,4 @@ def _degraded(pair: Pair, how: Degradation, seed: int, index: int) -> Pair:
 def report(left_out: list[str]) -> None:
     """Name what was left out."""
     for line in left_out:
-        print(f"left out: {line}", file=sys.stderr)
+        logger.warning("left out: %s", line)

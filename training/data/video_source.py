@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,8 @@ from training.data.source import Source, patch_sampler, report, wanted
 from training.data.video_pairs import find_scenes, split_scenes
 from training.data.video_sampler import VideoSampler, cut_to, held_frames
 from training.recipe import Recipe, RecipeError
+
+logger = logging.getLogger(__name__)
 
 
 def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Source:
@@ -47,7 +49,7 @@ def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
     report(left_out)
     inside, outside = split_scenes(scenes, recipe.seed)
     if len(scenes) == 1:
-        print(f"one scene: its last {len(outside[0].matches)} frames are held out", file=sys.stderr)
+        logger.info("one scene: its last %d frames are held out", len(outside[0].matches))
     found = held_frames(outside, recipe.held_out, channels=channels)
     _check_size(found, patch)
     sampler = VideoSampler(inside, seed=recipe.seed, channels=channels, patches=patches)

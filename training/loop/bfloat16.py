@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
 
 import tensorflow as tf
+
+logger = logging.getLogger(__name__)
 
 SLOW = 1.5  # times float32's: well above the 0.6 to 0.8 of processors that are made for it
 TRIES = 3
 
 
 def bfloat16_pays() -> bool:
-    """Whether a recipe's ``bfloat16_until`` is to be followed on this machine; if not, says so."""
+    """Whether a recipe's ``bfloat16_until`` is to be followed on this machine; if not, logs it."""
     slowdown = bfloat16_slowdown()
     if slowdown > SLOW:
-        print(
-            f"bfloat16 takes {slowdown:.0f} times as long as float32 on this processor: "
-            "bfloat16_until is left aside, all of the run is float32",
-            file=sys.stderr,
+        logger.warning(
+            "bfloat16 takes %.0f times as long as float32 on this processor: bfloat16_until is "
+            "ignored, all of the run is float32",
+            slowdown,
         )
     return slowdown <= SLOW
 

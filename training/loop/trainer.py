@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -39,6 +39,8 @@ from training.loop.validate import validation_psnr
 from training.models.layers import compute_in
 from training.recipe import Recipe
 
+logger = logging.getLogger(__name__)
+
 WAIT_SHOWN = 0.05  # of the time spent waiting for data: more is said beside the progress bar
 
 
@@ -60,7 +62,7 @@ class Trainer:
         copied = copy_weights(path, self.model, self.recipe.fresh.split())
         if self.recipe.revive:
             revived = revive(self.model, self.held, seed=self.recipe.seed)
-            print(f"revived {revived} dead channels", file=sys.stderr)
+            logger.info("revived %d dead channels", revived)
         for slow, fast in zip(self.state.average, self.model.trainable_variables, strict=True):
             slow.assign(fast)
         return copied
@@ -123,7 +125,7 @@ class Trainer:
                     wait.restart()
             if state.step < recipe.steps:
                 save_state(self.output / "last.npz", state)
-                progress.write(f"stopped at step {state.step}; go on with --resume", sys.stderr)
+                logger.warning("stopped at step %d; go on with --resume", state.step)
                 raise KeyboardInterrupt
 
     def validate(self, waited: float = 0.0) -> str:
