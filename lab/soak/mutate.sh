@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every change that Cosmic Ray makes of one file, judged by some tests; prints what survived.
 #   pip install cosmic-ray
-#   lab/soak/mutate.sh edge_sr/model/sidecar.py tests/edge_sr/test_sidecar.py
+#   lab/soak/mutate.sh edge_sr/model/sidecar.py tests/edge_sr/model/test_sidecar.py
 # The file is changed in a clone of the last commit: a run that is killed leaves its change behind.
 set -euo pipefail
 module=$1

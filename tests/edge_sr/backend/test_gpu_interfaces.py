@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TENSORRT = {
     "Runtime": ["deserialize_cuda_engine", "engine_host_code_allowed"],
     "ICudaEngine": [

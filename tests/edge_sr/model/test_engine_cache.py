@@ -14,8 +14,8 @@ from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import EngineKey, cache_dir, engine_path, find_engine, locked
 from edge_sr.model.engine_facts import seal
 from edge_sr.model.sidecar import sha256_of, write_sidecar
-from tests.edge_sr.test_engine_facts import ON_ORIN
-from tests.edge_sr.test_engine_seal import sidecar
+from tests.edge_sr.model.test_engine_facts import ON_ORIN
+from tests.edge_sr.model.test_engine_seal import sidecar
 
 KEY = EngineKey(
     onnx_sha256="ab" * 32,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CASES = Path(__file__).parent / "on_double"
 SLOW = ("case_bench",)
 PYCUDA = ROOT / "build" / "pycuda"

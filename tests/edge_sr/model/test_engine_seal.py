@@ -9,7 +9,7 @@ import pytest
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_facts import facts_of, seal
 from edge_sr.model.sidecar import Sidecar
-from tests.edge_sr.test_engine_facts import ON_ORIN
+from tests.edge_sr.model.test_engine_facts import ON_ORIN
 
 
 def sidecar() -> Sidecar:

@@ -21,7 +21,7 @@ from edge_sr.media.sources.file import VideoFile
 from edge_sr.model import resolver
 from edge_sr.model.sidecar import Sidecar
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "media"))
 from clips import make_clip
 
 COUNT = 40
