@@ -32,6 +32,7 @@ ELSEWHERE = {
     "python -m training.make_pool ": "films for minutes; test_pool.py runs it on small frames",
     "python -m training.evaluate_video ": "test_evaluate_video.py runs it on small frames",
     "python -m training.draw ": "draws for minutes; test_draw.py draws small pictures",
+    "python -m training.scenes.vivid ": "sharpens what make_pool filmed; test_vivid.py does it",
     "python -m training.held_out ": "needs pictures of its list; test_held_out.py has such",
     "python -m training.train --recipe training/recipes/edge-unet-s-live-x2-second": "test_pool.py",
     "python -m training.train --recipe training/recipes/edge-unet-l-x2-tenth": "test_draw.py",

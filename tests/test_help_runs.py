@@ -36,6 +36,7 @@ ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m training.evaluate_video": "tests/training/test_evaluate_video.py",
     "python -m training.held_out": "tests/training/test_held_out.py",
     "python -m training.make_pool": "tests/training/test_pool.py",
+    "python -m training.scenes.vivid": "tests/training/test_vivid.py",
 }
 CHOSEN = {"python -m bench run": 1, "python -m bench report": 1}
 BENCH = "--size 64x36 --runs 2 --seconds 0.2 --images Set5/"

@@ -22,7 +22,9 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.models.floors import floor_sidecar, open_floor
+from bench.quality.vmaf import ffmpeg_path, vmaf
 from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.errors import MissingDependencyError
 from edge_sr.quality import psnr
 from training.data.pairs import downscale
 from training.data.photos import DataError
@@ -31,7 +33,14 @@ from training.held_out import DEFAULT, read_names
 from training.models import collapse
 from training.models.keras_backend import KerasBackend
 from training.models.open import open_model
-from training.scenes.proxy_clips import MEASURED, ProxyClip, coded_lows, photo_clips, real_clips
+from training.scenes.proxy_clips import (
+    MEASURED,
+    TOGETHER,
+    ProxyClip,
+    coded_lows,
+    photo_clips,
+    real_clips,
+)
 
 RATES = (14, 20, 26, 32, 38)
 BORDER = 2
@@ -53,6 +62,8 @@ class Figure:
     rate: int | None  # x264's; None: not coded
     psnr_db: float
     lanczos_db: float
+    vmaf: float | None = None  # 0..100
+    vmaf_neg: float | None = None
 
     @property
     def gain_db(self) -> float:
@@ -73,28 +84,69 @@ def open_network(name: str) -> Infer:
     return backend.infer
 
 
-def clip_psnr(infer: Infer, lows: list[np.ndarray], truth: list[np.ndarray]) -> float:
-    """Mean PSNR-Y in dB, border 2, of doubled uint8 (h, w) frames against uint8 (2h, 2w)."""
-    made = [infer(low[None, ..., None])[0, ..., 0] for low in lows]
+def doubled(infer: Infer, lows: list[np.ndarray]) -> list[np.ndarray]:
+    """Every uint8 (h, w) frame through a network, uint8 (2h, 2w)."""
+    return [infer(low[None, ..., None])[0, ..., 0] for low in lows]
+
+
+def clip_psnr(made: list[np.ndarray], truth: list[np.ndarray]) -> float:
+    """Mean PSNR-Y in dB, border 2, of uint8 (H, W) frames against others."""
     return float(np.mean([psnr(a, b, border=BORDER) for a, b in zip(made, truth, strict=True)]))
 
 
 def measure(
-    networks: dict[str, Infer], clips: list[ProxyClip], rates: Sequence[int | None]
+    networks: dict[str, Infer],
+    clips: list[ProxyClip],
+    rates: Sequence[int | None],
+    *,
+    by_vmaf: bool = False,
 ) -> list[Figure]:
-    """All networks on all clips at all rates; every clip is coded once for all of them."""
+    """All networks on all clips at all rates; every clip is coded once for all of them.
+
+    Args:
+        by_vmaf: VMAF too, on consecutive frames; Lanczos is a row of its own then.
+
+    Raises:
+        MissingDependencyError: `by_vmaf` without the package that carries ffmpeg.
+    """
+    program = ffmpeg_path() if by_vmaf else None
+    if by_vmaf and program is None:
+        raise MissingDependencyError("imageio-ffmpeg is not installed: pip install 'edge-sr[vmaf]'")
     lanczos = open_floor(floor_sidecar("lanczos", Fraction(2))).infer
+    chosen = TOGETHER if by_vmaf else MEASURED
+    judged = {"lanczos": lanczos} | networks if by_vmaf else networks
     found: list[Figure] = []
     for clip in tqdm(clips, unit="clip"):
         halves = [downscale(frame[..., None], Fraction(2))[..., 0] for frame in clip.frames]
-        truth = [clip.frames[index] for index in MEASURED]
+        truth = [clip.frames[index] for index in chosen]
         for rate in rates:
-            lows = coded_lows(halves, rate)
-            plain = clip_psnr(lanczos, lows, truth)
-            for name, infer in networks.items():
-                own = clip_psnr(infer, lows, truth)
-                found.append(Figure(name, clip.name, rate, own, plain))
+            lows = coded_lows(halves, rate, chosen)
+            plain = clip_psnr(doubled(lanczos, lows), truth)
+            for name, infer in judged.items():
+                made = doubled(infer, lows)
+                seen = vmaf(made, truth, program) if program else (None, None)
+                own = clip_psnr(made, truth)
+                found.append(Figure(name, clip.name, rate, own, plain, *seen))
     return found
+
+
+def by_viewers(figures: Sequence[Figure], rates: Sequence[int | None]) -> str:
+    """Markdown: mean VMAF of every network at every rate, VMAF-NEG in brackets."""
+    lines = [
+        "| VMAF (NEG) | " + " | ".join(map(_title, rates)) + " |",
+        "|---|" + "---:|" * len(rates),
+    ]
+    for model in dict.fromkeys(item.model for item in figures):
+        cells = []
+        for rate in rates:
+            own = [x for x in figures if x.model == model and x.rate == rate]
+            means = [
+                np.mean([value or 0.0 for value in values])
+                for values in ([x.vmaf for x in own], [x.vmaf_neg for x in own])
+            ]
+            cells.append(f"{means[0]:.1f} ({means[1]:.1f})")
+        lines.append(f"| {model} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _title(rate: int | None) -> str:
@@ -147,6 +199,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--crf", type=int, nargs="+", default=list(RATES), help="x264's rates")
     parser.add_argument("--clean", action="store_true", help="also without a codec")
     parser.add_argument("--each", action="store_true", help="also every clip's figures")
+    parser.add_argument("--vmaf", action="store_true", help="VMAF too, on eight frames in a row")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     return parser
 
@@ -163,13 +216,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         clips += photo_clips(args.photos, read_names(args.list), args.crops)
     rates: list[int | None] = [*([None] if args.clean else []), *args.crf]
     networks = {_name(name): open_network(name) for name in args.models}
-    figures = measure(networks, clips, rates)
+    figures = measure(networks, clips, rates, by_vmaf=args.vmaf)
     if args.each:
         print(each_clip(figures, rates) + "\n")
     print(gains(figures, rates))
+    if args.vmaf:
+        print("\n" + by_viewers(figures, rates))
     print(
-        f"\n{len(clips)} clips, half size by antialiased bicubic, x264 medium, {len(MEASURED)} "
-        "frames of each; PSNR-Y of 8-bit luma, border 2.",
+        f"\n{len(clips)} clips, half size by antialiased bicubic, x264 medium, "
+        f"{len(TOGETHER if args.vmaf else MEASURED)} frames of each; PSNR-Y of 8-bit luma, "
+        f"border {BORDER}."
     )
     if args.json:
         rows = [vars(item) | {"gain_db": item.gain_db} for item in figures]

@@ -48,6 +48,7 @@ SHORT: dict[str, Any] = {
     "mixtures": 0.0,
     "taught": 0.0,
     "drawn": 0.0,
+    "vivid": False,
 }
 
 

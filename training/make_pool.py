@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from tqdm import tqdm
@@ -37,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="the pool's folder")
     parser.add_argument("--shards", type=int, default=60, help="of 96 moments each (default 60)")
     parser.add_argument("--first", type=int, default=0, help="number of the first shard")
+    parser.add_argument("--scale", type=Fraction, default=Fraction(2), help="2 (default) or 3/2")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--held",
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     album = read_album(paths)
     for number in tqdm(range(args.first, args.first + args.shards), unit="shard"):
-        write_shard(args.output, number, seed=args.seed, album=album)
+        write_shard(args.output, number, seed=args.seed, album=album, scale=args.scale)
     print(f"{args.shards} shards of {len(paths)} pictures in {args.output}", file=sys.stderr)
     return 0
 

@@ -24,7 +24,17 @@ OPTIMIZERS = ("adam", "muon")
 # keys that the first runs did not have
 LATER = (
     *("loss", "teacher", "teacher_weight", "degrade", "bfloat16_until", "fresh", "revive"),
-    *("optimizer", "adam_ratio", "shrinks", "spread", "mixtures", "taught", "phases", "drawn"),
+    *(
+        "optimizer",
+        "adam_ratio",
+        "shrinks",
+        "spread",
+        "mixtures",
+        "taught",
+        "phases",
+        "drawn",
+        "vivid",
+    ),
 )
 
 
@@ -60,6 +70,7 @@ class Recipe:
     mixtures: float = 0.0  # the part of patches whose grey is a random mixture of colours, not luma
     taught: float = 0.0  # the part of patches from pictures of training.teach
     drawn: float = 0.0  # the part of patches from pictures of training.draw
+    vivid: bool = False  # learn a pool's sharpened truth, see training.scenes.vivid
     held_out: int = 16  # pictures kept away from training, for validation
     validate_every: int = 2_000
     loss: str = "l1"  # or "charbonnier", or "rmse" of each patch, until l2_from

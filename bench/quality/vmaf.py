@@ -28,12 +28,22 @@ def ffmpeg_path() -> str | None:
 
 
 def vmaf(result: Sequence[Plane], truth: Sequence[Plane], ffmpeg: str) -> tuple[float, float]:
-    """Mean (VMAF, VMAF-NEG), 0..100, of uint8 (H, W) luma frames of one even size.
+    """Mean (VMAF, VMAF-NEG), 0..100, of consecutive uint8 (H, W) luma frames of one even size.
+
+    VMAF (Li et al., Netflix, 2016) is trained on what viewers say; its NEG variant does not
+    reward sharpening.
 
     Raises:
         MediaError: ffmpeg failed; the message has its last line.
+        ValueError: the clips differ in length or shape, or a side is odd.
     """
+    shapes = {frame.shape for frame in [*result, *truth]}
     height, width = truth[0].shape
+    if len(result) != len(truth) or len(shapes) != 1 or height % 2 or width % 2:
+        raise ValueError(
+            f"clips have {len(result)} and {len(truth)} frames of {sorted(shapes)}; "
+            "expected as many, of one shape with even sides"
+        )
     models = "|".join(rf"version={version}\:name={name}" for name, version in MODELS.items())
     with tempfile.TemporaryDirectory(prefix="edge-sr-vmaf-") as name:
         folder = Path(name)
@@ -50,10 +60,11 @@ def vmaf(result: Sequence[Plane], truth: Sequence[Plane], ffmpeg: str) -> tuple[
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise MediaError(f"VMAF was not measured ({error})") from error
-        if done.returncode:
-            lines = done.stderr.strip().splitlines()
-            raise MediaError(f"VMAF was not measured: {lines[-1] if lines else ffmpeg}")
-        pooled = json.loads((folder / "log.json").read_text())["pooled_metrics"]
+        log = folder / "log.json"
+        if done.returncode or not log.is_file():
+            lines = done.stderr.strip().splitlines() or [f"{ffmpeg} wrote no figures"]
+            raise MediaError(f"VMAF was not measured: {lines[-1]}; expected an ffmpeg with libvmaf")
+        pooled = json.loads(log.read_text())["pooled_metrics"]
     first, second = (float(pooled[model]["mean"]) for model in MODELS)
     return first, second
 

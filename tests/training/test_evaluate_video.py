@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from training.data.photos import DataError
-from training.evaluate_video import Figure, clip_psnr, each_clip, gains, main, measure
+from training.evaluate_video import (
+    Figure,
+    by_viewers,
+    clip_psnr,
+    doubled,
+    each_clip,
+    gains,
+    main,
+    measure,
+)
 from training.scenes import proxy_clips
 from training.scenes.proxy_clips import (
     FRAMES,
@@ -37,9 +46,8 @@ def nearest(batch: np.ndarray) -> np.ndarray:
 
 def test_the_truth_itself_is_perfect_and_a_copy_of_pixels_is_not(clip: ProxyClip) -> None:
     lows = [frame[::2, ::2] for frame in clip.frames[:2]]
-    found = iter([frame[None, ..., None] for frame in clip.frames[:2]])
-    assert clip_psnr(lambda _: next(found), lows, clip.frames[:2]) == np.inf
-    assert clip_psnr(nearest, lows, clip.frames[:2]) < 40
+    assert clip_psnr(clip.frames[:2], clip.frames[:2]) == np.inf
+    assert clip_psnr(doubled(nearest, lows), clip.frames[:2]) < 40
 
 
 def test_coding_costs_and_every_network_sees_the_same_frames(clip: ProxyClip) -> None:
@@ -64,6 +72,17 @@ def test_tables_show_means_least_and_every_clip() -> None:
     assert "| m | +0.25 (-0.50) |" in gains(figures, [14])
     assert "| b | CRF 14 | 30.00 | -0.50 |" in each_clip(figures, [14])
     assert "not coded" in gains([Figure("m", "a", None, 31.0, 30.0)], [None])
+
+
+def test_vmaf_is_measured_of_lanczos_too(clip: ProxyClip) -> None:
+    pytest.importorskip("imageio_ffmpeg", reason="pip install 'edge-sr[vmaf]'")
+    figures = measure({"nearest": nearest}, [clip], [38], by_vmaf=True)
+    assert [item.model for item in figures] == ["lanczos", "nearest"]
+    assert figures[0].gain_db == 0
+    assert all(item.vmaf is not None and 0 < item.vmaf < 100 for item in figures)
+    assert f"| nearest | {figures[1].vmaf:.1f} ({figures[1].vmaf_neg:.1f}) |" in by_viewers(
+        figures, [38]
+    )
 
 
 def test_moving_crops_are_always_the_same(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -19,7 +20,7 @@ from training.scenes.live import (
     draw_course,
     film,
     make_sequence,
-    reduce_half,
+    reduce,
 )
 
 SIZE = (64, 96)
@@ -56,18 +57,26 @@ def test_equal_seeds_give_equal_moments() -> None:
 def test_every_reduction_keeps_the_picture_where_it_is(kind: str) -> None:
     """A ramp's middle stays: a shift of half a pixel would be 1 level of these 2 a pixel."""
     ramp = np.tile(np.arange(20, 220, 2, dtype=np.uint8), (40, 1))
-    low = reduce_half(ramp, kind).astype(float)
+    low = reduce(ramp, kind).astype(float)
     expected = ramp.reshape(40, 50, 2).mean(axis=2)[:20]
     assert low.shape == (20, 50)
     assert np.abs(low - expected)[3:-3, 3:-3].max() <= 0.51
 
 
+@pytest.mark.parametrize("kind", REDUCTIONS)
+def test_reductions_by_three_halves_keep_it_as_well(kind: str) -> None:
+    ramp = np.tile(np.arange(20, 200, 2, dtype=np.uint8), (42, 1))
+    low = reduce(ramp, kind, Fraction(3, 2)).astype(float)
+    assert low.shape == (28, 60)
+    assert np.abs(low - (20 + 3 * np.arange(60) + 0.5))[4:-4, 4:-4].max() <= 0.76
+
+
 def test_only_the_sharp_reduction_lets_aliases_through() -> None:
     stripes = np.tile(np.array([40, 200], np.uint8), (40, 20))[:, :40]
     shifted = np.tile(np.array([40, 40, 200], np.uint8), (42, 14))  # period 3: above the half band
-    assert np.ptp(reduce_half(stripes, "box")) == 0
+    assert np.ptp(reduce(stripes, "box")) == 0
     inner = (slice(4, -4), slice(4, -4))
-    sharp, bicubic = (np.ptp(reduce_half(shifted, kind)[inner]) for kind in ("sharp", "bicubic"))
+    sharp, bicubic = (np.ptp(reduce(shifted, kind)[inner]) for kind in ("sharp", "bicubic"))
     assert sharp > bicubic
 
 

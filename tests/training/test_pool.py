@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from training.train import main as train
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "SEQUENCES", 2)
-    monkeypatch.setattr(pool_module, "SIZE", (64, 96))
+    sizes = {Fraction(2): (64, 96), Fraction(3, 2): (72, 96)}
+    monkeypatch.setattr(pool_module, "SIZES", sizes)
 
 
 @pytest.fixture
@@ -83,6 +85,27 @@ def test_empty_and_damaged_pools_are_refused(photos: Path, names: Path, tmp_path
     np.save(folder / "0001-low.npy", np.zeros((2, 3, 4), np.uint8))
     with pytest.raises(DataError, match="expected x2"):
         read_pool(folder)
+
+
+def test_pools_at_three_halves(
+    photos: Path,
+    names: Path,
+    tmp_path: Path,
+    tiny_recipe: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pool = made(photos, names, tmp_path / "a", "--scale", "3/2")
+    pairs, _ = read_pool(pool, Fraction(3, 2))
+    assert (pairs[0].low.shape, pairs[0].high.shape) == ((48, 64, 1), (72, 96, 1))
+    with pytest.raises(DataError, match="expected x2"):
+        read_pool(pool)
+    output = tmp_path / "run"
+    where = ["--pool", str(pool), "--pool-held", str(pool), "--output", str(output)]
+    assert train(["--recipe", str(tiny_recipe(scale="3/2")), *where]) == 0
+    capsys.readouterr()
+    arguments = ["--data", str(photos), "--list", str(names), "--output", str(tmp_path / "b")]
+    assert make_pool([*arguments, "--scale", "4"]) == 1
+    assert "scale is 4; a pool's can be 2, 3/2" in capsys.readouterr().err
 
 
 def test_an_album_draws_large_photographs_more_often(

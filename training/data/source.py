@@ -94,6 +94,10 @@ def photo_source(
     """
     _check_taught(recipe, taught)
     _check_drawn(recipe, drawn)
+    if recipe.vivid:
+        raise RecipeError(
+            "vivid is true; expected a pool that training.scenes.vivid sharpened: --pool"
+        )
     scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
     patch, channels, multiple = wanted(recipe, model)
     if recipe.mixtures and channels != 1:

@@ -31,8 +31,8 @@ def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
     """
     scale, degradation = Fraction(recipe.scale), make_degradation(recipe.degrade)
     patch, channels, multiple = wanted(recipe, model)
-    if recipe.taught or recipe.drawn:
-        raise RecipeError("taught and drawn: expected 0 with clips")
+    if recipe.taught or recipe.drawn or recipe.vivid:
+        raise RecipeError("taught, drawn and vivid: expected none with clips")
     if recipe.mixtures:
         raise RecipeError(f"mixtures is {recipe.mixtures}; expected 0 with clips, which are luma")
     patches = partial(patch_sampler, recipe, patch=patch, degradation=degradation)

@@ -17,6 +17,7 @@ from training.scenes.motion import Draw, moving
 TAKEN = 3  # frames of a sequence that are kept
 REDUCTIONS = ("bicubic", "lanczos", "box", "sharp")
 PRESETS = ("medium", "veryfast", "faster", "ultrafast")
+DOUBLE = Fraction(2)
 SHARP = np.array([-1, 9, 9, -1], np.float32) / 16  # Keys' cubic half way, not widened
 
 
@@ -56,11 +57,17 @@ def draw_course(rng: np.random.Generator) -> Course:
     )
 
 
-def reduce_half(frame: np.ndarray, kind: str) -> np.ndarray:
-    """uint8 (H, W) -> uint8 (H/2, W/2); all kinds keep the picture's middle where it is."""
-    if kind == "bicubic":
-        return downscale(frame[..., None], Fraction(2))[..., 0]
-    rows, columns = frame.shape[0] // 2, frame.shape[1] // 2
+def reduce(frame: np.ndarray, kind: str, scale: Fraction = DOUBLE) -> np.ndarray:
+    """uint8 (H, W) -> uint8 (H/scale, W/scale); all kinds keep the picture's middle where it is.
+
+    "sharp", which is not antialiased, is there for x2; at other scales it is "bicubic".
+    """
+    if kind == "bicubic" or (kind == "sharp" and scale != DOUBLE):
+        return downscale(frame[..., None], scale)[..., 0]
+    rows, columns = (int(side / scale) for side in frame.shape)
+    if kind == "box" and scale != DOUBLE:
+        small = Image.fromarray(frame).resize((columns, rows), Image.Resampling.BOX)
+        return np.asarray(small)
     if kind == "lanczos":
         small = Image.fromarray(frame).resize((columns, rows), Image.Resampling.LANCZOS)
         return np.asarray(small)
@@ -87,12 +94,12 @@ def code(frames: list[np.ndarray], course: Course) -> list[np.ndarray]:
 
 
 def degrade_sequence(
-    truth: list[np.ndarray], course: Course, rng: np.random.Generator
+    truth: list[np.ndarray], course: Course, rng: np.random.Generator, scale: Fraction = DOUBLE
 ) -> list[np.ndarray]:
-    """The low side, uint8 (h, w), of every uint8 (2h, 2w) luma frame."""
+    """The low side, uint8 (h, w), of every uint8 (h*scale, w*scale) luma frame."""
     lows = []
     for index, frame in enumerate(truth):
-        low = reduce_half(frame, course.reduction)
+        low = reduce(frame, course.reduction, scale)
         if course.blur or course.noise:
             levels = low[..., None].astype(np.float32)
             levels = blur(levels, course.blur) if course.blur else levels
@@ -118,18 +125,23 @@ def film(truth: list[np.ndarray], course: Course) -> list[np.ndarray]:
 
 
 def make_sequence(
-    rng: np.random.Generator, draw: Draw, size: tuple[int, int], course: Course | None = None
+    rng: np.random.Generator,
+    draw: Draw,
+    size: tuple[int, int],
+    course: Course | None = None,
+    *,
+    scale: Fraction = DOUBLE,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """``TAKEN`` moments of a new sequence, and what happened to it.
 
     Args:
-        size: rows and columns of the truth, multiples of 4.
+        size: rows and columns of the truth; divided by the scale they are even.
 
-    Returns uint8 low (TAKEN, h, w) and high (TAKEN, 2h, 2w): luma of BT.601's limited range.
+    Returns uint8 low (TAKEN, h, w) and high (TAKEN, h*scale, w*scale): luma.
     """
     course = course or draw_course(rng)
     truth = film(moving(rng, draw, size=size, frames=course.frames), course)
-    lows = degrade_sequence(truth, course, rng)
+    lows = degrade_sequence(truth, course, rng, scale)
     first = 0 if course.frames <= TAKEN or rng.random() < 0.2 else 2
     taken = np.sort(rng.choice(np.arange(first, course.frames), TAKEN, replace=False))
     record = asdict(course) | {"taken": taken.tolist()}

@@ -1,8 +1,9 @@
 """A pool on disk of moments of moving scenes: coded low sides and their truths, made once.
 
 A pool is a folder of shards: ``NNNN-low.npy`` uint8 (N, h, w), ``NNNN-high.npy`` uint8
-(N, 2h, 2w) and ``NNNN.json``, which says what was done to each. A shard is a pure function of
-the pool's seed, its own number and the list of photographs; it appears whole or not at all.
+(N, h*scale, w*scale) and ``NNNN.json``, which says what was done to each. A shard is a pure
+function of the pool's seed, its own number and the list of photographs; it appears whole or not
+at all.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ from edge_sr.quality import luma_bt601
 from training.data.pairs import Pair
 from training.data.photos import UNREADABLE, DataError
 from training.loop.checkpoint import whole
-from training.scenes.live import make_sequence
+from training.scenes.live import DOUBLE, make_sequence
 
+VIVID = "vivid"  # instead of "high" in the name of a truth that training.scenes.vivid sharpened
 SEQUENCES = 32  # of a shard
-SIZE = (320, 512)  # rows and columns of a truth
+SIZES = {Fraction(2): (320, 512), Fraction(3, 2): (336, 528)}  # rows and columns of a truth
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,17 @@ def read_album(paths: list[Path]) -> Album:
     return Album([path.stem for path in paths], lumas)
 
 
-def write_shard(folder: Path, number: int, *, seed: int, album: Album) -> None:
-    """Make shard ``number`` of the pool with ``seed``; left alone where it is there already."""
+def write_shard(
+    folder: Path, number: int, *, seed: int, album: Album, scale: Fraction = DOUBLE
+) -> None:
+    """Make shard ``number`` of the pool with ``seed``; left alone where it is there already.
+
+    Raises:
+        DataError: no pool can be made at that scale.
+    """
+    if scale not in SIZES:
+        known = ", ".join(map(str, SIZES))
+        raise DataError(f"scale is {scale}; a pool's can be {known}")
     record_path = folder / f"{number:04d}.json"
     if record_path.exists():
         return
@@ -77,7 +89,7 @@ def write_shard(folder: Path, number: int, *, seed: int, album: Album) -> None:
             names.append(name)
             return luma
 
-        low, high, facts = make_sequence(rng, draw, SIZE)
+        low, high, facts = make_sequence(rng, draw, SIZES[scale], scale=scale)
         lows.append(low)
         highs.append(high)
         records.append(facts | {"photographs": names})
@@ -86,35 +98,52 @@ def write_shard(folder: Path, number: int, *, seed: int, album: Album) -> None:
         part = path.with_suffix(".part")
         with whole(path, part), part.open("wb") as file:
             np.save(file, np.concatenate(arrays))
+    facts_of_shard: dict[str, Any] = {"seed": seed, "sequences": records}
+    if scale != DOUBLE:
+        facts_of_shard["scale"] = str(scale)
     part = record_path.with_suffix(".part")
     with whole(record_path, part):
-        part.write_text(json.dumps({"seed": seed, "sequences": records}) + "\n")
+        part.write_text(json.dumps(facts_of_shard) + "\n")
 
 
-def read_pool(folder: Path) -> tuple[list[Pair], dict[str, Any]]:
-    """Every moment as a pair whose arrays stay on disk until they are used, and the pool's facts.
+def records_of(folder: Path) -> list[Path]:
+    """The shards' JSON files in order.
 
     Raises:
-        DataError: there is no shard, or one is damaged.
+        DataError: there is no shard.
     """
-    pairs: list[Pair] = []
-    digest = hashlib.sha256()
     records = sorted(folder.glob("[0-9][0-9][0-9][0-9].json"))
     if not records:
         raise DataError(f"{folder}: no shard; expected what python -m training.make_pool wrote")
-    for record in records:
+    return records
+
+
+def read_pool(
+    folder: Path, scale: Fraction = DOUBLE, *, truth: str = "high"
+) -> tuple[list[Pair], dict[str, Any]]:
+    """Every moment as a pair whose arrays stay on disk until they are used, and the pool's facts.
+
+    Args:
+        truth: "high", or `VIVID`.
+
+    Raises:
+        DataError: there is no shard, or one is damaged or lacks that truth.
+    """
+    pairs: list[Pair] = []
+    digest = hashlib.sha256()
+    for record in records_of(folder):
         try:
             digest.update(record.read_bytes())
             low, high = (
                 np.load(
                     record.with_name(f"{record.stem}-{side}.npy"), mmap_mode="r", allow_pickle=False
                 )
-                for side in ("low", "high")
+                for side in ("low", truth)
             )
         except (OSError, ValueError) as error:
             raise DataError(f"{record}: its pictures cannot be read ({error})") from error
-        if high.shape != (low.shape[0], 2 * low.shape[1], 2 * low.shape[2]):
-            raise DataError(f"{record}: low is {low.shape}, high {high.shape}; expected x2")
+        if high.shape != (low.shape[0], *(int(side * scale) for side in low.shape[1:])):
+            raise DataError(f"{record}: low is {low.shape}, high {high.shape}; expected x{scale}")
         pairs += [
             Pair(f"{record.stem}-{index}", high[index, ..., None], low[index, ..., None])
             for index in range(len(low))

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.data.source import Source, patch_sampler, wanted
 from training.recipe import Recipe, RecipeError
-from training.scenes.pool import read_pool
+from training.scenes.pool import VIVID, read_pool
 
 
 def pool_source(recipe: Recipe, model: keras.Model, pool: Path, held: Path) -> Source:
@@ -21,12 +21,14 @@ def pool_source(recipe: Recipe, model: keras.Model, pool: Path, held: Path) -> S
         RecipeError: the recipe asks for what only photographs have.
     """
     patch, channels, _ = wanted(recipe, model)
-    if Fraction(recipe.scale) != 2 or channels != 1:
-        raise RecipeError(f"scale is {recipe.scale}; expected 2 and luma with a pool")
+    scale = Fraction(recipe.scale)
+    if channels != 1:
+        raise RecipeError("the network takes RGB; expected luma with a pool")
     if recipe.degrade or recipe.mixtures or recipe.taught or recipe.drawn or recipe.shrinks:
         raise RecipeError("degrade, mixtures, taught, drawn and shrinks: expected none with a pool")
-    pairs, facts = read_pool(pool)
-    judged, _ = read_pool(held)
+    truth = VIVID if recipe.vivid else "high"
+    pairs, facts = read_pool(pool, scale, truth=truth)
+    judged, _ = read_pool(held, scale, truth=truth)
     chosen = np.linspace(0, len(judged) - 1, min(recipe.held_out, len(judged))).astype(int)
     sampler = patch_sampler(recipe, pairs, patch=patch, degradation=None)
     facts |= {"moments_held_out": len(chosen)}

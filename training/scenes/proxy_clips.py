@@ -16,6 +16,7 @@ from training.scenes.pool import Album, read_album
 
 FRAMES = 24  # of a clip that are coded
 MEASURED = (6, 12, 18, 23)  # numbers of those that are measured: B-frames and P-frames
+TOGETHER = tuple(range(8, 16))  # instead, where motion counts: for VMAF
 SIZE = (448, 704)  # rows and columns of the truth over photographs
 SEED = 77
 
@@ -71,7 +72,9 @@ def _draw(album: Album, rng: np.random.Generator) -> np.ndarray:
     return album.draw(rng)[1]
 
 
-def coded_lows(lows: list[np.ndarray], rate: int | None) -> list[np.ndarray]:
-    """The measured ones of uint8 (h, w) frames, through x264 medium; untouched where None."""
+def coded_lows(
+    lows: list[np.ndarray], rate: int | None, chosen: tuple[int, ...] = MEASURED
+) -> list[np.ndarray]:
+    """The ``chosen`` ones of uint8 (h, w) frames, through x264 medium; untouched where None."""
     coded = lows if rate is None else code_clip(lows, rate)
-    return [coded[index] for index in MEASURED]
+    return [coded[index] for index in chosen]

@@ -11,7 +11,6 @@ import pytest
 from bench.models.floors import floor_sidecar, open_floor
 from bench.quality import clip as clip_module
 from bench.quality.clip import Clip, at_rates, measure_clip, read_clip, shrink_clip
-from bench.quality.vmaf import ffmpeg_path, vmaf
 from edge_sr import Upscaler
 from edge_sr.errors import FrameError, MediaError, UsageError
 from edge_sr.media.frame import Frame
@@ -110,16 +109,3 @@ def test_vmaf_is_measured_of_coded_clips_where_there_is_a_program(
     monkeypatch.setattr(clip_module, "ffmpeg_path", lambda: str(tmp_path / "none"))
     with pytest.raises(MediaError, match="VMAF was not measured"):
         measure_clip(nearest(), small)
-
-
-def test_vmaf_of_equal_frames_is_high_and_of_noise_low() -> None:
-    program = ffmpeg_path()
-    if program is None:
-        pytest.skip("pip install imageio-ffmpeg")
-    rng = np.random.default_rng(0)
-    truth = [rng.integers(0, 255, (192, 192), np.uint8).repeat(2, 0).repeat(2, 1)] * 2
-    same, neg = vmaf(truth, truth, program)
-    noisy, _ = vmaf([255 - plane for plane in truth], truth, program)
-    assert same > 90
-    assert neg > 90
-    assert noisy < 50
