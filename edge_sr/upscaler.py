@@ -62,6 +62,7 @@ class Upscaler(Closing):
         slots: int = 2,
         graphs: str = "auto",
         tile: int | None = None,
+        bits: int = 8,
     ) -> Upscaler:
         """Open a shipped model by name (``edge-sr models`` lists them), ``.onnx`` or ``.engine``.
 
@@ -80,6 +81,8 @@ class Upscaler(Closing):
                 frames are not slower by it.
             tile: side of the tiles that a large frame is cut into, in input pixels, a multiple of
                 16; 0 for never, None to cut frames above 4 megapixels.
+            bits: of a sample of the frames and images to come, 8 to 16. RGB models and engines
+                have the depth that they have: see ``sidecar.bits``.
 
         Raises:
             UsageError: the model has another scale, or options do not go together.
@@ -96,6 +99,7 @@ class Upscaler(Closing):
             slots=slots,
             graphs=graphs,
             tile=tile,
+            bits=bits,
         )
         if wanted not in (None, found.sidecar.ratio):
             found.close()
@@ -205,6 +209,7 @@ def open_nearest(
     slots: int = 2,
     graphs: str = "auto",
     tile: int | None = None,
+    bits: int = 8,
 ) -> Upscaler:
     """As `Upscaler.open`, for a ratio that no model needs to have; the caller resizes the result.
 
@@ -216,7 +221,13 @@ def open_nearest(
         UsageError, ModelFileError, BackendError, MissingDependencyError: as `Upscaler.open`.
     """
     choice = find_model(
-        model, ratio, precision=precision, size=size, backend=backend, threads=threads
+        model,
+        ratio,
+        precision=precision,
+        size=size,
+        backend=backend,
+        threads=threads,
+        bits=bits,
     )
     opened = open_backend(
         choice.path,

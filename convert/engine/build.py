@@ -21,10 +21,18 @@ from convert.engine.try_engine import try_engine
 from convert.onnx.specialise import convolutions, specialise
 from edge_sr.cuda import driver
 from edge_sr.errors import ModelFileError
-from edge_sr.model.engine_cache import cache_dir, engine_path, find_engine, key_of, locked
+from edge_sr.model.engine_cache import (
+    bits_key,
+    cache_dir,
+    engine_path,
+    find_engine,
+    key_of,
+    locked,
+)
 from edge_sr.model.engine_facts import EngineFacts, seal
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, sidecar_path, write_sidecar
+from edge_sr.model.wide import widen
 
 Tell = Callable[[str], None]
 
@@ -61,7 +69,7 @@ def get_engine(spec: EngineSpec, *, tell: Tell) -> Engine:
         size=spec.sizes_text,
         target=size_text(spec.target) if spec.target else "",
         machine=spec.machine,
-        options=spec.options.key,
+        options=spec.options.key | bits_key(spec.bits),
     )
     path = engine_path(spec.sidecar.name, key)
     found = find_engine(spec.sidecar.name, key, tell=tell)
@@ -136,7 +144,7 @@ def _build(spec: EngineSpec, path: Path, digest: str, tell: Tell) -> Engine:
 
 
 def _model(spec: EngineSpec) -> onnx.ModelProto:
-    """What TensorRT reads: the file with its sizes fixed."""
+    """The file with its sizes fixed, for samples of 8 bits."""
     refuse_external_data(spec.onnx)
     model = onnx.load(spec.onnx, load_external_data=False)
     return specialise(model, spec.size, spec.target)
@@ -144,7 +152,8 @@ def _model(spec: EngineSpec) -> onnx.ModelProto:
 
 def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, tell: Tell) -> dict[str, Any]:
     fixed = part.with_suffix(".onnx")
-    fixed.write_bytes(model.SerializeToString())
+    data = model.SerializeToString()
+    fixed.write_bytes(data if spec.bits == 8 else _wide(spec, data))
     timing = timing_path(spec.machine, cache_dir())
     gpu_name, capabilities = engine_home(spec.machine, spec.options)
     job = Job(
@@ -158,6 +167,14 @@ def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, tell: Tell) -> di
         log=str(spec.log.resolve()) if spec.log else "",
     )
     return build(job, tell)
+
+
+def _wide(spec: EngineSpec, data: bytes) -> bytes:
+    try:
+        return widen(data, spec.bits)
+    except ValueError as error:
+        what = f"cannot take samples of {spec.bits} bits ({error}); leave --bits out"
+        raise ModelFileError(f"{spec.onnx.name}: {what}") from error
 
 
 def _sync(folder: Path) -> None:

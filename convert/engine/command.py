@@ -61,6 +61,7 @@ def build(args: argparse.Namespace) -> None:
         size=size,
         sizes=args.sizes,
         target=_target(size, args.target, sidecar.output_size),
+        bits=args.bits,
         options=options,
         frames=frames,
         log=args.verbose,

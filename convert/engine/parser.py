@@ -58,6 +58,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target", type=parse_target, metavar="SIZE", help="of the result: 1080p, 4k or WxH"
     )
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=range(8, 17),
+        default=8,
+        metavar="8-16",
+        help="of a sample of the frames: 10 for 10-bit video (default: 8)",
+    )
     parser.add_argument("--flavour", choices=("auto", *FLAVOURS), default="auto")
     add_device(parser)
     parser.add_argument("--output", type=Path, metavar="FILE", help="put a copy of the engine here")

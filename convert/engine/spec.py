@@ -29,6 +29,7 @@ class EngineSpec:
     size: Size | None  # (rows, columns); None with ``sizes``
     sizes: tuple[Size, Size, Size] | None = None  # min, opt, max
     target: Size | None = None  # of the result, where it is resized
+    bits: int = 8  # of a sample; above 8 the wide variant is built
     options: BuildOptions = field(default_factory=BuildOptions)
     frames: Path | None = None  # to try it on; None for the set that edge-sr brings
     log: Path | None = None  # for all that the builder says
@@ -96,7 +97,7 @@ def make_sidecar(spec: EngineSpec, result: list[int], part: Path, path: Path) ->
         ratios = {Fraction(a, b) for a, b in zip(out, spec.size, strict=True)}
         scale = str(ratios.pop()) if len(ratios) == 1 else scale
     return replace(
-        source,
+        source if spec.bits == 8 else source.widened(spec.bits),
         name=path.stem,
         scale=scale,
         width=columns,

@@ -55,7 +55,10 @@ class OnnxRunner(Runner):
 
 
 class EngineRunner(Runner):
-    """A TensorRT engine, through the runtime's own backend."""
+    """A TensorRT engine, through the runtime's own backend.
+
+    One for more than 8 bits gets the picture at its depth, and its result is rounded to 8.
+    """
 
     def __init__(self, path: Path, sidecar: Sidecar) -> None:
         size = (sidecar.height, sidecar.width) if sidecar.height and sidecar.width else None
@@ -64,9 +67,16 @@ class EngineRunner(Runner):
             "frame", "upscaled", True, sidecar.channels, byte, byte, sidecar.ratio, size
         )
         self.backend = open_backend(path, sidecar, backend="tensorrt")
+        self.bits = sidecar.bits
 
     def run(self, image: Image) -> Image:
-        result: Image = self.backend.infer(np.ascontiguousarray(image[None]))[0].copy()
+        given = np.ascontiguousarray(image[None])
+        if self.bits > 8:
+            given = (given.astype(np.uint16) << (self.bits - 8)).view(np.uint8)
+        result: Image = self.backend.infer(given)[0].copy()
+        if self.bits > 8:
+            levels = np.rint(result.view(np.uint16) / 2 ** (self.bits - 8))
+            result = np.minimum(levels, 255).astype(np.uint8)
         return result
 
     def close(self) -> None:

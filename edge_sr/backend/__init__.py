@@ -38,8 +38,8 @@ def open_backend(
         UsageError: no such backend.
         MissingDependencyError, BackendError: as the backend's own.
     """
-    if sidecar.samples != "uint8" or sidecar.scalars:
-        asked = ", ".join(sidecar.scalars) or f"{sidecar.samples} samples"
+    if sidecar.scalars:
+        asked = ", ".join(sidecar.scalars)
         raise BackendError(f"{path}: the model needs {asked}, which this edge-sr cannot give yet")
     if backend == "tensorrt" or (backend == "auto" and path.suffix == ".engine"):
         if path.suffix != ".engine":

@@ -41,7 +41,8 @@ class Backend(Protocol):
     def infer(self, frame: Batch) -> Batch:
         """Upscale one frame: uint8 (1, H, W, C) -> uint8 (1, H*scale, W*scale, C).
 
-        C is 1 (luma) or 3 (RGB), as the model's sidecar says. The result is the caller's to keep.
+        C is 1 (luma) or 3 (RGB), as the model's sidecar says; twice that where its samples have
+        two bytes (`Sidecar.pixel_bytes`). The result is the caller's to keep.
 
         Raises:
             FrameError: wrong dtype, shape or size.
@@ -86,12 +87,13 @@ def check_frame(frame: Batch, sidecar: Sidecar) -> None:
     """Raise FrameError unless ``frame`` is uint8 (1, H, W, C) of a size the model takes."""
     if frame.dtype != "uint8" or frame.ndim != 4 or frame.shape[0] != 1:
         raise FrameError(
-            f"frame is {frame.dtype} {frame.shape}; expected uint8 (1, H, W, {sidecar.channels})"
+            f"frame is {frame.dtype} {frame.shape}; expected uint8 (1, H, W, {sidecar.pixel_bytes})"
         )
     _, height, width, channels = frame.shape
-    if channels != sidecar.channels:
+    if channels != sidecar.pixel_bytes:
+        what = "" if sidecar.bits == 8 else f" bytes a pixel for {sidecar.bits} bits"
         raise FrameError(
-            f"frame has {channels} channels; {sidecar.name} takes {sidecar.channels} "
+            f"frame has {channels} channels; {sidecar.name} takes {sidecar.pixel_bytes}{what} "
             f"({sidecar.color})"
         )
     if sidecar.width and (width, height) != (sidecar.width, sidecar.height):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,25 @@ class PixelFormat:
     chroma_x: int = 2  # luma columns for one chroma sample: 2 for 4:2:0 and 4:2:2, 1 for 4:4:4
     chroma_y: int = 2  # luma rows for one chroma sample: 2 for 4:2:0, 1 for 4:2:2 and 4:4:4
     bits: int = 8  # of a sample, 8 to 16; more than 8 are stored in uint16, in its low bits
+
+    def __str__(self) -> str:
+        names = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4", (1, 2): "4:4:0"}
+        return f"{self.bits}-bit {names.get((self.chroma_x, self.chroma_y), 'planar')}"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the planes."""
+        return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+
+    @property
+    def white(self) -> int:
+        """The largest sample."""
+        return (1 << self.bits) - 1
+
+    @property
+    def neutral(self) -> int:
+        """The chroma sample of grey."""
+        return 1 << (self.bits - 1)
 
     def chroma_size(self, size: Size) -> Size:
         """The size of a chroma plane of a picture; odd sides are rounded up."""
@@ -110,6 +130,7 @@ class StreamInfo:
     frames: int | None  # an estimate for progress bars, never a promise
     live: bool  # True: frames come at their own pace and cannot be asked for again
     sample_aspect_ratio: Fraction = Fraction(1)
+    format: PixelFormat = YUV420  # of the frames as they come out
 
     @property
     def size(self) -> Size:

@@ -8,7 +8,13 @@ from pathlib import Path
 from edge_sr import zoo
 from edge_sr.children import has_module, read_answer, run_module
 from edge_sr.errors import BackendError, MissingDependencyError, ModelFileError
-from edge_sr.model.engine_cache import cache_dir, converted_path, find_engine, key_of
+from edge_sr.model.engine_cache import (
+    bits_key,
+    cache_dir,
+    converted_path,
+    find_engine,
+    key_of,
+)
 from edge_sr.model.engine_facts import Machine, facts_of
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 
@@ -29,7 +35,7 @@ def cached_engine(
 
     Args:
         model: an ``.onnx`` file, a shipped one or the user's.
-        sidecar: the model's, checked.
+        sidecar: the model's, checked; widened for frames of more than 8 bits.
         size: (rows, columns) of the frames.
         precision: "fp32", "fp16" or "int8".
         machine: this one, with the TensorRT that will open the engine.
@@ -56,6 +62,7 @@ def cached_engine(
     )
     arguments = ["--model", str(model), "--precision", precision, "--size", f"{size[1]}x{size[0]}"]
     arguments += ["--flavour", machine.flavour, "--json"]
+    arguments += ["--bits", str(sidecar.bits)] if sidecar.bits > 8 else []
     done = run_module("convert.build_engine", arguments, capture_stderr=False)
     if done.returncode:
         raise BackendError(
@@ -101,7 +108,12 @@ def look_up(
         converted = load_sidecar(path)
     except ModelFileError:
         return None  # not made yet, or damaged: the builder makes it anew
-    key = key_of(onnx_sha256=converted.sha256, size=f"{size[1]}x{size[0]}", machine=machine)
+    key = key_of(
+        onnx_sha256=converted.sha256,
+        size=f"{size[1]}x{size[0]}",
+        machine=machine,
+        options=bits_key(sidecar.bits),
+    )
     found = find_engine(converted.name, key, tell=tell)
     return found[0] if found else None
 

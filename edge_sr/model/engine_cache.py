@@ -83,6 +83,11 @@ def key_of(
     )
 
 
+def bits_key(bits: int) -> dict[str, Any]:
+    """What the key of an engine has besides, for samples of more than 8 bits."""
+    return {} if bits == 8 else {"bits": bits}
+
+
 def converted_path(
     name: str, source_sha256: str, *, precision: str, calibration_sha256: str = ""
 ) -> Path:

@@ -8,10 +8,10 @@ file asks here first. The file is walked as protobuf wire format, so that a devi
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.errors import ModelFileError
+from edge_sr.model.wire import LENGTH, read_fields, read_varint
 
 # field numbers of onnx.proto: message -> field -> the message that it holds
 NESTED: dict[str, dict[int, str]] = {
@@ -32,7 +32,6 @@ NESTED: dict[str, dict[int, str]] = {
 }
 EXTERNAL_DATA, DATA_LOCATION = 13, 14  # of a tensor
 DEEPEST = 64  # messages within messages
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # protobuf wire types
 
 
 def refuse_external_data(path: Path) -> None:
@@ -53,44 +52,12 @@ def refuse_external_data(path: Path) -> None:
 def _keeps_outside(data: mmap.mmap, start: int, end: int, message: str, depth: int) -> bool:
     if depth > DEEPEST:
         raise ValueError(f"messages nested deeper than {DEEPEST}")
-    for field, wire, place, stop in _fields(data, start, end):
+    for field, wire, place, stop in read_fields(data, start, end):
         if message == "tensor" and (
-            field == EXTERNAL_DATA or (field == DATA_LOCATION and _varint(data, place, stop)[0])
+            field == EXTERNAL_DATA or (field == DATA_LOCATION and read_varint(data, place, stop)[0])
         ):
             return True
         inner = NESTED[message].get(field)
         if inner and wire == LENGTH and _keeps_outside(data, place, stop, inner, depth + 1):
             return True
     return False
-
-
-def _fields(data: mmap.mmap, place: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """(field number, wire type, start of the value, its end) of one message, in file order."""
-    while place < end:
-        key, place = _varint(data, place, end)
-        field, wire = key >> 3, key & 7
-        if wire == VARINT:
-            stop = _varint(data, place, end)[1]
-        elif wire == LENGTH:
-            length, place = _varint(data, place, end)
-            stop = place + length
-        elif wire in (FIXED64, FIXED32):
-            stop = place + (8 if wire == FIXED64 else 4)
-        else:
-            raise ValueError(f"wire type {wire} at byte {place}")
-        if stop > end or not field:
-            raise ValueError(f"it ends within a field, at byte {place}")
-        yield field, wire, place, stop
-        place = stop
-
-
-def _varint(data: mmap.mmap, place: int, end: int) -> tuple[int, int]:
-    """(value, place behind it)."""
-    value = shift = 0
-    while place < end and shift < 70:
-        byte = data[place]
-        value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 128:
-            return value, place
-    raise ValueError(f"it ends within a number, at byte {place}")

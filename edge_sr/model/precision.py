@@ -72,12 +72,15 @@ def find_model(
     size: tuple[int, int],
     backend: str,
     threads: int | None = None,
+    bits: int = 8,
 ) -> Settled:
     """The file that is to be opened for a model, and with which backend.
 
     Args:
         precision: of CHOICES; None for fp16 with TensorRT and fp32 else.
         size: (columns, rows) of the frames to come.
+        bits: of their samples. Above 8 the wide variant of an ``.onnx`` file is opened, where it
+            has luma; RGB models and engines that were named are opened as they are.
 
     Raises:
         ModelFileError, BackendError, MissingDependencyError, UsageError.
@@ -96,11 +99,18 @@ def find_model(
     engine = wanted or "fp16"
     if sidecar.precision != "fp32" or why:
         engine = sidecar.precision
+    sidecar = _variant(path, sidecar, bits)
     settled = settle(path, sidecar, backend=backend, size=size, precision=engine)
     if wanted == "fp16" and settled.backend != "tensorrt":
         path, sidecar = zoo.find(model, ratio, precision=wanted)
-        settled = replace(settled, path=path, sidecar=sidecar)
+        settled = replace(settled, path=path, sidecar=_variant(path, sidecar, bits))
     return replace(settled, why="; ".join(filter(None, [why, settled.why])))
+
+
+def _variant(path: Path, sidecar: Sidecar, bits: int) -> Sidecar:
+    """The facts of what is opened for samples of so many bits."""
+    fixed = bits == 8 or path.suffix == ".engine" or sidecar.channels != 1
+    return sidecar if fixed else sidecar.widened(bits)
 
 
 def _times(

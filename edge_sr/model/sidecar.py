@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from edge_sr.errors import ModelFileError
 from edge_sr.files import parse_json, parse_ratio, write_whole
 
 SCHEMA = 2
-READ = (1, 2)  # versions of sidecars that are read: edge-sr 0.1 wrote the first
+WIDE_SCHEMA = 3  # of models that take more than 8 bits: earlier versions of edge-sr refuse them
+READ = (1, 2, 3)  # versions of sidecars that are read: edge-sr 0.1 wrote the first, 0.2 the second
 SAMPLES = ("uint8", "uint8x2")  # one byte a sample, or two: low byte first, (H, W, 2) for one plane
 SINCE_2 = ("inputs", "outputs", "samples", "scalars", "data_sha256")
+SINCE_3 = ("bits",)
 COLORS = {"luma": 1, "rgb": 3}  # channels of a frame
 LARGEST_SCALE = 16
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -65,6 +67,7 @@ class Sidecar:
     inputs: tuple[str, ...] = ("frame",)  # names of the frame inputs, in order
     outputs: tuple[str, ...] = ("upscaled",)  # names of the frame outputs
     samples: str = "uint8"  # of SAMPLES: how a sample of a frame is stored
+    bits: int = 8  # of a sample: 8 of uint8, 9 to 16 of uint8x2; white is 2**bits - 1
     scalars: dict[str, Scalar] = field(default_factory=dict)  # further inputs, float32, by name
     data_sha256: str | None = None  # digest of the training data; None where it is not known
     schema: int = SCHEMA
@@ -75,6 +78,7 @@ class Sidecar:
             "inputs": (len(self.inputs) == 1 and bool(self.inputs[0]), "one name"),
             "outputs": (len(self.outputs) == 1 and bool(self.outputs[0]), "one name"),
             "samples": (self.samples in SAMPLES, " or ".join(SAMPLES)),
+            "bits": (self._are_bits(), "8 of uint8, 9 to 16 of uint8x2"),
             "color": (self.color in COLORS, "luma or rgb"),
             "precision": (self.precision in PRECISIONS, ", ".join(PRECISIONS)),
             "width": (_is_size(self.width), "4..16384 or null"),
@@ -87,6 +91,9 @@ class Sidecar:
             if not good:
                 raise ModelFileError(f"{key} is {getattr(self, key)!r}; expected {expected}")
 
+    def _are_bits(self) -> bool:
+        return self.bits in (range(8, 9) if self.samples == SAMPLES[0] else range(9, 17))
+
     @property
     def ratio(self) -> Fraction:
         """Output side / input side."""
@@ -96,6 +103,15 @@ class Sidecar:
     def channels(self) -> int:
         """1 for luma, 3 for RGB."""
         return COLORS[self.color]
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of a pixel, which are the last axis of a frame: channels, twice with uint8x2."""
+        return self.channels * (1 if self.bits == 8 else 2)
+
+    def widened(self, bits: int) -> Sidecar:
+        """The facts of its variant for samples of 9 to 16 bits; see `edge_sr.model.wide`."""
+        return replace(self, samples=SAMPLES[1], bits=bits, schema=WIDE_SCHEMA)
 
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """(columns, rows) of the upscaled frame; fractions of a pixel are cut off."""
@@ -134,13 +150,11 @@ def sha256_of(path: Path) -> str:
 
 
 def to_dict(sidecar: Sidecar) -> dict[str, Any]:
-    """What its JSON file holds: of a sidecar of schema 1, only the fields of schema 1."""
+    """What its JSON file holds: the fields of its schema."""
     facts = asdict(sidecar)
     facts["inputs"], facts["outputs"] = list(sidecar.inputs), list(sidecar.outputs)
-    if sidecar.schema == 1:
-        for name in SINCE_2:
-            del facts[name]
-    return facts
+    later = {1: (*SINCE_2, *SINCE_3), 2: SINCE_3}.get(sidecar.schema, ())
+    return {name: value for name, value in facts.items() if name not in later}
 
 
 def write_sidecar(model: Path, sidecar: Sidecar) -> None:
@@ -181,7 +195,7 @@ def _parse(path: Path, found: object) -> Sidecar:
         expected = f"expected {_told(READ)}; update edge-sr"
         raise ModelFileError(f"{path}: schema is {found['schema']!r}; {expected}")
     known = {item.name for item in fields(Sidecar)}
-    optional = {"engine", *SINCE_2}  # sidecars from before engines have none
+    optional = {"engine", *SINCE_2, *SINCE_3}  # sidecars from before engines have none
     wrong = sorted((set(found) - known) | (known - set(found) - optional))
     if wrong:
         names = ", ".join(repr(name)[1:-1] for name in wrong)

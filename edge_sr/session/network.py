@@ -110,7 +110,8 @@ class ModelRunner:
         """One image in tiles of `side` input pixels."""
         ratio = self.sidecar.ratio
         if self._reach is None:
-            self._reach = find_reach(self.run_whole, self.sidecar.channels, ratio)
+            facts = self.sidecar
+            self._reach = find_reach(self.run_whole, facts.channels, ratio, bits=facts.bits)
         return run_tiled(self.run_whole, image, ratio, side=side, reach=self._reach)
 
     def submit(self, owner: OverlappedNetwork, image: Image) -> None:

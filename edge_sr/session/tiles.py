@@ -88,23 +88,28 @@ def run_tiled(
     return result
 
 
-def find_reach(run: Callable[[Image], Image], channels: int, ratio: Fraction) -> int:
+def find_reach(
+    run: Callable[[Image], Image], channels: int, ratio: Fraction, *, bits: int = 8
+) -> int:
     """How many input pixels away an output pixel still depends on one.
 
     Args:
         run: the network, uint8 (H, W, C) -> uint8 (H*ratio, W*ratio, C).
+        channels: of a pixel.
+        bits: of a sample; with more than 8, `run` takes and gives two bytes for each.
 
     Raises:
         FrameError: the network sees further than a tile's rim can be.
     """
-    middle = PROBE // 2
+    middle, top = PROBE // 2, (1 << bits) - 1
+    kind = np.uint8 if bits == 8 else np.uint16
     furthest = 0
     for seed in range(CHANGES):
         rng = np.random.default_rng(seed)
-        frame = rng.integers(0, 256, (PROBE, PROBE, channels), np.uint8)
+        frame = rng.integers(0, top + 1, (PROBE, PROBE, channels), kind)
         changed = frame.copy()
-        changed[middle, middle] = 0 if frame[middle, middle].mean() > 127 else 255
-        rows, columns, _ = np.nonzero(run(frame) != run(changed))
+        changed[middle, middle] = 0 if frame[middle, middle].mean() > top // 2 else top
+        rows, columns, _ = np.nonzero(run(frame.view(np.uint8)) != run(changed.view(np.uint8)))
         if rows.size:
             away = np.abs(np.stack([rows, columns]) - float(middle * ratio))
             furthest = max(furthest, int(np.ceil(away.max() / float(ratio))))

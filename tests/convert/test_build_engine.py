@@ -88,6 +88,24 @@ def test_every_shipped_model_builds(name: str, precision: str, size: str, build:
     assert build("--precision", precision, "--size", size, model=name)[2].count("(reused)") >= 1
 
 
+@pytest.mark.parametrize(
+    "precision", ["fp16", *(pytest.param(p, marks=pytest.mark.slow) for p in ("fp32", "int8"))]
+)
+def test_the_wide_variant_of_a_model_builds(precision: str, build: Build) -> None:
+    plain = build("--precision", precision, "--size", SMALL)[1]
+    code, out, err = build("--precision", precision, "--size", SMALL, "--bits", "10")
+    assert code == 0, err
+    assert path_of(out) != path_of(plain)
+    card = load_sidecar(path_of(out))
+    facts_of(card)
+    assert (card.precision, card.samples, card.bits, card.pixel_bytes) == (
+        precision,
+        "uint8x2",
+        10,
+        2,
+    )
+
+
 def test_the_steps_are_told_and_reused(build: Build) -> None:
     words = ["--precision", "fp16", "--size", SMALL]
     assert build(*words)[0] == 0

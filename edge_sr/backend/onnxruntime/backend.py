@@ -12,6 +12,7 @@ from edge_sr.backend.protocol import Batch, check_frame
 from edge_sr.errors import BackendError, MissingDependencyError
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar
+from edge_sr.model.wide import model_bytes
 
 PROVIDER = "CPUExecutionProvider"
 
@@ -70,8 +71,9 @@ class OnnxRuntimeBackend:
         options.log_severity_level = 3  # errors only: they are raised too
         for entry in precision_entries():
             options.add_session_config_entry(*entry)
+        model = str(path) if sidecar.bits == 8 else model_bytes(path, sidecar)
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
+            session = onnxruntime.InferenceSession(model, options, providers=[PROVIDER])
         except Exception as error:  # ONNX Runtime's own classes share no public base
             raise BackendError(f"{path}: ONNX Runtime cannot open it ({_line(error)})") from error
         if session.get_providers() != [PROVIDER]:

@@ -98,11 +98,11 @@ class Engine:
             raise self._refusal("refuses it", f": {BUILD}")
 
     def _check_ends(self, sidecar: Sidecar) -> None:
-        found = self._wrong_ends(sidecar.channels)
+        found = self._wrong_ends(sidecar.pixel_bytes)
         if found:
             raise BackendError(
                 f"{self._path}: its ends are {found}; expected uint8 'frame' and 'upscaled' of "
-                f"{sidecar.channels} channels: {BUILD}"
+                f"{sidecar.pixel_bytes} channels: {BUILD}"
             )
 
     def _wrong_ends(self, channels: int) -> str:
