@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("edge_sr", "convert", "calibration", "training", "bench", "lab")
+ROOMS = ("edge_sr", "convert", "calibration", "training", "bench", "fleet", "lab")
 
 
 @cache

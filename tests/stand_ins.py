@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -102,3 +103,5 @@ def make_files(folder: Path) -> None:
     for name in ("x2.onnx", "x2.onnx.json"):
         shutil.copy(zoo.FOLDER / f"edge-unet-s-{name}", folder / name)
     onnx.save(external_model(), folder / "other.onnx")
+    shown = (ROOT / "docs" / "fleet.md").read_text()
+    (folder / "fleet.toml").write_text(re.findall(r"```toml\n(.*?)```", shown, re.DOTALL)[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import edge_sr
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
+ROOMS = ("edge_sr", "convert", "calibration", "bench", "fleet", "training", "lab")
 # hooks of a Keras layer
 KERAS = {"build", "call", "convolution_op", "compute_output_shape", "get_config"}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
+ROOMS = ("edge_sr", "convert", "calibration", "bench", "fleet", "training", "lab")
 NEEDS = {"convert": "onnx", "calibration": "onnx", "bench": "onnx", "training": "keras"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("edge_sr", "convert", "calibration", "bench", "training", "lab")
+ROOMS = ("edge_sr", "convert", "calibration", "bench", "fleet", "training", "lab")
 RUN_CODE = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
 # a call -> the argument it must have, with this value
 MUST_SAY = {

@@ -50,16 +50,20 @@ PLACES = {
     "pyvirtualcam": ("edge_sr/media/sinks/virtual_camera.py",),
     "psutil": ("edge_sr/live/device.py",),
     "pynvml": ("edge_sr/live/device.py", "bench/measure/power.py"),
+    "ray": ("fleet/films/",),
+    "tritonclient": ("fleet/export_triton.py",),
+    "google": ("fleet/export_triton.py",),
     "tqdm": ("edge_sr/progress.py", "training/", "convert/", "calibration/", "bench/", "lab/"),
 }
 # a room -> the rooms it may import besides itself: arrows point from the workshop to the runtime
 ARROWS = {
     "edge_sr": (),
     "training": ("edge_sr", "bench"),
-    "lab": ("edge_sr", "convert", "calibration", "training", "bench"),
+    "lab": ("edge_sr", "convert", "calibration", "training", "bench", "fleet"),
     "calibration": ("edge_sr",),
     "convert": ("edge_sr", "calibration", "training"),
     "bench": ("edge_sr",),
+    "fleet": ("edge_sr", "bench"),
 }
 
 

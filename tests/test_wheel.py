@@ -1,4 +1,4 @@
-"""The wheel holds the five packages and what they read, nothing else, and runs on its own."""
+"""The wheel holds the six packages and what they read, nothing else, and runs on its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = {"edge_sr", "convert", "calibration", "bench", "training"}
+PACKAGES = {"edge_sr", "convert", "calibration", "bench", "training", "fleet"}
 DATA = {  # endings besides .py and py.typed, by folder
     "bench": {".toml"},
     "bench/models": {".toml"},

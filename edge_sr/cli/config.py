@@ -30,22 +30,35 @@ def read_config(path: Path, parser: argparse.ArgumentParser) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read; an unknown key; a value that the option refuses.
     """
-    keys = _keys(parser)
     try:
         found = msgspec.toml.decode(path.read_bytes())
-        unknown = sorted(set(found) - set(keys))
-        if unknown:
-            hint = did_you_mean(unknown[0], keys)
-            raise UsageError(f"{path}: unknown key {unknown[0]}{hint}")
-        values = msgspec.to_builtins(msgspec.convert(found, _schema(keys)))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise UsageError(f"{path}: {error}") from error
+    return parse_values(found, parser, where=str(path))
+
+
+def parse_values(
+    found: Mapping[str, Any], parser: argparse.ArgumentParser, *, where: str
+) -> dict[str, Any]:
+    """The options of a decoded TOML table, as `read_config` returns them.
+
+    Args:
+        where: the file or table, for messages.
+
+    Raises:
+        UsageError: an unknown key; a value that the option refuses.
+    """
+    keys = _keys(parser)
+    unknown = sorted(set(found) - set(keys))
+    if unknown:
+        raise UsageError(f"{where}: unknown key {unknown[0]}{did_you_mean(unknown[0], keys)}")
     try:
+        values = msgspec.to_builtins(msgspec.convert(found, _schema(keys)))
         return vars(parser.parse_args(_as_words(values, keys)))
-    except argparse.ArgumentError as error:
-        raise UsageError(f"{path}: {error}") from error
+    except (msgspec.MsgspecError, argparse.ArgumentError) as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def config_text(

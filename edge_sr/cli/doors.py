@@ -1,4 +1,4 @@
-"""``edge-sr export``, ``build``, ``calibrate``, ``train`` and ``bench``: programs of the workshop.
+"""Programs of the workshop as commands: ``edge-sr export``, ``bench``, ``fleet`` and others.
 
 Each hands its arguments to ``python -m ...`` in a child process, and returns its exit code.
 """
@@ -86,6 +86,14 @@ DOORS = (
             "run --models edge-unet-s-x2 --output rows.jsonl",
             "report rows.jsonl --output report",
         ),
+    ),
+    Door(
+        "fleet",
+        "fleet",
+        "plan many cameras on several boards",
+        "Plan many cameras on several boards: systemd units, containers, Prometheus and Grafana. "
+        "The same as python -m fleet.",
+        ("plan fleet.toml", "plan fleet.toml --output plan/"),
     ),
 )
 

@@ -27,7 +27,7 @@ from typing import Any, ParamSpec
 from edge_sr.errors import EdgeSRError, UsageError
 
 P = ParamSpec("P")
-ROOMS = ("edge_sr", "convert", "calibration", "training", "bench", "lab")
+ROOMS = ("edge_sr", "convert", "calibration", "training", "bench", "fleet", "lab")
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as a shell reports it of other programs
 
 

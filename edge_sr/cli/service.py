@@ -32,6 +32,8 @@ SETTINGS = Path("/etc/edge-sr")  # of services: NAME.toml, and NAME.env with wha
 INPUT = "EDGE_SR_INPUT"  # the variable that an address with a password moves to
 TOKEN = "EDGE_SR_TOKEN"  # noqa: S105 - the variable that holds the page's token
 GROUPS = ("video", "render")
+START_S = 180  # until the first frame; systemd then tries again
+BUILD_S = 1800  # with TensorRT, which may build an engine first
 
 UNIT = """\
 # written by edge-sr service install; systemctl edit {name} adds to it
@@ -50,7 +52,7 @@ ExecStart={command}
 {environment}Restart=on-failure
 RestartSec=5
 WatchdogSec=30
-TimeoutStartSec=180
+TimeoutStartSec={start_s}
 TimeoutStopSec=15
 SuccessExitStatus=130 143
 {identity}
@@ -162,7 +164,14 @@ def service_install(args: argparse.Namespace) -> int:
     return 0
 
 
-def make_service(spec: JobSpec, *, name: str = "edge-sr", user: str | None = None) -> Service:
+def make_service(
+    spec: JobSpec,
+    *,
+    name: str = "edge-sr",
+    user: str | None = None,
+    python: str | None = None,
+    token: str | None = None,
+) -> Service:
     """The files for a job.
 
     An address with a password, and the token of a page that other machines can reach, are moved
@@ -170,6 +179,9 @@ def make_service(spec: JobSpec, *, name: str = "edge-sr", user: str | None = Non
 
     Args:
         user: who runs it; None for who is asking. Root becomes a user made for the service.
+        python: of another machine, which has the package installed and will run the unit; None
+            for this one.
+        token: of the page; None for EDGE_SR_TOKEN, or a new one.
 
     Raises:
         UsageError: a name or user that systemd would not take.
@@ -180,18 +192,20 @@ def make_service(spec: JobSpec, *, name: str = "edge-sr", user: str | None = Non
     if not re.fullmatch(r"[a-z_][a-z0-9_.-]*\$?", user):
         raise UsageError(f"--user is {user!r}; expected the name of a user")
     shown = hide_credentials(spec.camera or spec.input or "")
-    spec, hidden = _hide(spec)
+    spec, hidden = _hide(spec, token)
     spec, folders = _absolute(spec)
-    command = [sys.executable, "-m", "edge_sr", "run", "--config", str(SETTINGS / f"{name}.toml")]
+    command = [python or sys.executable, *"-m edge_sr run --config".split()]
+    command.append(str(SETTINGS / f"{name}.toml"))
     lines = [f"EnvironmentFile={SETTINGS / f'{name}.env'}\n"] if hidden else []
-    if "site-packages" not in __file__:  # a checkout: python -m finds it only there
+    if python is None and "site-packages" not in __file__:  # a checkout: found only there
         lines.append(f"Environment=PYTHONPATH={_quote(str(Path(__file__).parents[2]))}\n")
     unit = UNIT.format(
         name=name,
         described=f"run {shown}".replace("%", "%%")[:200],
         command=" ".join(_quote(word) for word in command),
         environment="".join(lines),
-        identity=_identity(user),
+        start_s=BUILD_S if spec.backend == "tensorrt" else START_S,
+        identity=_identity(user, here=python is None),
         writable="".join(f"ReadWritePaths={_quote(folder)}\n" for folder in folders),
     )
     defaults = options_of(JobSpec())
@@ -218,7 +232,7 @@ def install_service(service: Service, *, force: bool = False) -> None:
             kept = re.findall(f'^{TOKEN}="(.*)"$', _read(service.secret_path), re.MULTILINE)
             if kept and TOKEN in found:
                 found[TOKEN] = kept[0]
-            _write(service.secret_path, _environment(found), 0o600)
+            _write(service.secret_path, environment_text(found), 0o600)
         _write(service.config_path, service.config, 0o644)
         _write(service.unit_path, service.unit, 0o644)
     except OSError as error:
@@ -228,7 +242,7 @@ def install_service(service: Service, *, force: bool = False) -> None:
         ) from error
 
 
-def _hide(spec: JobSpec) -> tuple[JobSpec, dict[str, str]]:
+def _hide(spec: JobSpec, token: str | None) -> tuple[JobSpec, dict[str, str]]:
     """The job without its secrets, and the variables that hold them."""
     hidden = {}
     address = spec.camera if spec.camera is not None else spec.input or ""
@@ -236,7 +250,7 @@ def _hide(spec: JobSpec) -> tuple[JobSpec, dict[str, str]]:
         hidden[INPUT] = address
         spec = replace(spec, input=f"env:{INPUT}", camera=None)
     if spec.serve is not None and not ipaddress.ip_address(spec.serve[0]).is_loopback:
-        hidden[TOKEN] = os.environ.get(TOKEN) or secrets.token_urlsafe(18)
+        hidden[TOKEN] = token or os.environ.get(TOKEN) or secrets.token_urlsafe(18)
     return spec, hidden
 
 
@@ -257,15 +271,15 @@ def _absolute(spec: JobSpec) -> tuple[JobSpec, list[str]]:
     return spec, folders
 
 
-def _identity(user: str) -> str:
+def _identity(user: str, *, here: bool) -> str:
     """The lines that say who runs the service, with the groups of cameras and GPUs."""
     identity = "DynamicUser=yes" if user == "root" else f"User={user}"
-    known = [group.gr_name for group in grp.getgrall()]
+    known = [group.gr_name for group in grp.getgrall()] if here else GROUPS
     groups = [group for group in GROUPS if group in known]
     return f"{identity}\nSupplementaryGroups={' '.join(groups)}" if groups else identity
 
 
-def _environment(variables: dict[str, str]) -> str:
+def environment_text(variables: dict[str, str]) -> str:
     """The text of an environment file."""
     lines = []
     for name, value in variables.items():

@@ -26,6 +26,7 @@ PROGRAMS = (
     "training.evaluate",
     "training.qat",
     "bench.__main__",
+    "fleet.__main__",
 )
 HEAD = """# Commands
 

@@ -53,6 +53,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
         ("train --from edge-unet-s-x2", "training.train", "--from edge-unet-s-x2"),
         ("bench run --models a", "bench", "run --models a"),
         ("bench", "bench", ""),
+        ("fleet plan a.toml", "fleet", "plan a.toml"),
     ],
 )
 def test_arguments_are_handed_over(
