@@ -194,7 +194,7 @@ def make_service(
     shown = hide_credentials(spec.camera or spec.input or "")
     spec, hidden = _hide(spec, token)
     spec, folders = _absolute(spec)
-    command = [python or sys.executable, *"-m edge_sr run --config".split()]
+    command = [python or sys.executable, "-m", "edge_sr", "run", "--config"]
     command.append(str(SETTINGS / f"{name}.toml"))
     lines = [f"EnvironmentFile={SETTINGS / f'{name}.env'}\n"] if hidden else []
     if python is None and "site-packages" not in __file__:  # a checkout: found only there
