@@ -50,9 +50,30 @@ PROSE = {
     r"|\bat (its|their|the) ends\b",
 }
 
-# what is being rewritten: top-level folder or file -> the entries it may still hold
 EVERYTHING = {*WORDS, *IDENTIFIERS, *PROSE}
-LEFT = dict.fromkeys(["edge_sr", "convert", "calibration", "bench", "tests"], EVERYTHING)
+# what is being rewritten: folders and files that may still hold them
+LEFT = (
+    "edge_sr/live",
+    "edge_sr/media",
+    "edge_sr/model",
+    "edge_sr/page",
+    "edge_sr/pipeline",
+    "convert",
+    "calibration",
+    "bench",
+    "tests/calibration",
+    "tests/convert",
+    "tests/edge_sr/backend/on_double/case_errors.py",  # of edge_sr/model
+    "tests/edge_sr/cli",
+    "tests/edge_sr/live",
+    "tests/edge_sr/media",
+    "tests/edge_sr/model",
+    "tests/edge_sr/page",
+    "tests/edge_sr/session",
+    "tests/edge_sr/test_children.py",
+    "tests/edge_sr/test_quality.py",
+    "tests/lab",
+)
 
 
 def paths() -> Iterator[Path]:
@@ -110,8 +131,8 @@ def test_no_word_that_the_glossary_replaces() -> None:
     found = []
     for path in paths():
         name = path.relative_to(ROOT).as_posix()
-        for line, entry, text in search(text_of(path), code=path.suffix == ".py"):
-            if entry not in LEFT.get(name.partition("/")[0], ()):
+        if not any(name == left or name.startswith(f"{left}/") for left in LEFT):
+            for line, entry, text in search(text_of(path), code=path.suffix == ".py"):
                 found.append(f"{name}:{line}: {entry}: {text}")
     assert found == [], "CONTRIBUTING.md, Glossary, has the words that we use"
 

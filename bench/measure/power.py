@@ -10,13 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from edge_sr.live.device import nvml_card
+
 HWMON = Path("/sys/class/hwmon")
 RAILS = ("VDD_IN", "VIN_SYS_5V0", "VDD_GPU_SOC")  # of a Jetson's INA3221, the whole board first
 INTERVAL = 0.05  # seconds between two readings
 
 
 def power_w() -> float | None:
-    """Watts now: into the board on a Jetson, of the first GPU elsewhere; None without a sensor."""
+    """Watts now: into the board on a Jetson, of the GPU in use elsewhere; None without a sensor."""
     board = board_power_w()
     return board if board is not None else _gpu_power_w()
 
@@ -42,20 +44,15 @@ def _gpu_power_w() -> float | None:
 
 @functools.cache
 def _nvml() -> Callable[[], float | None] | None:
-    """A reader of the first GPU's watts through NVML (nvidia-ml-py), or None without a driver."""
-    try:
-        import pynvml
-    except ImportError:
+    """A reader of the GPU's watts through NVML (nvidia-ml-py), or None without a driver."""
+    found = nvml_card()
+    if found is None:
         return None
-    try:
-        pynvml.nvmlInit()
-        gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
-    except pynvml.NVMLError:
-        return None
+    nvml, card = found
 
     def read() -> float | None:
-        with contextlib.suppress(pynvml.NVMLError):  # boards without a sensor
-            return float(pynvml.nvmlDeviceGetPowerUsage(gpu)) / 1000
+        with contextlib.suppress(nvml.NVMLError):  # boards without a sensor
+            return float(nvml.nvmlDeviceGetPowerUsage(card)) / 1000
         return None
 
     return read

@@ -15,7 +15,7 @@ from convert.command import size_text
 from convert.engine import census
 from convert.engine.child import Job
 from convert.engine.flavours import engine_home, timing_path
-from convert.engine.run_child import build
+from convert.engine.run_child import Int8RefusedError, build
 from convert.engine.spec import EngineSpec, make_facts, make_sidecar, warn
 from convert.engine.try_engine import try_engine
 from convert.onnx.specialise import convolutions, specialise
@@ -35,6 +35,7 @@ from edge_sr.model.sidecar import Sidecar, sidecar_path, write_sidecar
 from edge_sr.model.wide import widen
 
 Tell = Callable[[str], None]
+REFUSED = ".refused"  # in the place of an engine: why int8 is not tried again
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def get_engine(spec: EngineSpec, *, tell: Tell) -> Engine:
 
     Raises:
         BackendError: TensorRT refuses or fails, or the engine is not what was asked for.
+        Int8RefusedError: this TensorRT cannot build int8 on this GPU; it is not tried again.
         ModelFileError: a file cannot be read or written, or the lock is not free in time.
     """
     spec.options.check(spec.machine)
@@ -79,8 +81,14 @@ def get_engine(spec: EngineSpec, *, tell: Tell) -> Engine:
         found = find_engine(spec.sidecar.name, key)  # another process may have built it
         if found:
             return _tried(spec, Engine(*found, True), tell)
+        refused = path.with_suffix(REFUSED)
+        if refused.is_file():
+            raise Int8RefusedError(refused.read_text())
         try:
             return _build(spec, path, key.digest, tell)
+        except Int8RefusedError as error:
+            refused.write_text(str(error))
+            raise
         except OSError as error:
             raise ModelFileError(
                 f"{path}: cannot be written ({error.strerror or error})"

@@ -45,6 +45,8 @@ def prune(*, everything: bool) -> str:
         path = folder / f"{left.name[1:].rsplit('.', 2)[0]}.engine"
         with contextlib.suppress(ModelFileError), locked(path, timeout_s=0):
             shutil.rmtree(left)
+    for left in folder.glob("*.refused"):
+        left.unlink(missing_ok=True)
     if everything:
         for name in ("onnx", "frames", "timing"):
             shutil.rmtree(home / name, ignore_errors=True)

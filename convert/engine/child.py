@@ -41,6 +41,10 @@ class Job:
 class NothingBuiltError(BackendError):
     """The builder gave up: fewer demands may help."""
 
+    def __init__(self, message: str, *, half_scales: bool) -> None:
+        super().__init__(message)
+        self.half_scales = half_scales  # whether it failed on int8 with fp16 scales
+
 
 def run(job: Job, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Build, write the file, and return what is known of it.
@@ -70,7 +74,9 @@ def run(job: Job, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         plan = builder.build_serialized_network(network, config)
         seconds = time.monotonic() - started
         if plan is None:
-            raise NothingBuiltError(f"the builder gave no engine: {logger.last()}")
+            raise NothingBuiltError(
+                f"the builder gave no engine: {logger.last()}", half_scales=logger.half_scales
+            )
         view = memoryview(plan)
         write(Path(job.engine), view)
         remember_timing(config, Path(job.timing_cache))
@@ -172,8 +178,11 @@ def main() -> int:
     job = Job(**json.loads(Path(sys.argv[1]).read_text()))
     try:
         tell({"built": run(job, tell)})
+    except NothingBuiltError as error:
+        tell({"error": str(error), "retry": True, "half_scales": error.half_scales})
+        return 1
     except EdgeSRError as error:
-        tell({"error": str(error), "retry": isinstance(error, NothingBuiltError)})
+        tell({"error": str(error), "retry": False})
         return 1
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "out of memory"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from convert.engine.hand_over import put_copy, tell_engine, tell_file
 from convert.engine.options import BuildOptions
 from convert.engine.platforms import about_jetson
 from convert.engine.prepare import prepare
+from convert.engine.run_child import Int8RefusedError
 from convert.engine.source import BuildRequest
 from convert.engine.spec import EngineSpec
 from convert.onnx.options import import_options
 from edge_sr.errors import ModelFileError
+from edge_sr.model.engine_facts import Machine
 from edge_sr.pipeline.target import Target, output_size
 
 DEFAULT_SIZE = (720, 1280)
@@ -41,20 +44,42 @@ def build(args: argparse.Namespace) -> None:
     check_capabilities(machine, options.compute_capabilities)
     for line in about_jetson(machine.flavour, machine.version, module_file):
         steps.note(line)
-    size = None if args.sizes else args.size or DEFAULT_SIZE
     asked = BuildRequest(
         model=args.model,
         precision=args.precision,
-        ratio=_ratio(size, args.target),
+        ratio=_ratio(_size(args), args.target),
         calibration=args.calibration,
         options=import_options(args),
         max_loss_db=args.max_loss_db,
         allow_loss=args.allow_loss,
     )
+    spec = _spec(args, asked, machine, steps)
+    if machine.flavour == "tensorrt-rtx" and spec.sidecar.precision == "int8":
+        steps.note(RTX_INT8)
+    try:
+        engine = get_engine(spec, tell=steps.note)
+    except Int8RefusedError as error:
+        steps.note(f"{error}; building fp16 in its place")
+        half = _spec(args, replace(asked, precision="fp16"), machine, steps)
+        engine = get_engine(half, tell=steps.note)
+    tell_engine(engine, steps)
+    shown = put_copy(engine, args.output) if args.output else engine.path
+    tell_file(engine, shown, steps, as_json=args.json)
+
+
+def _size(args: argparse.Namespace) -> Size | None:
+    return None if args.sizes else args.size or DEFAULT_SIZE
+
+
+def _spec(
+    args: argparse.Namespace, asked: BuildRequest, machine: Machine, steps: Steps
+) -> EngineSpec:
+    """Prepare the file that TensorRT reads, and say what is to be built of it."""
+    size = _size(args)
     path, sidecar, frames = prepare(asked, steps)
     if size and args.size is None and sidecar.width and sidecar.height:
         size = sidecar.height, sidecar.width  # the one that it takes
-    spec = EngineSpec(
+    return EngineSpec(
         onnx=path,
         sidecar=sidecar,
         machine=machine,
@@ -62,16 +87,10 @@ def build(args: argparse.Namespace) -> None:
         sizes=args.sizes,
         target=_target(size, args.target, sidecar.output_size),
         bits=args.bits,
-        options=options,
+        options=_options(args),
         frames=frames,
         log=args.verbose,
     )
-    if machine.flavour == "tensorrt-rtx" and sidecar.precision == "int8":
-        steps.note(RTX_INT8)
-    engine = get_engine(spec, tell=steps.note)
-    tell_engine(engine, steps)
-    shown = put_copy(engine, args.output) if args.output else engine.path
-    tell_file(engine, shown, steps, as_json=args.json)
 
 
 def _options(args: argparse.Namespace) -> BuildOptions:

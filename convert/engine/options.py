@@ -79,14 +79,14 @@ class BuildOptions:
             ),
             (
                 not rtx and self.dla is not None and not _has_dla(version),
-                f"{name} has no DLA (10.0 to 10.7 and 11.4 have, on AGX Orin and Orin NX); leave "
+                f"{name} has no DLA (10.0 to 10.7 and 11.4.1 have, on AGX Orin and Orin NX); leave "
                 "--dla out",
             ),
         ]
 
 
 def _has_dla(version: tuple[int, ...]) -> bool:
-    return (10, 0) <= version < (10, 8) or version >= (11, 4)
+    return (10, 0) <= version < (10, 8) or version >= (11, 4, 1)
 
 
 def parse_capabilities(text: str) -> tuple[str, ...]:

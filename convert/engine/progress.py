@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from convert.engine import trt
+
+# TensorRT 10.16.2 on an Orin (SM 8.7) skips every tactic of int8 with fp16 scales by this message,
+# and builds nothing (NVIDIA/TensorRT issue 4832; issue 118 of NVIDIA/Model-Optimizer has the same
+# message of a quantize operation, whole). Wording of both, of "type.cpp: infer_type"
+HALF_SCALES = re.compile(
+    r"Could not infer output types for operation:.*\b(de)?quantize:.*\(f16\[", re.DOTALL
+)
 
 
 @dataclass
@@ -70,10 +78,12 @@ def make_logger(log: TextIO) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.errors: list[str] = []
+            self.half_scales = False
 
         def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
             name = str(severity).rpartition(".")[2]
             log.write(f"[{name}] {msg}\n")
+            self.half_scales = self.half_scales or HALF_SCALES.search(msg) is not None
             if name in ("ERROR", "INTERNAL_ERROR"):
                 self.errors.append(" ".join(msg.split()))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,9 +22,10 @@ from edge_sr.cuda import driver
 from edge_sr.errors import BackendError
 
 Reply = dict[str, Any]
-# TensorRT 10.16 for SM 8.7 can refuse int8 with fp16 scales (NVIDIA/TensorRT issue 4832). The
-# pattern is assumed: its exact message was not at hand, and no device has shown it
-HALF_SCALES = re.compile(r"quanti[sz]e.*\bscale.*\b(half|fp16|float16)\b", re.IGNORECASE)
+
+
+class Int8RefusedError(BackendError):
+    """TensorRT builds this int8 network on this GPU neither with fp16 nor with fp32 scales."""
 
 
 def build(job: Job, tell: Callable[[str], None]) -> Reply:
@@ -45,8 +45,8 @@ def build(job: Job, tell: Callable[[str], None]) -> Reply:
             built: Reply = reply["built"]
             return built
         reasons.append(str(reply["error"]))
-        if HALF_SCALES.search(reasons[-1]) and not job.float_scales:
-            return _with_float_scales(job, reasons[-1], tell)
+        if reply.get("half_scales") and not job.float_scales:
+            return _with_float_scales(replace(job, options=options), tell)
         if not reply.get("retry"):
             raise BackendError(reasons[-1])
     raise BackendError(
@@ -55,13 +55,16 @@ def build(job: Job, tell: Callable[[str], None]) -> Reply:
     )
 
 
-def _with_float_scales(job: Job, reason: str, tell: Callable[[str], None]) -> Reply:
-    """Build int8 once more with float32 around it: JetPack 7.2's TensorRT refuses half scales.
+def _with_float_scales(job: Job, tell: Callable[[str], None]) -> Reply:
+    """Build int8 once more with float32 around it.
 
     Raises:
-        BackendError: that fails as well.
+        Int8RefusedError: that fails as well.
     """
-    tell(f"{reason}; trying again with int8 and float32 scales in the place of fp16 ones")
+    tell(
+        "TensorRT has no kernel for int8 with fp16 scales on this GPU; trying again with int8 and "
+        "float32 scales"
+    )
     path = Path(job.onnx)
     model = onnx.load(path, load_external_data=False)
     widen_scales(model)
@@ -69,7 +72,7 @@ def _with_float_scales(job: Job, reason: str, tell: Callable[[str], None]) -> Re
     try:
         return build(replace(job, float_scales=True), tell)
     except BackendError as error:
-        raise BackendError(f"{error}; build it with --precision fp16 on this device") from error
+        raise Int8RefusedError(f"int8 cannot be built on this GPU: {error}") from error
 
 
 def ladder(options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:

@@ -29,7 +29,7 @@ def open_backend(
 
     Args:
         backend: one of BACKENDS; "auto" is TensorRT for an ``.engine`` file and ONNX Runtime on
-            the CPU for an ``.onnx`` file. `choose.settle` finds the engine of an ``.onnx`` file.
+            the CPU for an ``.onnx`` file; `edge_sr.model.resolver` finds the engine of one.
         threads: for CPU inference; None for all cores.
         slots: frames that may be in flight on a GPU.
         graphs: CUDA graphs with TensorRT: "on", "off", or "auto" for what is measured better.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from edge_sr.cuda import driver
+from edge_sr.cuda.cuda_python import CudaPythonDevice
 from edge_sr.cuda.protocol import Device
+from edge_sr.cuda.pycuda import PycudaDevice
 from edge_sr.errors import MissingDependencyError, UsageError
 
 BINDINGS = ("cuda-python", "pycuda")  # in the order of preference
@@ -44,10 +46,4 @@ def open_device(binding: str | None = None, *, index: int = 0) -> Device:
 
 
 def _open(name: str, index: int) -> Device:
-    if name == "pycuda":
-        from edge_sr.cuda.pycuda import PycudaDevice
-
-        return PycudaDevice(index)
-    from edge_sr.cuda.cuda_python import CudaPythonDevice
-
-    return CudaPythonDevice(index)
+    return PycudaDevice(index) if name == "pycuda" else CudaPythonDevice(index)

@@ -7,19 +7,21 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from cuda import bindings
-from cuda.bindings import driver
-
-from edge_sr.cuda.cuda_python_calls import SUCCESS, check
 from edge_sr.cuda.cuda_python_handles import (
+    SUCCESS,
     CudaPythonDeviceBuffer,
     CudaPythonEvent,
     CudaPythonGraph,
     CudaPythonPinnedBuffer,
     CudaPythonStream,
+    check,
+    driver,
 )
 from edge_sr.cuda.driver import cuda_version
 from edge_sr.cuda.errors import CudaError, no_driver, too_new
+from edge_sr.cuda.lazy import Lazy
+
+bindings: Any = Lazy("cuda.bindings")
 
 
 class CudaPythonDevice:
@@ -36,7 +38,7 @@ class CudaPythonDevice:
         """
         try:
             check(driver.cuInit(0), "start")
-        except RuntimeError as error:  # the wheel's own words for a missing libcuda
+        except RuntimeError as error:  # the wheel's message for a missing libcuda
             raise no_driver(error) from error
         version = check(driver.cuDriverGetVersion(), "read the driver's version")
         self.cuda = cuda_version(version)
@@ -68,7 +70,7 @@ class CudaPythonDevice:
         trace: TracebackType | None,
     ) -> None:
         result = driver.cuCtxPopCurrent()
-        if error is None:  # else that one is the one to tell
+        if error is None:  # else that one is raised
             check(result, "leave the GPU")
 
     def memory(self) -> tuple[int, int]:
@@ -103,14 +105,14 @@ class CudaPythonDevice:
             work()
         except BaseException:
             status, graph = driver.cuStreamEndCapture(stream.raw)
-            if status == SUCCESS and int(graph):
+            if int(status) == SUCCESS and int(graph):
                 driver.cuGraphDestroy(graph)
             raise
         graph = check(driver.cuStreamEndCapture(stream.raw), "end a graph")
         try:
             replay = CudaPythonGraph(graph)
         except CudaError:
-            driver.cuGraphDestroy(graph)  # the first error is the one to tell
+            driver.cuGraphDestroy(graph)  # the first error is raised
             raise
         try:
             check(driver.cuGraphDestroy(graph), "destroy a graph")

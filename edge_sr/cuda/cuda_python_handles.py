@@ -8,15 +8,38 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from cuda.bindings import driver
 
-from edge_sr.cuda.cuda_python_calls import check
 from edge_sr.cuda.errors import CudaError
+from edge_sr.cuda.lazy import Lazy
 from edge_sr.cuda.protocol import Bytes
 
+driver: Any = Lazy("cuda.bindings.driver")
+
+SUCCESS = 0
 NON_BLOCKING = 1  # a stream that does not wait for the default stream
 BLOCKING_SYNC = 1  # an event whose waiter sleeps
 DEVICE_MAP = 2  # pinned memory with an address on the GPU
+
+
+def check(result: tuple[Any, ...], doing: str) -> Any:
+    """What a driver call gave besides its status.
+
+    Raises:
+        CudaError: its status is not success.
+    """
+    status = result[0]
+    if int(status) != SUCCESS:
+        raise CudaError(
+            doing,
+            _text(driver.cuGetErrorString(status)),
+            status=int(status),
+            name=_text(driver.cuGetErrorName(status)),
+        )
+    return result[1] if len(result) > 1 else None
+
+
+def _text(result: tuple[Any, bytes | None]) -> str:
+    return (result[1] or b"unknown error").decode()
 
 
 class _Owned:
@@ -83,7 +106,7 @@ class CudaPythonPinnedBuffer(_Owned):
             try:
                 found = check(driver.cuMemHostGetDevicePointer(raw, 0), "map pinned memory")
             except CudaError:
-                with contextlib.suppress(CudaError):  # the first error is the one to tell
+                with contextlib.suppress(CudaError):  # the first error is raised
                     self.free()
                 raise
             self.address = int(found)

@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from edge_sr.errors import UsageError
 
@@ -66,6 +67,21 @@ def find_gpu() -> tuple[Gpu | None, str]:
         return None, f"the CUDA driver does not describe its GPU (error {max(failed)})"
     capability = f"{values[MAJOR].value}.{values[MINOR].value}"
     return Gpu(name, capability, cuda_version(version.value), bool(values[INTEGRATED].value)), ""
+
+
+def gpu_uuid() -> str:
+    """The UUID of the GPU that CUDA programs get, as nvidia-smi writes it; "" where it is unknown.
+
+    NVML counts GPUs in another order than CUDA, and knows nothing of CUDA_VISIBLE_DEVICES.
+    """
+    gpu, _ = find_gpu()
+    driver = _load()
+    if gpu is None or driver is None or not hasattr(driver, "cuDeviceGetUuid_v2"):
+        return ""
+    device, uuid = ctypes.c_int(), ctypes.create_string_buffer(16)
+    if driver.cuDeviceGet(ctypes.byref(device), 0) or driver.cuDeviceGetUuid_v2(uuid, device):
+        return ""
+    return f"GPU-{UUID(bytes=uuid.raw)}"
 
 
 def free_mib() -> int | None:

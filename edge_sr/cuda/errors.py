@@ -37,16 +37,16 @@ ADVICE = {
 class CudaError(BackendError):
     """A call of the CUDA driver failed.
 
-    ``status`` is the driver's number, or None where the binding does not tell it.
+    ``status`` is the driver's number, or None where the binding does not give it.
     """
 
     def __init__(self, doing: str, words: str, *, status: int | None, name: str = "") -> None:
         self.status = status
-        told = f"{name}, {words}" if name else words
+        found = f"{name}, {words}" if name else words
         advice = ADVICE.get(status or 0, "")
         if self.lost:
             advice = "the GPU's context is lost: start again; if it comes back, look at dmesg"
-        super().__init__(f"CUDA cannot {doing} ({told})" + (f": {advice}" if advice else ""))
+        super().__init__(f"CUDA cannot {doing} ({found})" + (f": {advice}" if advice else ""))
 
     @property
     def lost(self) -> bool:

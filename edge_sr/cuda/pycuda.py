@@ -15,12 +15,15 @@ from typing import Any
 from edge_sr.cuda.driver import cuda_version
 from edge_sr.cuda.errors import CudaError
 from edge_sr.cuda.protocol import Graph
-from edge_sr.cuda.pycuda_calls import driver, error_of, told
 from edge_sr.cuda.pycuda_handles import (
     PycudaDeviceBuffer,
     PycudaEvent,
     PycudaPinnedBuffer,
     PycudaStream,
+    driver,
+    error_of,
+    reported,
+    start,
 )
 
 
@@ -36,8 +39,8 @@ class PycudaDevice:
         Raises:
             CudaError: no such GPU, or it refuses.
         """
-        with told(f"open GPU {index}"):
-            driver.init()
+        start()
+        with reported(f"open GPU {index}"):
             device = driver.Device(index)
             known = driver.device_attribute
             major = device.get_attribute(known.COMPUTE_CAPABILITY_MAJOR)
@@ -64,11 +67,11 @@ class PycudaDevice:
         try:
             driver.Context.pop()
         except driver.Error as failed:
-            if error is None:  # else that one is the one to tell
+            if error is None:  # else that one is raised
                 raise error_of("leave the GPU", failed) from failed
 
     def memory(self) -> tuple[int, int]:
-        with told("read the free memory"):
+        with reported("read the free memory"):
             free, total = driver.mem_get_info()
         return int(free), int(total)
 
@@ -116,7 +119,7 @@ class PycudaDevice:
                     step()
                 except driver.Error as error:
                     failed.append(error_of("close the context", error))
-                    with suppress(driver.Error):  # an error of earlier work is told once
+                    with suppress(driver.Error):  # an error of earlier work is reported once
                         step()
 
         thread = threading.Thread(target=detach, name="edge-sr pycuda close")

@@ -60,7 +60,7 @@ def _jetson(root: Path) -> list[Line]:
 
 
 def _driver(root: Path) -> Line:
-    """The NVIDIA kernel driver, as the kernel tells it."""
+    """The NVIDIA kernel driver, as the kernel reports it."""
     path = root / "proc/driver/nvidia/version"
     if path.is_file():
         match = re.search(r"Kernel Module\S*\s+(?:for \S+\s+)?([\d.]+)", path.read_text())

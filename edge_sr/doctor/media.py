@@ -46,7 +46,7 @@ PLAN = EncoderPlan(
 
 
 def lines() -> list[Line]:
-    """What can be read, shown and written here; packages that are missing are told elsewhere."""
+    """What can be read, shown and written here; missing packages are in `packages`."""
     found: list[Line] = []
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # NumPy 2 beside JetPack's OpenCV
@@ -97,10 +97,10 @@ def opencv_lines(build: str, environment: Mapping[str, str], platform: str) -> l
 def _ffmpeg(av: Any) -> list[Line]:
     names = set(av.codecs_available)
     missing = [name for name in DECODERS if name not in names]
-    told = ", ".join(name for name in DECODERS if name in names)
+    present = ", ".join(name for name in DECODERS if name in names)
     state = "broken" if "h264" in missing else "ok"
     advice = install_command("cpu") if state == "broken" else ""
-    found = [Line("video", "decoders", state, told, advice)]
+    found = [Line("video", "decoders", state, present, advice)]
     for name, needed in ENCODERS.items():
         if "v4l2" in name and platform.machine() != BOARDS:
             continue
@@ -121,12 +121,12 @@ def camera_lines(devices: Path) -> list[Line]:
         cameras = Line("video", "cameras", "note", f"no {devices}/video*: none is plugged in")
     else:
         closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
-        told = ", ".join(str(node) for node in nodes)
+        shown = ", ".join(str(node) for node in nodes)
         if closed:
             advice = "sudo usermod -aG video $USER  # then log in again"
             cameras = Line("video", "cameras", "gap", diagnose(str(closed[0]), devices), advice)
         else:
-            cameras = Line("video", "cameras", "ok", told)
+            cameras = Line("video", "cameras", "ok", shown)
     if Path("/sys/module/v4l2loopback").exists():
         loopback = Line("video", "virtual camera", "ok", "v4l2loopback is loaded")
     else:

@@ -15,6 +15,10 @@ from edge_sr.doctor.line import Line
 from edge_sr.extras import install_command, version_of
 
 IMPORT_S = 60.0
+# besides ImportError: NumPy 1 code beside NumPy 2 raises AttributeError, and compiled code of
+# another NumPy ValueError ("numpy.dtype size changed"); a library that is missing OSError;
+# packages of NVIDIA RuntimeError without a driver
+LOAD_ERRORS = (ImportError, AttributeError, ValueError, OSError, RuntimeError)
 # module, distributions that may bring it, extra, what it is for
 NEEDED: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("numpy", ("numpy",), "cpu", "everything"),
@@ -69,7 +73,7 @@ def _needed(module: str, names: tuple[str, ...], extra: str, what: str) -> Line:
             found = f"needs {error.name}, which is missing"
             return Line("packages", module, "broken", found, advice)
         return Line("packages", module, "broken", f"missing; for {what}", advice)
-    except (ImportError, AttributeError) as error:
+    except LOAD_ERRORS as error:
         found, advice = load_failure(module, str(error)) or (
             f"does not load: {str(error).partition(chr(10))[0]}",
             advice,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from edge_sr.cuda import driver
 
 FRESH_S = 1.0  # a reading is used for so long
 GPU_LOADS = (  # a Jetson's, in tenths of a percent; the place differs with board and JetPack
@@ -39,7 +43,7 @@ class DeviceMeter:
         with self._lock:
             if not self._asked:
                 self._asked = True
-                self._psutil, self._nvml = _optional("psutil"), _nvml()
+                self._psutil, self._nvml = _optional("psutil"), nvml_card()
             if time.monotonic() - self._read_at > FRESH_S:
                 self._found = {**self._system(), **self._board(), **self._gpu()}
                 self._read_at = time.monotonic()
@@ -90,38 +94,45 @@ class DeviceMeter:
         if self._nvml is None:
             return {}
         nvml, card = self._nvml
-        try:
-            rates, memory = (
-                nvml.nvmlDeviceGetUtilizationRates(card),
-                nvml.nvmlDeviceGetMemoryInfo(card),
-            )
-            found: dict[str, float | str] = {
-                "gpu_percent": float(rates.gpu),
-                "gpu_memory_percent": round(100 * memory.used / memory.total, 1),
-                "gpu_temperature_c": float(nvml.nvmlDeviceGetTemperature(card, 0)),
-                "gpu_power_w": round(nvml.nvmlDeviceGetPowerUsage(card) / 1000, 1),
-            }
-            reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card)
-            found["throttled"] = "yes" if reasons & ~1 else "no"  # 1: idle
-        except nvml.NVMLError:
-            return {}
+
+        def memory() -> float:
+            info = nvml.nvmlDeviceGetMemoryInfo(card)
+            return round(100 * float(info.used / info.total), 1)
+
+        def throttled() -> str:  # 1: idle
+            return "yes" if nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card) & ~1 else "no"
+
+        readings: dict[str, Callable[[], float | str]] = {
+            "gpu_percent": lambda: float(nvml.nvmlDeviceGetUtilizationRates(card).gpu),
+            "gpu_memory_percent": memory,
+            "gpu_temperature_c": lambda: float(nvml.nvmlDeviceGetTemperature(card, 0)),
+            "gpu_power_w": lambda: round(nvml.nvmlDeviceGetPowerUsage(card) / 1000, 1),
+            "throttled": throttled,
+        }
+        found: dict[str, float | str] = {}
+        for name, read in readings.items():
+            with contextlib.suppress(nvml.NVMLError):  # a Jetson's NVML knows some of them only
+                found[name] = read()
         return found
 
 
 def _optional(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except ImportError:
+    except (ImportError, OSError, RuntimeError):  # NVIDIA's own raise RuntimeError without a driver
         return None
 
 
-def _nvml() -> tuple[Any, Any] | None:
-    """NVML and its first card, where the driver and the package are here."""
+def nvml_card() -> tuple[Any, Any] | None:
+    """NVML and its handle of the GPU that CUDA uses; None without a driver or the package."""
     nvml = _optional("pynvml")
     if nvml is None:
         return None
     try:
         nvml.nvmlInit()
+        uuid = driver.gpu_uuid()
+        with contextlib.suppress(nvml.NVMLError):  # a slice of a GPU (MIG) is not known by it
+            return nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)
         return nvml, nvml.nvmlDeviceGetHandleByIndex(0)
     except nvml.NVMLError:
         return None

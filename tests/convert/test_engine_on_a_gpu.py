@@ -45,10 +45,10 @@ class Device:
         self.orders, self.patch = orders, patch
         self.noise = 0
         self.opened = 0
-        self.tell()
+        self.order()
         self.set_gpu(ORIN)
 
-    def tell(self, **orders: Any) -> None:
+    def order(self, **orders: Any) -> None:
         """What the fake TensorRT is to do from now on."""
         self.orders.write_text(json.dumps(orders))
         self.log.write_text("")
@@ -137,7 +137,7 @@ def nothing_kept() -> bool:
 def test_the_same_path_serves_10_and_11(
     device: Device, build: Callable[..., Any], version: str, precision: str
 ) -> None:
-    device.tell(version=version)
+    device.order(version=version)
     code, out, err = build(precision=precision)
     assert code == 0, err
     assert device.asked("typed") == [True]
@@ -157,12 +157,12 @@ def test_the_same_path_serves_10_and_11(
 def test_an_engine_that_is_wider_than_its_file_is_refused(
     device: Device, build: Callable[..., Any]
 ) -> None:
-    device.tell(inspector="Float")
+    device.order(inspector="Float")
     code, out, err = build()
     assert (code, out) == (1, "")
     assert "the engine is not fp16: its convolutions are 12 fp32 by the inspector" in err
     assert nothing_kept()
-    device.tell(inspector="Half")
+    device.order(inspector="Half")
     code, _, err = build(precision="int8")
     assert code == 1
     assert "the engine is not int8" in err
@@ -174,12 +174,22 @@ def test_fp32_is_not_tf32(device: Device, build: Callable[..., Any]) -> None:
     assert device.asked("cleared") == ["TF32"]
 
 
+# NVIDIA/TensorRT issue 4832, TensorRT 10.16.2.10 of JetPack 7.2 on SM 8.7, shortened where the
+# issue is; then what TensorRT says when no tactic is left
+NO_TACTIC = (
+    "Error Code 9: Skipping tactic 0x0000000000000000 due to exception [type.cpp:186: infer_type] "
+    "Could not infer output types for operation:\n291: dequantize: Dequantized "
+    "input0-(f32[1,16,512,512]) | input0 reshape out_transpose_out reshape out slice_U28 "
+    "out-(i8[]), MyelinPW(42188) - Input Dequantization 0 scale weightsHalf-0.35498H:(f16[]) ... "
+    "No matching rules found for input operand types\nIn compileGraph at myelin/codeGenerator.cpp"
+)
+NOTHING = "Error Code 10: Could not find any implementation for node {ForeignNode[a...b]}."
+
+
 def test_int8_goes_on_with_float_scales_where_half_ones_are_refused(
     device: Device, build: Callable[..., Any]
 ) -> None:
-    """NVIDIA/TensorRT issue 4832: TensorRT 10.16 of JetPack 7.2 on SM 8.7."""
-    words = "QuantizeLinear: scale of type Half is not supported for this layer"
-    device.tell(version="10.16.2.10", half_scales=words)
+    device.order(version="10.16.2.10", half_scales=[NO_TACTIC, NO_TACTIC, NOTHING, NOTHING])
     code, out, err = build(precision="int8")
     assert code == 0, err
     assert err.count("trying again with int8 and float32 scales") == 1
@@ -188,11 +198,41 @@ def test_int8_goes_on_with_float_scales_where_half_ones_are_refused(
     assert facts.census["int8"]
 
 
-def test_another_refusal_is_not_taken_for_it(device: Device, build: Callable[..., Any]) -> None:
-    device.tell(version="10.16.2.10", half_scales="Half of the tactics failed")
+def test_fp16_is_built_where_int8_is_refused_with_float_scales_as_well(
+    device: Device, build: Callable[..., Any]
+) -> None:
+    device.order(version="10.16.2.10", half_scales=[NO_TACTIC, NOTHING], no_int8=[NOTHING])
+    code, out, err = build(precision="int8")
+    assert code == 0, err
+    lines = [line for line in err.splitlines() if "building fp16 in its place" in line]
+    assert len(lines) == 1
+    assert "int8 cannot be built on this GPU: " in lines[0]
+    path = Path(out.partition(": ")[0])
+    assert load_sidecar(path).precision == "fp16"
+    built = len(device.asked("build"))
+    code, out, err = build(precision="int8")  # minutes on a Jetson: what was refused is remembered
+    assert (code, Path(out.partition(": ")[0])) == (0, path)
+    assert "building fp16 in its place" in err
+    assert len(device.asked("build")) == built
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Half of the tactics failed",
+        "QuantizeLinear: scale of type Half is not supported for this layer",
+        NO_TACTIC.replace("(f16[])", "(f32[])"),
+        NOTHING,
+    ],
+)
+def test_another_refusal_is_not_taken_for_it(
+    device: Device, build: Callable[..., Any], message: str
+) -> None:
+    device.order(version="10.16.2.10", half_scales=[message])
     code, _, err = build(precision="int8")
     assert code == 1
     assert "float32 scales" not in err
+    assert "fp16" not in err.splitlines()[-1]
 
 
 def test_an_engine_that_computes_something_else_is_refused(
@@ -210,12 +250,12 @@ def test_an_engine_of_another_version_gpu_or_driver_is_built_anew(
 ) -> None:
     assert build()[0] == 0
     for change in (
-        lambda: device.tell(version="10.3.0.30"),
+        lambda: device.order(version="10.3.0.30"),
         lambda: device.set_gpu(Gpu("AGX Orin", "8.7", "12.6", True)),
         lambda: device.set_gpu(Gpu("AGX Orin", "8.9", "12.6", True)),
         lambda: device.set_gpu(Gpu("AGX Orin", "8.9", "13.0", True)),
     ):
-        device.tell(version="10.3.0.30")
+        device.order(version="10.3.0.30")
         change()
         code, _, err = build()
         assert (code, "(reused)" in err.partition("engine ")[2]) == (0, False)
@@ -228,7 +268,7 @@ def test_parser_errors_name_node_and_operator(device: Device, build: Callable[..
         {"node": "mix", "op": "Einsum", "desc": "no importer\n registered"},
         {"node": "", "op": "", "desc": "and more"},
     ]
-    device.tell(parser_errors=found)
+    device.order(parser_errors=found)
     code, _, err = build()
     assert code == 1
     line = err.splitlines()[-1]
@@ -240,7 +280,7 @@ def test_parser_errors_name_node_and_operator(device: Device, build: Callable[..
 def test_a_builder_that_gives_nothing_is_asked_for_less(
     device: Device, build: Callable[..., Any]
 ) -> None:
-    device.tell(none=2)
+    device.order(none=2)
     code, _, err = build("--workspace", "1024")
     assert code == 0
     assert "no engine: Tactic needs 900 MiB: OutOfMemory; trying again with" in err
@@ -251,7 +291,7 @@ def test_a_builder_that_gives_nothing_is_asked_for_less(
 def test_when_all_tries_fail_it_says_what_to_change(
     device: Device, build: Callable[..., Any]
 ) -> None:
-    device.tell(none=99)
+    device.order(none=99)
     code, _, err = build("--workspace", "8")
     assert code == 1
     assert "4 tries failed" in err
@@ -266,11 +306,11 @@ def test_when_all_tries_fail_it_says_what_to_change(
 def test_a_killed_or_crashed_builder_is_told_and_tried_again(
     device: Device, build: Callable[..., Any], name: str, words: str
 ) -> None:
-    device.tell(crash=name, crashes=1)
+    device.order(crash=name, crashes=1)
     code, _, err = build("--workspace", "64")
     assert code == 0
     assert words in err
-    device.tell(crash=name)
+    device.order(crash=name)
     code, _, err = build("--workspace", "65")
     assert code == 1
     assert words in err.splitlines()[-1]
@@ -280,7 +320,7 @@ def test_a_killed_or_crashed_builder_is_told_and_tried_again(
 def test_an_engine_that_cannot_be_opened_is_not_kept(
     device: Device, build: Callable[..., Any]
 ) -> None:
-    device.tell(unopenable=True)
+    device.order(unopenable=True)
     code, _, err = build()
     assert code == 1
     assert "cannot be opened where it was built" in err
@@ -305,9 +345,9 @@ def test_dla_is_used_where_it_is_and_refused_where_it_is_not(
     code, _, err = build("--dla", "0")
     assert code == 1
     assert "this device has no DLA: leave --dla out" in err
-    device.tell(version="10.16.2.10")
+    device.order(version="10.16.2.10")
     assert "TensorRT 10.16.2.10 has no DLA" in build("--dla", "0")[2]
-    device.tell(dla_cores=2)
+    device.order(dla_cores=2)
     assert build("--dla", "1")[0] == 0
     assert device.asked("flag") == ["GPU_FALLBACK"]
     assert "DLA core 3 was asked for; this device has cores 0 to 1" in build("--dla", "3")[2]
@@ -370,7 +410,7 @@ def test_tensorrt_8_is_refused_with_the_way_out(
     way: str,
 ) -> None:
     monkeypatch.setattr("convert.engine.platforms.l4t_release", lambda: l4t)
-    device.tell(version="8.5.2.2")
+    device.order(version="8.5.2.2")
     code, _, err = build()
     assert code == 1
     assert err.count("\n") == 1

@@ -100,6 +100,7 @@ ORIN = Machine(flavour="tensorrt", version="10.3.0.26", gpu="Orin", l4t="36.4.3"
         ({"compute_capabilities": ("8.6",)}, {}, "is TensorRT-RTX's"),
         ({"dla": 0}, {"version": "10.13.3.9"}, "has no DLA"),
         ({"dla": 0}, {"version": "11.2.1"}, "has no DLA"),
+        ({"dla": 0}, {"version": "11.4.0.106"}, "has no DLA"),
     ],
     ids=str,
 )
@@ -112,7 +113,7 @@ def test_options_that_a_machine_lacks_are_refused(
 
 def test_options_that_a_machine_has_pass() -> None:
     BuildOptions(dla=0, version_compatible=True).check(ORIN)
-    BuildOptions(dla=0).check(replace(ORIN, version="11.4.1"))
+    BuildOptions(dla=0).check(replace(ORIN, version="11.4.1.1"))
     desktop = replace(ORIN, l4t="", version="10.13.0.35")
     BuildOptions(hardware="same-compute-capability").check(desktop)
 

@@ -81,10 +81,11 @@ class OnnxRuntimeBackend:
                 f"{path}: ONNX Runtime runs it on {', '.join(session.get_providers())}; "
                 f"{PROVIDER} was asked for"
             )
-        ends = [(item.name, item.type) for item in (*session.get_inputs(), *session.get_outputs())]
-        if ends != [("frame", "tensor(uint8)"), ("upscaled", "tensor(uint8)")]:
+        tensors = (*session.get_inputs(), *session.get_outputs())
+        found = [(item.name, item.type) for item in tensors]
+        if found != [("frame", "tensor(uint8)"), ("upscaled", "tensor(uint8)")]:
             raise BackendError(
-                f"{path}: its ends are {ends}; expected uint8 'frame' and 'upscaled': make the "
+                f"{path}: its tensors are {found}; expected uint8 'frame' and 'upscaled': make the "
                 "file with python -m convert.export_onnx"
             )
         self._session: onnxruntime.InferenceSession | None = session

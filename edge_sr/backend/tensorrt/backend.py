@@ -79,10 +79,12 @@ class TensorRTBackend:
         except BaseException:
             for engine in opened:
                 engine.close()
-            with contextlib.suppress(CudaError):  # the first error is the one to tell
+            with contextlib.suppress(CudaError):  # the first error is raised
                 self._gpu.close()
             raise
-        self.device = f"{self._gpu.name} ({self._gpu.compute_capability}), {self._engine.told}"
+        self.device = (
+            f"{self._gpu.name} ({self._gpu.compute_capability}), {self._engine.runtime_name}"
+        )
 
     def infer(self, frame: Batch) -> Batch:
         """As `Backend.infer`.
@@ -178,8 +180,8 @@ class TensorRTBackend:
             if self._closed:
                 return
             self._closed = True
-            told = contextlib.suppress(CudaError) if self._lost else contextlib.nullcontext()
-            with told:
+            reported = contextlib.suppress(CudaError) if self._lost else contextlib.nullcontext()
+            with reported:
                 self._give_back()
         finally:
             self._lock.release()
@@ -192,7 +194,7 @@ class TensorRTBackend:
             except CudaError as error:
                 stack.callback(_raise, error)
                 if not error.lost:
-                    stack.enter_context(self._gpu)  # an error of earlier work is told once
+                    stack.enter_context(self._gpu)  # an error of earlier work is reported once
             stack.callback(self._engine.close)
             stack.callback(self._ring.close)
             stack.callback(self._engine.keep_compiled)
@@ -207,7 +209,7 @@ class TensorRTBackend:
                     return work()
             except BackendError as error:
                 self._lost = self._lost or (isinstance(error, CudaError) and error.lost)
-                with contextlib.suppress(CudaError), self._gpu:  # the first is the one to tell
+                with contextlib.suppress(CudaError), self._gpu:  # the first error is raised
                     self._ring.drain()
                 raise
 

@@ -18,7 +18,7 @@ from edge_sr.model.sidecar import Sidecar
 if TYPE_CHECKING:
     import tensorrt as trt
 
-ENDS = ("frame", "upscaled")
+FRAME_IO = ("frame", "upscaled")
 BUILD = "build it again here: python -m convert.build_engine"
 
 
@@ -53,7 +53,7 @@ class Engine:
         self.cache_file: RuntimeCacheFile | None = None
         try:
             self._deserialise(plan)
-            self._check_ends(sidecar)
+            self._check_frame_io(sidecar)
             if self.facts.flavour == "tensorrt-rtx":
                 self._use_runtime_cache(sidecar, device)
         except BaseException:
@@ -61,7 +61,7 @@ class Engine:
             raise
 
     @property
-    def told(self) -> str:
+    def runtime_name(self) -> str:
         """Which TensorRT runs it, in words."""
         return f"{FLAVOURS[self.facts.flavour]} {self.version}"
 
@@ -97,15 +97,15 @@ class Engine:
         if self._engine is None:
             raise self._refusal("refuses it", f": {BUILD}")
 
-    def _check_ends(self, sidecar: Sidecar) -> None:
-        found = self._wrong_ends(sidecar.pixel_bytes)
+    def _check_frame_io(self, sidecar: Sidecar) -> None:
+        found = self._wrong_frame_io(sidecar.pixel_bytes)
         if found:
             raise BackendError(
-                f"{self._path}: its ends are {found}; expected uint8 'frame' and 'upscaled' of "
+                f"{self._path}: its tensors are {found}; expected uint8 'frame' and 'upscaled' of "
                 f"{sidecar.pixel_bytes} channels: {BUILD}"
             )
 
-    def _wrong_ends(self, channels: int) -> str:
+    def _wrong_frame_io(self, channels: int) -> str:
         """What the engine has instead of our two tensors; "" if they are there."""
         engine, known = self._engine, self._module
         if engine is None:
@@ -114,10 +114,10 @@ class Engine:
         inputs = [
             name for name in names if engine.get_tensor_mode(name) == known.TensorIOMode.INPUT
         ]
-        if sorted(names) != sorted(ENDS) or inputs != ["frame"]:
+        if sorted(names) != sorted(FRAME_IO) or inputs != ["frame"]:
             return ", ".join(names)
-        kinds = [engine.get_tensor_dtype(name) for name in ENDS]
-        depths = [int(engine.get_tensor_shape(name)[3]) for name in ENDS]
+        kinds = [engine.get_tensor_dtype(name) for name in FRAME_IO]
+        depths = [int(engine.get_tensor_shape(name)[3]) for name in FRAME_IO]
         if kinds != [known.DataType.UINT8] * 2 or depths != [channels] * 2:
             return f"{kinds[0]} and {kinds[1]} of {depths[0]} and {depths[1]} channels"
         return ""

@@ -50,7 +50,7 @@ class OutputGuard:
 
     @property
     def notices(self) -> list[str]:
-        """What to tell the user, in one line; nothing where all was well."""
+        """A line for the user; nothing where all was well."""
         counts = {"black": self.black, "constant": self.constant, "not finite": self.non_finite}
         found = [f"{count} {name}" for name, count in counts.items() if count]
         if not found:

@@ -49,7 +49,7 @@ def import_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
         raise MissingDependencyError(
             f"{FLAVOURS[flavour]} is not installed ({error}): {INSTALL[flavour]}"
         ) from error
-    except (ImportError, OSError) as error:  # a library of its own or of CUDA is missing
+    except (ImportError, OSError, RuntimeError) as error:  # a library is missing or does not fit
         raise BackendError(
             f"{FLAVOURS[flavour]} cannot be loaded ({error}): {INSTALL[flavour]}"
         ) from error

@@ -1,4 +1,4 @@
-"""TensorRT's own words: kept, and shown when something fails."""
+"""TensorRT's messages: kept, and shown when something fails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_sr.errors import BackendError
 
-LONGEST = 300  # characters of TensorRT's words in an error
+LONGEST = 300  # characters of TensorRT's messages in an error
 
 
 class Log:
@@ -61,6 +61,6 @@ def _make_logger(base: Any, log: Log) -> Any:
 
 
 def refusal(path: Path, what: str, log: Log, advice: str = "") -> BackendError:
-    """What TensorRT refused, in its own words."""
+    """What TensorRT refused, with its messages."""
     words = log.take_errors()
     return BackendError(f"{path}: TensorRT {what}" + (f" ({words})" if words else "") + advice)

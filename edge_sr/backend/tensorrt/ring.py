@@ -65,16 +65,16 @@ class Ring:
             for _ in range(self._count):
                 self._slots.append(self._make(shape, upscaled))
             for slot in self._slots:
-                self._tell_graph(slot.warm_up(graph=self._graphs != "off"))
+                self._note_graph(slot.warm_up(graph=self._graphs != "off"))
             if self._graphs == "auto" and self._slots[0].captured:
                 self._choose()
         except BaseException:
-            with contextlib.suppress(CudaError):  # the first error is the one to tell
+            with contextlib.suppress(CudaError):  # the first error is raised
                 self.close()
             raise
         self.idle.extend(self._slots)
         self.shape = shape
-        self._tell(self._engine.keep_compiled())
+        self._note(self._engine.keep_compiled())
 
     def _make(self, shape: tuple[int, ...], upscaled: tuple[int, ...]) -> Slot:
         context = self._engine.context(shape)
@@ -93,15 +93,15 @@ class Ring:
         for slot in self._slots:
             slot.replay = replayed <= queued
         if replayed > queued:
-            self._tell(
+            self._note(
                 f"without CUDA graphs: the slowest frames take {replayed:.2f} ms with them, "
                 f"{queued:.2f} ms without"
             )
 
-    def _tell_graph(self, reason: str) -> None:
-        self._tell(f"without CUDA graphs: {reason}" if reason else "")
+    def _note_graph(self, reason: str) -> None:
+        self._note(f"without CUDA graphs: {reason}" if reason else "")
 
-    def _tell(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         if text and text not in self.notices:
             self.notices.append(text)
 

@@ -141,7 +141,7 @@ class Slot:
         try:
             self._stream.synchronize()
         except CudaError as error:
-            if not error.lost:  # it is told once; then waiting works
+            if not error.lost:  # it is reported once; then waiting works
                 with contextlib.suppress(CudaError):
                     self._stream.synchronize()
             raise

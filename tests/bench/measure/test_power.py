@@ -58,7 +58,7 @@ def test_the_driver_is_asked_where_the_board_is_silent(monkeypatch: pytest.Monke
     fake.__dict__.update(
         NVMLError=NVMLError,
         nvmlInit=lambda: None,
-        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
         nvmlDeviceGetPowerUsage=usage,
     )
     monkeypatch.setitem(sys.modules, "pynvml", fake)
@@ -67,8 +67,13 @@ def test_the_driver_is_asked_where_the_board_is_silent(monkeypatch: pytest.Monke
     assert power.power_w() is None
 
 
-def test_without_a_driver_there_is_no_power(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pynvml", None)
+@pytest.mark.parametrize("error", ["ImportError", "OSError", "RuntimeError"])
+def test_without_a_driver_there_is_no_power(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: str
+) -> None:
+    (tmp_path / "pynvml.py").write_text(f"raise {error}('no driver')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
     monkeypatch.setattr(power, "board_power_w", lambda: None)
     threads = threading.active_count()
     with Meter() as meter:

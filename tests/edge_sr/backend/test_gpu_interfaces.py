@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_sr.cuda.cuda_python_handles import SUCCESS
+
 ROOT = Path(__file__).parents[3]
 TENSORRT = {
     "Runtime": ["deserialize_cuda_engine", "engine_host_code_allowed"],
@@ -106,9 +108,10 @@ def test_every_call_of_tensorrt_is_listed() -> None:
 
 def test_cuda_python_has_what_is_used() -> None:
     driver = pytest.importorskip("cuda.bindings.driver")
-    files = [f"edge_sr/cuda/cuda_python{end}.py" for end in ("", "_calls", "_handles")]
+    files = [f"edge_sr/cuda/cuda_python{end}.py" for end in ("", "_handles")]
     used = set().union(*(attributes(file, "driver") for file in files))
-    assert {"cuMemcpyHtoDAsync", "cuMemHostAlloc", "CUresult.CUDA_SUCCESS"} <= used
+    assert {"cuMemcpyHtoDAsync", "cuMemHostAlloc", "cuCtxPushCurrent"} <= used
+    assert int(driver.CUresult.CUDA_SUCCESS) == SUCCESS
     for chain in sorted(used):
         found = driver
         for part in chain.split("."):
@@ -132,6 +135,6 @@ except BackendError as error:
         command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)}
     )
     assert done.returncode == 0, done.stderr
-    if done.stdout:  # on a machine with a GPU there is nothing to tell
+    if done.stdout:  # on a machine with a GPU there is nothing to report
         (line,) = done.stdout.splitlines()
         assert "--backend onnxruntime" in line

@@ -25,6 +25,7 @@ int cuDeviceGet(int *d, int i) { *d = 7; return i; }
 int cuDeviceGetName(char *s, int n, int d) { strcpy(s, "Orin"); return d == 7 ? %(name)d : 1; }
 int cuDeviceGetAttribute(int *v, int k, int d)
 { *v = k == 75 ? 8 : k == 76 ? 7 : k == 18 ? 1 : -1; return d != 7; }
+int cuDeviceGetUuid_v2(char *u, int d) { for (int i = 0; i < 16; i++) u[i] = i; return d != 7; }
 """
 
 
@@ -40,11 +41,12 @@ def driver(
     patch.setattr(cuda_driver, "LIBRARY", str(library))
 
 
-def test_the_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver(tmp_path, monkeypatch)
     assert find_gpu() == (Gpu("Orin", "8.7", "12.6", True), "")
     found = this_machine("tensorrt", "10.3.0.26")
     assert str(found) == "TensorRT 10.3.0.26 on Orin (8.7) with CUDA 12.6"
+    assert cuda_driver.gpu_uuid() == "GPU-00010203-0405-0607-0809-0a0b0c0d0e0f"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_the_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     ],
     ids=str,
 )
-def test_a_driver_without_a_gpu_is_told(
+def test_a_driver_without_a_gpu_is_reported(
     fault: dict[str, int], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver(tmp_path, monkeypatch, **fault)
@@ -66,11 +68,12 @@ def test_a_driver_without_a_gpu_is_told(
     assert re.search(words, why)
 
 
-def test_no_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_driver_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda_driver, "LIBRARY", "libcuda-that-is-not-there.so")
     gpu, why = find_gpu()
     assert gpu is None
     assert why.startswith("no CUDA driver")
+    assert cuda_driver.gpu_uuid() == ""
     assert str(this_machine("tensorrt-rtx", "1.7.1.116")) == "TensorRT-RTX 1.7.1.116 on no GPU"
 
 
@@ -109,7 +112,7 @@ def test_another_name_of_a_gpu_is_refused(asked: str) -> None:
         cuda_driver.select_gpu(asked)
 
 
-def test_a_gpu_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_missing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver(tmp_path, monkeypatch, count=0)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "")

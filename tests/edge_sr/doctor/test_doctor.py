@@ -59,12 +59,12 @@ def test_json_and_exit_codes(
     for found, code in ((good, 0), (bad, 1)):
         monkeypatch.setattr(doctor, "examine", lambda found=found: [found])
         assert main(["doctor", "--json"]) == code
-        told = json.loads(capsys.readouterr().out)
-        assert told["ok"] is (code == 0)
-        assert told["checks"][0]["advice"] == found.advice
+        printed = json.loads(capsys.readouterr().out)
+        assert printed["ok"] is (code == 0)
+        assert printed["checks"][0]["advice"] == found.advice
 
 
-def test_a_backend_that_fails_is_told_by_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_that_fails_is_reported_by_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
     line = backends.probe("no-such-backend")
     assert line.state in ("note", "gap")
     assert "no-such-backend" in line.found
@@ -137,7 +137,7 @@ def test_cuda_is_asked_in_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "libcuda.so.1 is missing" in cuda.lines(tmp_path)[0].found
 
 
-def test_a_package_that_crashes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_crashes_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert packages._import_in_child("json") == ""
     assert "No module named" in packages._import_in_child("no_such_package")
 
@@ -237,6 +237,38 @@ def test_a_library_that_a_container_lacks_is_named() -> None:
     found, advice = packages.load_failure("tensorrt", error) or ("", "")
     assert found.startswith("needs libnvdla_compiler.so")
     assert "docker run -v" in advice
+
+
+def test_doctor_names_the_library_that_tensorrt_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "libnvdla_compiler.so: cannot open shared object file: No such file or directory"
+    (tmp_path / "tensorrt.py").write_text(f"raise ImportError({error!r})\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    line = packages._gpu_package("tensorrt", ("tensorrt",), "TensorRT", "", gpu=True)
+    assert line.state == "gap"
+    assert "needs libnvdla_compiler.so" in line.found
+    assert "docker run -v" in line.advice
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "OSError('no libcuda')",
+        "RuntimeError('no driver')",
+        "ValueError('numpy.dtype size changed')",
+    ],
+)
+def test_a_package_may_fail_to_load_in_any_of_the_usual_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    (tmp_path / "no_such_package.py").write_text(f"raise {error}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    line = packages._needed("no_such_package", ("x",), "cpu", "everything")
+    assert line.state == "broken"
+    assert "does not load: " in line.found
 
 
 def test_tensorrt_is_probed_with_a_network_that_builds_in_seconds() -> None:

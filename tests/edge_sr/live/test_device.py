@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = types.SimpleNamespace(
         NVMLError=NVMLError,
         nvmlInit=lambda: None,
-        nvmlDeviceGetHandleByIndex=lambda _index: "card",
+        nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
         nvmlDeviceGetUtilizationRates=lambda _card: types.SimpleNamespace(gpu=64),
         nvmlDeviceGetMemoryInfo=lambda _card: types.SimpleNamespace(used=2, total=8),
         nvmlDeviceGetTemperature=lambda _card, _kind: 70,
@@ -55,6 +56,7 @@ def test_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         nvmlDeviceGetCurrentClocksThrottleReasons=lambda _card: 0x20,
     )
     monkeypatch.setattr(device, "_optional", {"pynvml": card}.get)
+    monkeypatch.setattr(device.driver, "gpu_uuid", lambda: "GPU-1")
     found = DeviceMeter(tmp_path).read()
     assert (found["gpu_percent"], found["gpu_power_w"], found["throttled"]) == (64, 151, "yes")
     assert found["gpu_memory_percent"] == 25
@@ -63,7 +65,46 @@ def test_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise NVMLError
 
     monkeypatch.setattr(card, "nvmlDeviceGetUtilizationRates", fail)
-    assert DeviceMeter(tmp_path).read() == {}
+    found.pop("gpu_percent")  # NVMLError_NotSupported: a Jetson's NVML and a MIG slice
+    assert DeviceMeter(tmp_path).read() == found
+
+
+@pytest.mark.parametrize(
+    ("uuid", "known", "card"),
+    [("GPU-1", ("GPU-1",), "GPU-1"), ("MIG-1", (), 0), ("", (), 0)],
+)
+def test_the_card_is_the_one_that_cuda_uses(
+    monkeypatch: pytest.MonkeyPatch, uuid: str, known: tuple[str, ...], card: object
+) -> None:
+    """NVML's first card may be another one: it knows nothing of --device."""
+
+    class NVMLError(Exception):
+        pass
+
+    def by_uuid(asked: str) -> str:
+        if asked not in known:
+            raise NVMLError
+        return asked
+
+    nvml = types.SimpleNamespace(
+        NVMLError=NVMLError,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByUUID=by_uuid,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+    )
+    monkeypatch.setattr(device, "_optional", {"pynvml": nvml}.get)
+    monkeypatch.setattr(device.driver, "gpu_uuid", lambda: uuid)
+    assert device.nvml_card() == (nvml, card)
+
+
+@pytest.mark.parametrize("error", ["ImportError", "OSError", "RuntimeError"])
+def test_a_package_that_does_not_load_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    (tmp_path / "pynvml.py").write_text(f"raise {error}('no driver')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
+    assert "gpu_percent" not in DeviceMeter(tmp_path).read()
 
 
 def test_this_machine_tells_something() -> None:

@@ -2,7 +2,9 @@
 
 What it should do badly is read from the JSON file that FAKE_TENSORRT names: "version", "none" (how
 often the builder gives nothing), "crash" (a signal's name), "parser_errors", "inspector" (a word
-that every layer claims), "dla_cores". What was asked of it is appended to that file + ".log".
+that every layer claims), "dla_cores", "half_scales" (messages with which int8 with fp16 around it
+is refused), "no_int8" (with which all int8 is). What was asked of it is appended to that file +
+".log".
 """
 
 from __future__ import annotations
@@ -122,8 +124,8 @@ class INetworkDefinition:
     def get_input(self, place: int) -> Tensor:
         return self.source
 
-    def has_half(self) -> bool:
-        return any(port.dtype == DataType.HALF for item in self.layers for port in item.inputs)
+    def has(self, dtype: DataType) -> bool:
+        return any(port.dtype == dtype for item in self.layers for port in item.inputs)
 
     def get_output(self, place: int) -> Tensor:
         return self.result
@@ -242,8 +244,14 @@ class Builder:
         monitor.phase_start("Building engine", None, 2)
         assert monitor.step_complete("Building engine", 0)
         monitor.phase_finish("Building engine")
-        if "half_scales" in ORDERS and network.has_half():
-            self.logger.log(ILogger.Severity.ERROR, ORDERS["half_scales"])
+        refusals: list[str] = []
+        if network.has(DataType.INT8):
+            refusals = ORDERS.get("no_int8", [])
+            if network.has(DataType.HALF):
+                refusals = ORDERS.get("half_scales", refusals)
+        for message in refusals:
+            self.logger.log(ILogger.Severity.ERROR, message)
+        if refusals:
             return None
         if log.count('"build"') < ORDERS.get("none", 0):
             self.logger.log(ILogger.Severity.ERROR, "Tactic needs\n900 MiB: OutOfMemory")

@@ -48,7 +48,7 @@ def test_device_check_writes_what_it_found(
     assert ("without CUDA graphs: pycuda has none" in page) is not GRAPHS
 
 
-def test_device_check_tells_an_engine_that_differs(
+def test_device_check_reports_an_engine_that_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     double.reset()

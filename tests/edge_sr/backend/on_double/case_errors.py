@@ -17,7 +17,15 @@ from plans import write_engine
 
 from edge_sr.backend.tensorrt import backend as trt_backend
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
-from edge_sr.errors import BackendError, EdgeSRError, MissingDependencyError, ModelFileError
+from edge_sr.cuda import cuda_python, open_device, pycuda_handles
+from edge_sr.cuda.lazy import Lazy
+from edge_sr.errors import (
+    BackendError,
+    EdgeSRError,
+    MissingDependencyError,
+    ModelFileError,
+    UsageError,
+)
 from edge_sr.model.engine_facts import facts_of, seal
 from edge_sr.model.resolver import gpu_machine, settle
 from edge_sr.model.sidecar import write_sidecar
@@ -212,13 +220,8 @@ def test_a_driver_that_is_older_than_the_binding(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not GRAPHS, reason="one binding is enough")
 def test_a_binding_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_sr.cuda import open_device
-    from edge_sr.errors import UsageError
-
-    for name in [name for name in sys.modules if name.startswith(("cuda", "edge_sr.cuda."))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "cuda", None)
-    monkeypatch.setitem(sys.modules, "pycuda", None)
+    for module in (cuda_python, pycuda_handles):
+        monkeypatch.setattr(module, "driver", Lazy("not_installed.driver"))
     with pytest.raises(
         MissingDependencyError, match=r"cuda-python is not installed \(.*\): pip in"
     ):

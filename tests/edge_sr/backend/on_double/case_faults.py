@@ -94,7 +94,7 @@ def test_a_lost_context_says_what_to_do() -> None:
         backend.infer(frames(1)[0])
     with pytest.raises(EdgeSRError, match="context is lost"):
         backend.infer(frames(1)[0])
-    backend.close()  # told already
+    backend.close()  # reported already
 
 
 def test_too_little_memory_says_what_to_do() -> None:

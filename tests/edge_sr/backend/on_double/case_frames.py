@@ -93,7 +93,7 @@ def test_without_graphs_it_is_the_same() -> None:
     [(0, "CUDA_ERROR_NOT_SUPPORTED"), (2, "a replay gave another picture")],
     ids=["refused", "wrong"],
 )
-def test_a_graph_that_fails_is_replaced_and_told(kind: int, reason: str) -> None:
+def test_a_graph_that_fails_is_replaced_and_reported(kind: int, reason: str) -> None:
     double.reset(graphs=kind)
     backend = open_backend()
     assert equal(run_all(backend, frames(20)), expected(20))
@@ -183,7 +183,7 @@ def test_frames_in_flight_are_finished_before_closing() -> None:
     double.clean()
 
 
-def test_wrong_use_is_told() -> None:
+def test_wrong_use_is_refused() -> None:
     double.reset()
     backend = open_backend(slots=1)
     backend.submit(frames(1)[0])
@@ -200,7 +200,7 @@ def test_wrong_use_is_told() -> None:
     double.clean()
 
 
-def test_gpu_time_is_told() -> None:
+def test_gpu_time_is_reported() -> None:
     double.reset()
     backend = open_backend()
     backend.infer(frames(1)[0])

@@ -15,7 +15,7 @@ from plans import write_engine
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 
 
-def test_results_that_went_black_are_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_that_went_black_are_counted_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     double.reset(copies=0)  # a GPU that does nothing: the pinned memory keeps what it had
     backend = open_backend(guard_every=2, graphs="off")
     for number in range(8):
@@ -95,7 +95,7 @@ def test_rtx_compiles_once_and_finds_its_kernels_the_second_time(
     assert kept.read_bytes().startswith(b"KERNELS")
 
 
-def test_kernels_that_cannot_be_kept_are_told(
+def test_kernels_that_cannot_be_kept_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "edge-sr").write_text("a file, where a folder belongs")
