@@ -19,10 +19,10 @@ CAMERAS = f"""
 [camera.door]
 input = "{SECRET}"
 deadline-ms = 40
-[camera.desk]
+[camera.counter]
 input = "/dev/video2"
 board = "roof"
-output = "/data/desk.mkv"
+output = "/data/counter.mkv"
 [camera.gate]
 input = "csi://0"
 board = "roof"
@@ -50,13 +50,13 @@ def program(name: str) -> str:
 
 
 def test_each_camera_has_the_options_it_will_run_with(plan: Path) -> None:
-    config = plan / "boards/roof/edge-sr-desk.toml"
+    config = plan / "boards/roof/edge-sr-counter.toml"
     spec = make_spec(run_parser().parse_args(["--config", str(config)]))
-    assert (spec.input, spec.output) == ("/dev/video2", "/data/desk.mkv")
+    assert (spec.input, spec.output) == ("/dev/video2", "/data/counter.mkv")
     assert (spec.camera_size, spec.camera_fps) == ((640, 360), 25)
     assert spec.serve == ("0.0.0.0", 8080)  # noqa: S104
     assert (spec.backend, spec.precision) == ("tensorrt", "fp16")
-    unit = (plan / "boards/roof/edge-sr-desk.service").read_text()
+    unit = (plan / "boards/roof/edge-sr-counter.service").read_text()
     assert "\nExecStart=/opt/edge-sr/bin/python -m edge_sr run --config" in unit
     for line in ("DynamicUser=yes", "SupplementaryGroups=video render", "TimeoutStartSec=1800",
                  "ReadWritePaths=/data", "NoNewPrivileges=yes"):  # fmt: skip
@@ -106,7 +106,7 @@ def test_containers_are_described(plan: Path) -> None:
     assert "runtime" not in (plan / "boards/hall/compose.yaml").read_text()  # measured on a CPU
     yaml = pytest.importorskip("yaml", reason="pip install pyyaml")
     services = yaml.safe_load(text)["services"]
-    assert set(services) == {"desk", "gate"}
+    assert set(services) == {"counter", "gate"}
     assert services["gate"]["command"][-1] == "/etc/edge-sr/edge-sr-gate.toml"
 
 
