@@ -17,7 +17,7 @@ from edge_sr.media.sources.file import VideoFile
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
-LINES = 40
+LINES = {"triton_clip.py": 60}  # a client of a server, and a film; the others: 40
 
 
 def run(name: str, *words: str | Path, home: Path) -> str:
@@ -39,8 +39,10 @@ def test_all_are_listed_and_short() -> None:
     names = sorted(path.name for path in EXAMPLES.glob("*.py"))
     listed = re.findall(r"\| \[(\w+\.py)\]", (EXAMPLES / "README.md").read_text())
     assert sorted(listed) == names
-    assert len(names) == 5
-    assert [n for n in names if len((EXAMPLES / n).read_text().splitlines()) > LINES] == []
+    assert len(names) == 6
+    assert [
+        n for n in names if len((EXAMPLES / n).read_text().splitlines()) > LINES.get(n, 40)
+    ] == []
 
 
 def test_a_folder_of_images(tmp_path: Path) -> None:

@@ -95,6 +95,13 @@ DOORS = (
         "The same as python -m fleet.",
         ("plan fleet.toml", "plan fleet.toml --output plan/"),
     ),
+    Door(
+        "export-triton",
+        "fleet.export_triton",
+        "write a model repository for a Triton server",
+        "Write a model repository for a Triton server; the same as python -m fleet.export_triton.",
+        ("edge-unet-s-x2 --output repository/", "mine.onnx mine.engine --output repository/"),
+    ),
 )
 
 

@@ -27,6 +27,7 @@ PROGRAMS = (
     "training.qat",
     "bench.__main__",
     "fleet.__main__",
+    "fleet.export_triton",
 )
 HEAD = """# Commands
 

@@ -54,6 +54,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
         ("bench run --models a", "bench", "run --models a"),
         ("bench", "bench", ""),
         ("fleet plan a.toml", "fleet", "plan a.toml"),
+        ("export-triton a -o b", "fleet.export_triton", "a -o b"),
     ],
 )
 def test_arguments_are_handed_over(
