@@ -1,4 +1,4 @@
-"""Compile the CUDA driver double, with refusing stubs for what pycuda links and it lacks."""
+"""Compile the doubles: the CUDA driver, with stubs for what pycuda links, and a camera."""
 
 from __future__ import annotations
 
@@ -35,6 +35,13 @@ def build_double(folder: Path, *, linked_by: Path | None = None) -> Path:
         text = "void double_violate(const char *, const char *);"
         stubs.write_text(text + "".join(REFUSAL.format(name=name) for name in sorted(wanted)))
         _compile(library, [SOURCE, stubs])
+    return library
+
+
+def build_camera(folder: Path) -> Path:
+    """Compile the camera double into ``folder``; it is for LD_PRELOAD."""
+    library = folder / "v4l2_double.so"
+    _compile(library, [Path(__file__).parent / "v4l2_double.c"])
     return library
 
 

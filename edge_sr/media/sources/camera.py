@@ -10,26 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_sr.errors import MediaError
-from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
+from edge_sr.media.frame import Color, Frame, Planes, StreamInfo
 from edge_sr.media.libraries import load_cv2
 from edge_sr.media.protocols import SourceBase
 from edge_sr.media.sources.capture import (
-    Capture,
     Device,
+    Opened,
     device_name,
     format_name,
     open_capture,
     parse_device,
 )
+from edge_sr.media.sources.pictures import converter
 
-Bgr = NDArray[np.uint8]
+Taken = tuple[int, Planes, Color]  # nanoseconds of perf_counter, and what was taken then
 TIME_BASE = Fraction(1, 1_000_000)
-# what OpenCV's conversion makes: BT.601, limited range, chroma taken at the top left pixel
-COLOR = Color(matrix=6, primaries=1, transfer=1, full_range=False, chroma_location=3)
 PAUSE_S = 0.01  # between attempts when the camera gives nothing
 STALL_S = 2.0  # without a picture after the first: the camera has stalled
 CLOSE_S = 1.0  # how long a camera that hangs is waited for when it is closed
@@ -39,6 +35,7 @@ class Camera(SourceBase):
     """A camera through OpenCV; frames carry the time at which they were taken from it.
 
     A thread reads the camera, so that one that hangs can be noticed; only its newest frame waits.
+    It also gives the camera back, as soon as the driver lets it. Damaged pictures are left out.
     Sizes are cut to even numbers. The driver may give another size than it was asked for: `info`
     says what came.
     """
@@ -51,7 +48,7 @@ class Camera(SourceBase):
         height: int = 720,
         fps: float = 30,
         stall_s: float = 5.0,
-        opener: Callable[[Device, int, int, float], Capture] = open_capture,
+        opener: Callable[[Device, int, int, float], Opened] = open_capture,
     ) -> None:
         """Open the camera and wait for its first frame.
 
@@ -68,10 +65,11 @@ class Camera(SourceBase):
         """
         self._device = parse_device(device)
         self._stall_s = stall_s
-        self._frames: queue.Queue[tuple[int, Bgr]] = queue.Queue(1)
+        self._frames: queue.Queue[Taken] = queue.Queue(1)
         self._stop = threading.Event()
         self._failure = ""
-        self._capture = opener(self._device, width, height, fps)
+        self._capture, layout = opener(self._device, width, height, fps)
+        self._convert = converter(layout)
         self._thread = threading.Thread(target=self._read, name="edge-sr camera", daemon=True)
         self._thread.start()
         try:
@@ -80,12 +78,12 @@ class Camera(SourceBase):
             self.close()
             raise
         assert self._first is not None  # noqa: S101 - only `close` ends the wait without a frame
-        rows, columns = self._first[1].shape[:2]
+        rows, columns = self._first[1][0].shape
         self._start, self._last = self._first[0], -1
         self.info = StreamInfo(
             name=device_name(self._device),
-            width=columns & ~1,
-            height=rows & ~1,
+            width=columns,
+            height=rows,
             time_base=TIME_BASE,
             frame_rate=self._rate(),
             frames=None,
@@ -108,35 +106,33 @@ class Camera(SourceBase):
                 yield self._to_frame(*taken)
 
     def close(self) -> None:
-        """Give the camera back; one that hangs is left to the system after a second."""
+        """Give the camera back; one that hangs is waited for no longer than a second."""
         self._stop.set()
         self._thread.join(CLOSE_S)
-        if not self._thread.is_alive():
-            self._capture.release()
 
     def _read(self) -> None:
-        """Runs in the thread: keep the newest frame in the queue."""
-        while not self._stop.is_set():
-            try:
+        """Runs in the thread: keep the newest frame in the queue; release the camera at the end."""
+        try:
+            while not self._stop.is_set():
                 ok, image = self._capture.read()
-            except Exception as error:  # noqa: BLE001 - handed to the one that waits
-                self._failure = f" ({error})"
-                return
-            if not ok or image is None or image.size == 0:
-                self._stop.wait(PAUSE_S)
-                continue
-            item = (time.perf_counter_ns(), image)
-            try:
-                self._frames.put_nowait(item)
-            except queue.Full:
-                self._replace(item)
+                taken = time.perf_counter_ns()
+                if not ok or image is None or image.size == 0:
+                    self._stop.wait(PAUSE_S)
+                    continue
+                if found := self._convert(image):
+                    self._put((taken, *found))
+        except Exception as error:  # noqa: BLE001 - handed to the one that waits
+            self._failure = f" ({error})"
+        finally:
+            self._capture.release()
 
-    def _replace(self, item: tuple[int, Bgr]) -> None:
+    def _put(self, item: Taken) -> None:
+        """Wait with this frame instead of an older one."""
         with contextlib.suppress(queue.Empty):  # it may have been taken just now
             self._frames.get_nowait()
         self._frames.put_nowait(item)  # only this thread puts
 
-    def _wait(self, what: str) -> tuple[int, Bgr] | None:
+    def _wait(self, what: str) -> Taken | None:
         """The next picture and when it was taken, within `stall_s` seconds; None when closed."""
         deadline = time.perf_counter() + self._stall_s
         while True:
@@ -165,25 +161,10 @@ class Camera(SourceBase):
         other = "" if found == asked else f" (asked for {asked})"
         return f"{self.info.name}: gives {found}{f', {name}' if name else ''}{other}"
 
-    def _to_frame(self, taken_ns: int, image: Bgr) -> Frame:
-        rows, columns = (side & ~1 for side in image.shape[:2])
+    def _to_frame(self, taken_ns: int, planes: Planes, color: Color) -> Frame:
+        rows, columns = planes[0].shape
         if (columns, rows) != (self.info.width, self.info.height):
             first = f"{self.info.width}x{self.info.height}"
             raise MediaError(f"{self.info.name}: frame is {columns}x{rows}; the first was {first}")
-        y, u, v = _to_yuv(image[:rows, :columns])
         self._last = max(self._last + 1, (taken_ns - self._start) // 1000)
-        return Frame((y, u, v), self._last, TIME_BASE, COLOR, taken_s=taken_ns / 1e9)
-
-
-def _to_yuv(image: Bgr) -> tuple[Plane, Plane, Plane]:
-    """uint8 (H, W, 3) BGR or (H, W) grey, H and W even, to three planes that own their memory."""
-    cv2 = load_cv2()
-    rows, columns = image.shape[:2]
-    if image.ndim == 2:
-        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    packed = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2YUV_I420).reshape(-1)
-    luma, quarter = rows * columns, rows * columns // 4
-    half = (rows // 2, columns // 2)
-    u = packed[luma : luma + quarter].reshape(half)
-    v = packed[luma + quarter : luma + 2 * quarter].reshape(half)
-    return packed[:luma].reshape(rows, columns), u, v
+        return Frame(planes, self._last, TIME_BASE, color, taken_s=taken_ns / 1e9)

@@ -8,17 +8,15 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, NamedTuple, Protocol
 
 from edge_sr.errors import MediaError, MissingDependencyError, UsageError
 from edge_sr.media.libraries import load_cv2
+from edge_sr.media.sources.pictures import BGR, JPEG, NV12, YUYV, Picture
 
 Device = int | str  # a number, or a path such as /dev/video0
 CSI = re.compile(r"csi://(\d+)", re.ASCII)  # a Jetson's cameras, through GStreamer
-FORMATS = ("MJPG", "YUYV", "NV12")  # MJPG first: USB 2 carries 720p at 30 fps only compressed
+FORMATS = (JPEG, YUYV, NV12)  # MJPG first: USB 2 carries 720p at 30 fps only compressed
 
 
 class Capture(Protocol):
@@ -28,8 +26,8 @@ class Capture(Protocol):
         """Whether there is a device behind it."""
         ...
 
-    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
-        """(whether there is one, the next frame: uint8 (H, W, 3) BGR, or raw bytes)."""
+    def read(self) -> tuple[bool, Picture | None]:
+        """(whether there is one, the next picture, uint8 in the layout that it was opened with)."""
         ...
 
     def get(self, prop: int, /) -> float:
@@ -39,6 +37,13 @@ class Capture(Protocol):
     def release(self) -> None:
         """Give the device back."""
         ...
+
+
+class Opened(NamedTuple):
+    """An open camera and how its pictures are laid out."""
+
+    capture: Capture
+    layout: str  # one of `pictures.converter`
 
 
 def parse_device(device: int | str | os.PathLike[str]) -> Device:
@@ -54,8 +59,11 @@ def device_name(device: Device) -> str:
 
 def open_capture(
     device: Device, width: int, height: int, fps: float, *, pixels: str = FORMATS[0]
-) -> Capture:
+) -> Opened:
     """Open a camera and ask it for a size, a rate and a format; it may decide otherwise.
+
+    On Linux, pictures in one of FORMATS come as the driver writes them. Others, and those of other
+    systems, are BGR.
 
     Args:
         pixels: one of FORMATS.
@@ -77,7 +85,11 @@ def open_capture(
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         capture.set(cv2.CAP_PROP_FPS, fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-    return capture  # type: ignore[no-any-return]
+        found = format_name(capture.get(cv2.CAP_PROP_FOURCC))
+        raw = backend == cv2.CAP_V4L2 and found in FORMATS
+        if raw and capture.set(cv2.CAP_PROP_CONVERT_RGB, 0):
+            return Opened(capture, found)
+    return Opened(capture, BGR)
 
 
 def sensor_id(address: str) -> int:
@@ -102,7 +114,7 @@ def gstreamer_pipeline(sensor: int, width: int, height: int, fps: float) -> str:
     )
 
 
-def open_csi(device: Device, width: int, height: int, fps: float) -> Capture:
+def open_csi(device: Device, width: int, height: int, fps: float) -> Opened:
     """Open a CSI camera; takes the place of `open_capture`.
 
     Raises:
@@ -125,7 +137,7 @@ def open_csi(device: Device, width: int, height: int, fps: float) -> Capture:
                 f"camera {device}: cannot be opened; is sensor {sensor} connected? if another "
                 "program was killed while it used it: sudo systemctl restart nvargus-daemon"
             )
-    return capture  # type: ignore[no-any-return]
+    return Opened(capture, BGR)
 
 
 def format_name(code: float) -> str:

@@ -14,7 +14,7 @@ from edge_sr.media.codec.y4m import Y4mSource
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import Source, SourceBase
 from edge_sr.media.sources.camera import Camera
-from edge_sr.media.sources.capture import FORMATS, Capture, Device, open_capture, open_csi
+from edge_sr.media.sources.capture import FORMATS, Device, Opened, open_capture, open_csi
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.pattern import Pattern
 from edge_sr.media.sources.reconnect import Reconnecting
@@ -63,7 +63,7 @@ def open_source(
 def _open_live(address: Address, size: Size, fps: float, pixels: str) -> Source:
     if address.kind is Kind.NETWORK:
         return NetworkStream(address.text)
-    opener: Callable[[Device, int, int, float], Capture] = partial(open_capture, pixels=pixels)
+    opener: Callable[[Device, int, int, float], Opened] = partial(open_capture, pixels=pixels)
     if address.kind is Kind.CSI:
         opener = open_csi
     camera = Camera(address.text, width=size.width, height=size.height, fps=fps, opener=opener)

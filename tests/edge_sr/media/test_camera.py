@@ -16,7 +16,7 @@ from clocks import HANG_S
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame
 from edge_sr.media.sources.camera import Camera
-from edge_sr.media.sources.capture import Device, diagnose, parse_device
+from edge_sr.media.sources.capture import Device, Opened, diagnose, parse_device
 
 
 class FakeCapture:
@@ -28,9 +28,9 @@ class FakeCapture:
         self.exhausted = threading.Event()
         self.asked: tuple[object, ...] = ()
 
-    def __call__(self, *asked: object) -> FakeCapture:
+    def __call__(self, *asked: object) -> Opened:
         self.asked = asked
-        return self
+        return Opened(self, "BGR")
 
     def isOpened(self) -> bool:  # noqa: N802
         return True

@@ -16,7 +16,7 @@ from test_camera import FakeCapture, flat
 from edge_sr.errors import MediaError
 from edge_sr.media.sources import capture
 from edge_sr.media.sources.camera import Camera
-from edge_sr.media.sources.capture import format_name
+from edge_sr.media.sources.capture import Opened, format_name
 from edge_sr.media.sources.open import open_source
 from edge_sr.media.sources.reconnect import Reconnecting
 
@@ -56,8 +56,8 @@ def test_short_pictures_are_left_out() -> None:
 def test_a_file_through_opencv_as_a_device(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.avi", codec="mjpeg", pix_fmt="yuvj420p", pts=range(40))
 
-    def opener(device: object, *_wanted: object) -> cv2.VideoCapture:
-        return cv2.VideoCapture(str(device))
+    def opener(device: object, *_wanted: object) -> Opened:
+        return Opened(cv2.VideoCapture(str(device)), "BGR")
 
     with Camera(clip, opener=opener, stall_s=0.5, width=64, height=48, fps=25) as camera:
         assert camera.given == f"camera {clip}: gives 64x48 at 25 fps, MJPG"
@@ -77,14 +77,15 @@ def test_what_the_driver_gives_is_logged(
 
         def set(self, prop: int, value: float) -> bool:
             asked.append((prop, value))
-            return False
+            return False  # also to CONVERT_RGB: pictures stay BGR
 
         def get(self, prop: int) -> float:
             yuyv = float(cv2.VideoWriter.fourcc(*"YUYV"))
             return {cv2.CAP_PROP_FOURCC: yuyv, cv2.CAP_PROP_FPS: 15.0}[prop]
 
     library = capture.load_cv2()
-    monkeypatch.setattr(library, "VideoCapture", Device([flat(9, 9, 9)] * 50))
+    fake = Device([flat(9, 9, 9)] * 50)
+    monkeypatch.setattr(library, "VideoCapture", lambda *_opened: fake)
     caplog.set_level(logging.INFO)
     with open_source("0", size=(1280, 720), pixels="NV12", max_reconnect=0):
         pass
