@@ -18,9 +18,9 @@ from pathlib import Path
 from calibration.network.write import check_output
 from convert.command import Steps
 from convert.onnx.frame_file import frame_file, imported
-from convert.onnx.options import ImportOptions, add_import_options, import_options
 from convert.onnx.wrap import wrap_onnx
 from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.model.import_options import ImportOptions, add_import_options, import_options
 from edge_sr.model.sidecar import Sidecar
 
 EXAMPLES = """\

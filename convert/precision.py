@@ -17,8 +17,8 @@ from calibration.quantize.search import table
 from calibration.quantize.write_int8 import kept_out, to_int8
 from convert.command import Steps
 from convert.onnx.frame_file import frame_file
-from convert.onnx.options import add_import_options, import_options
 from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.model.import_options import add_import_options, import_options
 
 EXAMPLES = """\
 examples:

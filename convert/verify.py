@@ -19,10 +19,10 @@ from calibration.frames.frames import fit, open_frames, spread
 from calibration.frames.scenes import read_video
 from calibration.network.compare import Bounds, Comparison, Tally
 from calibration.network.frame_io import FrameIO, Image
-from convert.onnx.options import ImportOptions, add_import_options, import_options
 from convert.onnx.runners import open_runner
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
+from edge_sr.model.import_options import ImportOptions, add_import_options, import_options
 from edge_sr.quality import standard_border
 
 EXAMPLES = """\

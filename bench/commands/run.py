@@ -30,6 +30,8 @@ from edge_sr.backend.onnxruntime.backend import usable_cores
 from edge_sr.cli.common import add_command
 from edge_sr.cli.options import add_device, at_least_one, frame_size
 from edge_sr.errors import MediaError, UsageError
+from edge_sr.model.external import is_external, model_file
+from edge_sr.model.import_options import add_import_options, import_options
 from edge_sr.model.sidecar import PRECISIONS
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help=f"shipped models, .onnx files, {', '.join(FLOORS)} (default: all shipped, all floors)",
     )
     command.add_argument("--rivals", type=Path, metavar="FILE.toml", help="other networks as well")
+    add_import_options(command)
     command.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=[])
     command.add_argument("--backends", nargs="+", choices=BACKENDS, default=["auto"])
     command.add_argument(
@@ -141,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
         bench = Bench(
             contenders=find_contenders(
-                args.models or [*zoo.names(), *zoo.names("int8"), *FLOORS],
+                _files(args) or [*zoo.names(), *zoo.names("int8"), *FLOORS],
                 read_rivals(args.rivals) if args.rivals else [],
                 backends=args.backends,
                 precisions=args.precisions,
@@ -194,6 +197,17 @@ def measure(bench: Bench) -> None:
         for clip in bench.clips:
             measure_clips(bench, clip)
     bench.save()
+
+
+def _files(args: argparse.Namespace) -> list[str]:
+    """The models that were named; external ones imported, as the options say."""
+    options = import_options(args)
+    named: list[str] = args.models or []
+    if options.arguments and not any(is_external(name) for name in named):
+        raise UsageError(
+            f"{options.arguments[0].partition('=')[0]} is for an external .onnx file among --models"
+        )
+    return [model_file(name, options) if is_external(name) else name for name in named]
 
 
 def _rates(text: str) -> list[int]:

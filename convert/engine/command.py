@@ -17,9 +17,9 @@ from convert.engine.prepare import prepare
 from convert.engine.run_child import Int8RefusedError
 from convert.engine.source import BuildRequest
 from convert.engine.spec import EngineSpec
-from convert.onnx.options import import_options
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_facts import Machine
+from edge_sr.model.import_options import import_options
 from edge_sr.pipeline.target import Target, output_size
 
 DEFAULT_SIZE = (720, 1280)

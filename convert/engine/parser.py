@@ -7,10 +7,10 @@ from pathlib import Path
 
 from convert.command import parse_size, parse_sizes
 from convert.engine.options import HARDWARE, parse_capabilities
-from convert.onnx.options import add_import_options
 from edge_sr.cli.common import make_parser
 from edge_sr.cli.options import add_device
 from edge_sr.model.engine_facts import FLAVOURS
+from edge_sr.model.import_options import add_import_options
 from edge_sr.model.sidecar import PRECISIONS
 from edge_sr.pipeline.target import parse_target
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from convert.command import Steps, describe
 from convert.export_onnx import export
 from convert.onnx.frame_file import frame_file
-from convert.onnx.options import ImportOptions
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import converted_path
+from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import Sidecar, sha256_of
 
 

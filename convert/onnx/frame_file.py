@@ -7,11 +7,11 @@ from pathlib import Path
 import onnx
 
 from convert.command import Steps, describe
-from convert.onnx.options import ImportOptions
 from convert.onnx.tidy import first_line, read_external
 from convert.onnx.wrap import wrap_onnx
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import converted_path
+from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, load_sidecar, sha256_of, sidecar_path
 

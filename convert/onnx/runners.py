@@ -11,10 +11,10 @@ from calibration.network.frame_io import FrameIO, Image, read_frame_io
 from calibration.network.session import open_session, run
 from convert.command import Steps
 from convert.onnx.frame_file import frame_file
-from convert.onnx.options import ImportOptions
 from edge_sr.backend import open_backend
 from edge_sr.closing import Closing
 from edge_sr.errors import ModelFileError
+from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 from edge_sr.model.value_range import RANGES

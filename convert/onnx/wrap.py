@@ -16,13 +16,13 @@ from calibration.network.graph_size import count_macs, count_parameters
 from calibration.network.load import opset_of
 from calibration.network.session import open_session, run
 from convert.onnx.add_frame_io import add_frame_io
-from convert.onnx.options import LAYOUTS, ImportOptions
 from convert.onnx.tidy import first_line, free_size, read_external, tidy
 from convert.probe.geometry import HALF, Geometry, Run, find_geometry
 from convert.probe.likeness import RangeChoice, choose_range, soft_picture
 from convert.probe.parity import check_parity
 from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
 from edge_sr.files import whole_file
+from edge_sr.model.import_options import LAYOUTS, ImportOptions
 from edge_sr.model.sidecar import Sidecar, sha256_of, sidecar_path, write_sidecar
 from edge_sr.model.value_range import AUTO, RANGES
 

@@ -40,6 +40,17 @@ DOORS = (
         ),
     ),
     Door(
+        "import",
+        "convert.import_onnx",
+        "make a model file of any super-resolution .onnx file",
+        "Make a model file of any super-resolution .onnx file; the same as python -m "
+        "convert.import_onnx.",
+        (
+            "other.onnx -o mine.onnx",
+            "gan.onnx --input-range 0..1 --output-range -1..1 -o gan-frames.onnx",
+        ),
+    ),
+    Door(
         "build",
         "convert.build_engine",
         "build a TensorRT engine for this GPU",

@@ -10,6 +10,8 @@ from typing import Any
 
 from edge_sr import zoo
 from edge_sr.cli.common import Row, add_command, format_table
+from edge_sr.model.external import model_file
+from edge_sr.model.import_options import add_import_options, import_options
 from edge_sr.model.sidecar import Sidecar
 
 MODELS_EXAMPLES = """\
@@ -21,6 +23,7 @@ INFO_EXAMPLES = """\
 examples:
   edge-sr info edge-unet-s-x2
   edge-sr info mine.onnx --json
+  edge-sr info other.onnx --input-range 0..1 --output-range -1..1
 """
 HEAD = ("name", "scale", "color", "precision", "parameters")
 PSNR, BICUBIC = "_psnr_y_db", "_bicubic_psnr_y_db"  # ends of names in a sidecar's quality
@@ -71,12 +74,13 @@ def add_info(commands: Any) -> None:
         "model", metavar="MODEL", help="a shipped model's name, or an .onnx or .engine file"
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
+    add_import_options(command)
     command.set_defaults(command=info)
 
 
 def info(args: argparse.Namespace) -> int:
     """Check a model and its sidecar, and show the facts."""
-    path, sidecar = zoo.find(args.model)
+    path, sidecar = zoo.find(model_file(args.model, import_options(args)))
     if args.json:
         print(json.dumps({"file": str(path)} | asdict(sidecar), indent=2))
         return 0
@@ -103,6 +107,8 @@ def _in_words(path: Path, sidecar: Sidecar) -> list[Row]:
         *_quality(sidecar),
         ("origin", made),
     ]
+    if imported := sidecar.training.get("conversion", {}).get("imported"):
+        rows.append(("detected", imported))
     if sidecar.tools:
         tools = ", ".join(f"{name} {version}" for name, version in sidecar.tools.items())
         rows.append(("made with", tools))

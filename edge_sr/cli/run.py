@@ -18,8 +18,10 @@ from edge_sr.media.address import Address, Kind, parse_address
 from edge_sr.media.codec.unfinished import partial_path
 from edge_sr.media.sinks.writer import FORMATS
 from edge_sr.model.engine_cache import converted_path
+from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import sha256_of
 from edge_sr.pipeline.job import JobSpec, Result
+from edge_sr.pipeline.open_model import with_model_file
 from edge_sr.pipeline.run import run_job
 from edge_sr.pipeline.signals import SignalStop
 from edge_sr.pipeline.target import Target
@@ -125,31 +127,37 @@ def make_spec(args: argparse.Namespace) -> JobSpec:
 
 
 def with_onnx(spec: JobSpec) -> JobSpec:
-    """The job with an ONNX file in the place of a ``.keras`` file; made once, kept in the cache.
+    """The job with a model file for a ``.keras`` or external ``.onnx`` file; made once, and cached.
 
     Raises:
+        UsageError: options of external models for one that is none.
         ModelFileError: the file cannot be read or converted.
         MissingDependencyError: the exporter is not installed; the message names the pip command.
     """
     path = Path(spec.model)
     if path.suffix != ".keras":
-        return spec
+        return with_model_file(spec)
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file")
-    made = converted_path(path.stem, sha256_of(path), precision="fp32")
+    said = spec.import_options
+    ranges = replace(ImportOptions(), input_range=said.input_range, output_range=said.output_range)
+    if said != ranges:
+        raise UsageError(f"{path}: --layout, --channels and --output-name are for ONNX files")
+    digest = " ".join([sha256_of(path), *ranges.arguments])
+    made = converted_path(path.stem, digest, precision="fp32")
     if not made.is_file():
         logger.info("%s: making an ONNX file of it, once; it is kept as %s", path, made)
         try:
             made.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ModelFileError(f"{made.parent}: cannot be made ({error.strerror})") from error
-        words = ["--quiet", "--model", str(path), "--output", str(made)]
+        words = ["--quiet", "--model", str(path), "--output", str(made), *ranges.arguments]
         if hand_over("convert.export_onnx", words, capture_stdout=True):
             raise ModelFileError(
                 f"{path}: could not be converted; see above. With other options: edge-sr export "
                 f"--model {path} --output {path.with_suffix('.onnx')}"
             )
-    return replace(spec, model=str(made))
+    return replace(spec, model=str(made), range=None, input_range=None, output_range=None)
 
 
 def with_output(spec: JobSpec) -> JobSpec:

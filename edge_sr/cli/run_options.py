@@ -12,6 +12,7 @@ from edge_sr.backend import BACKENDS
 from edge_sr.cli import options
 from edge_sr.media.codec.encoder import CODECS
 from edge_sr.media.sources.capture import FORMATS
+from edge_sr.model.import_options import add_import_options
 from edge_sr.model.precision import CHOICES
 from edge_sr.pipeline.target import parse_scale, parse_target
 from edge_sr.session.tiles import parse_tile
@@ -22,6 +23,7 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     _add_source(command.add_argument_group("source"))
     _add_sinks(command.add_argument_group("where the result goes; any number at once"))
     _add_model(command.add_argument_group("model"))
+    add_import_options(command, scale=False)
     _add_live(command.add_argument_group("live"))
     _add_config(command.add_argument_group("configuration"))
 

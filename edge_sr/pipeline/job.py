@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from edge_sr.errors import UsageError
+from edge_sr.model.import_options import ImportOptions, options_from
 from edge_sr.pipeline.stats import Stats
 from edge_sr.pipeline.target import Target
 from edge_sr.types import Size
@@ -31,6 +32,12 @@ class JobSpec:
     output: str | None = None  # file, folder for a folder of images, "-" or "null"
     show: bool = False  # in a window
     model: str = "edge-unet-s"
+    range: str | None = None  # black and white of an external model, as "0..1"; None: detected
+    input_range: str | None = None  # of its input alone
+    output_range: str | None = None
+    layout: str | None = None  # of an external model: "nchw" or "nhwc"
+    channels: str | None = None  # of an external model: "luma" or "rgb"
+    output_name: str | None = None  # which of several outputs is the picture
     scale: Fraction | None = None  # output side / input side
     target: Target | None = None
     precision: str | None = None  # None: fp16 with TensorRT, fp32 elsewhere
@@ -56,6 +63,22 @@ class JobSpec:
     deadline_ms: float | None = None  # take a smaller model when a frame takes longer
     max_reconnect: int | None = None  # attempts in a row; None: no limit
     save_to: str = "."  # folder of snapshots and recordings
+
+    @property
+    def import_options(self) -> ImportOptions:
+        """What the job says of an external model.
+
+        Raises:
+            UsageError: a range, a layout or channels that do not exist.
+        """
+        return options_from(
+            range_=self.range,
+            input_range=self.input_range,
+            output_range=self.output_range,
+            layout=self.layout,
+            channels=self.channels,
+            output_name=self.output_name,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as values that JSON can hold: a Fraction is "3/2", a Size is [1280, 720]."""

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 
+from edge_sr.model.external import model_file
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.target import output_size
 from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler, open_nearest
 
 logger = logging.getLogger(__name__)
+
+
+def with_model_file(spec: JobSpec) -> JobSpec:
+    """The job with the imported form of an external ONNX file as its model; others as they are.
+
+    Raises:
+        UsageError: options of external models for one that is none.
+        ModelFileError, MissingDependencyError: it cannot be imported.
+    """
+    return replace(
+        spec,
+        model=model_file(spec.model, spec.import_options),
+        range=None,
+        input_range=None,
+        output_range=None,
+        layout=None,
+        channels=None,
+        output_name=None,
+    )
 
 
 def open_upscaler(spec: JobSpec, size: Size) -> tuple[Upscaler, Size]:

@@ -12,6 +12,7 @@ from edge_sr.errors import UsageError
 from edge_sr.media.address import Kind, parse_address
 from edge_sr.pipeline.images import run_images
 from edge_sr.pipeline.job import JobSpec, Progress, Result
+from edge_sr.pipeline.open_model import with_model_file
 from edge_sr.pipeline.target import parse_target
 from edge_sr.pipeline.video import run_video
 
@@ -33,6 +34,7 @@ def run_job(
         UsageError: fields that do not go together.
         EdgeSRError: anything that cannot be read, run or written.
     """
+    spec = with_model_file(spec)
     address = parse_address(spec.input) if spec.input is not None else None
     if address is not None and address.kind in (Kind.FOLDER, Kind.IMAGE):
         return run_images(spec, address.path, progress=progress, stop=stop)

@@ -12,11 +12,11 @@ import pytest
 from calibration.network.frame_io import read_frame_io
 from calibration.network.session import open_session, run
 from calibration.quantize.check_rules import broken_rules
-from convert.onnx.options import ImportOptions
 from convert.onnx.specialise import convolutions, specialise
 from convert.onnx.wrap import wrap_onnx
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
+from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import load_sidecar
 from tests.calibration.networks import external_model, luma_model, picture
 

@@ -14,10 +14,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from convert.import_onnx import main
-from convert.onnx.options import ImportOptions
 from convert.onnx.tidy import read_external
 from convert.onnx.wrap import wrap_onnx
 from edge_sr.errors import ModelFileError
+from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import load_sidecar
 from tests.calibration.networks import picture
 

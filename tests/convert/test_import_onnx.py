@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from calibration.network.session import open_session, run
 from convert.import_onnx import main
-from convert.onnx.options import ImportOptions
 from convert.onnx.wrap import wrap_onnx
 from edge_sr.errors import ModelFileError
+from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import load_sidecar
 from edge_sr.model.value_range import RANGES
 

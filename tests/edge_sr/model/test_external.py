@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 from edge_sr import Upscaler, zoo
-from edge_sr.errors import MissingDependencyError, ModelFileError
+from edge_sr.cli.config import config_text
+from edge_sr.cli.main import main
+from edge_sr.cli.run import make_spec, options_of, run_parser
+from edge_sr.errors import MissingDependencyError, ModelFileError, UsageError
 from edge_sr.model import external
+from edge_sr.model.import_options import options_from
+from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.open_model import with_model_file
 
 onnx = pytest.importorskip("onnx", reason="pip install 'edge-sr[build]'")
 
@@ -65,3 +71,41 @@ def test_without_the_converter_the_pip_line_is_named(
     monkeypatch.setattr(external, "has_module", lambda name: False)
     with pytest.raises(MissingDependencyError, match=r"other\.onnx\.json .*edge-sr\[build\]"):
         zoo.find(str(doubler(tmp_path / "other.onnx")))
+
+
+def test_what_the_user_says_reaches_the_import(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(doubler(tmp_path / "other.onnx"))
+    said = ["--input-range", "0..1", "--output-range", "-1..1"]
+    assert main(["-q", "info", path, *said]) == 0
+    out = capsys.readouterr().out
+    assert "0..1 in, -1..1 out" in out.replace("\n", " ")
+    job = JobSpec(input="film.mp4", model=path, range="-1..1")
+    opened = with_model_file(job)
+    assert (opened.model != path, opened.range) == (True, None)
+    imported = zoo.find(opened.model)[1].training["conversion"]["imported"]
+    assert "range -1..1" in imported
+    assert with_model_file(opened) == opened
+
+
+def test_options_of_external_models_are_refused_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", "edge-unet-s-x2", "--range", "0..1"]) == 2
+    assert "--input-range, --output-range: edge-unet-s-x2 is no external" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="range is 'banana'"):
+        with_model_file(JobSpec(input="film.mp4", model="a.onnx", range="banana"))
+    with pytest.raises(UsageError, match="layout is 'chw'"):
+        options_from(layout="chw")
+
+
+def test_a_configuration_holds_the_options(tmp_path: Path) -> None:
+    args = run_parser().parse_args(
+        ["film.mp4", "-m", "other.onnx", "--range", "-1..1", "--layout", "nhwc"]
+    )
+    spec = make_spec(args)
+    config = tmp_path / "job.toml"
+    config.write_text(config_text(options_of(spec), run_parser()))
+    again = make_spec(run_parser().parse_args(["--config", str(config)]))
+    assert (again.range, again.layout, again.channels) == ("-1..1", "nhwc", None)
