@@ -17,6 +17,7 @@ from edge_sr.media.stills.files import (
     list_images,
     read_image,
     resize_image,
+    writable_name,
     write_image,
 )
 from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
@@ -90,7 +91,7 @@ def _run_folder(
         for image in images:
             if stop is not None and stop.is_set():
                 break
-            place = output / image.relative_to(folder)
+            place = writable_name(output / image.relative_to(folder))
             stats.read += 1
             try:
                 if resumed and place.exists():  # an image appears whole or not at all

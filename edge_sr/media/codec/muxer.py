@@ -8,12 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from edge_sr.media.codec.boxes import hide_empty_tracks
 from edge_sr.media.codec.chunks import ChunkedEncoder
 from edge_sr.media.codec.containers import open_output
-from edge_sr.media.codec.copy_streams import StreamCopier
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.encoder import EncoderPlan, container_options, encoder_frame
 from edge_sr.media.codec.unfinished import Unfinished
+from edge_sr.media.copying.copy_streams import StreamCopier
 from edge_sr.media.frame import Frame
 
 FIRST_LOOK_S = Fraction(1)  # of the input, for the first packets of its streams
@@ -42,6 +43,7 @@ class Muxer:
             copy_from: the file whose audio and subtitles are copied.
         """
         self._av, self.plan = av, plan
+        self._path, self._kind = path, kind
         self.times: list[int] = []  # of the frames of an earlier job, in the plan's time base
         self._container = open_output(path, kind, container_options(kind, plan.time_base))
         self._stream = plan.add_to(self._container)
@@ -76,6 +78,8 @@ class Muxer:
             self._copier.finish(limit)
             notices = self._copier.notices
         self._container.close()
+        if self._kind == "mp4":
+            hide_empty_tracks(self._path)
         return notices
 
     def close(self) -> None:

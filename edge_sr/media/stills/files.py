@@ -123,6 +123,14 @@ def check_image_output(path: str | os.PathLike[str], *, force: bool) -> None:
     check_output(path, force=force)
 
 
+def writable_name(path: Path) -> Path:
+    """The name for the result of an image: another ending where its format is not written."""
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None or kind.writes:
+        return path
+    return path.with_suffix(".jpg" if kind.name == "JPEG" else ".png")
+
+
 def write_image(
     path: str | os.PathLike[str],
     pixels: Image,

@@ -94,12 +94,15 @@ def to_srgb(image: Any, profile: bytes | None) -> Any:
 
 
 def parse_dpi(found: Any) -> tuple[float, float] | None:
-    """Horizontal and vertical resolution as Pillow reports it, None if it makes no sense."""
+    """Horizontal and vertical resolution as Pillow reports it, None if it makes no sense.
+
+    Of a TIFF without one, Pillow reports 1 by 1.
+    """
     try:
         x, y = (float(value) for value in found)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    return (x, y) if min(x, y) > 0 and math.isfinite(x + y) else None
+    return (x, y) if min(x, y) > 0 and (x, y) != (1, 1) and math.isfinite(x + y) else None
 
 
 def parse_exif(image: Any) -> bytes | None:

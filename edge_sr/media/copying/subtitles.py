@@ -12,12 +12,12 @@ HEADER = b"""[Script Info]
 ScriptType: v4.00+
 
 [V4+ Styles]
-Format: Name, Fontname, Fontsize
-Style: Default,Arial,16
+Format: Name, Fontname, Fontsize, PrimaryColour
+Style: Default,Arial,16,&H00FFFFFF
 
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
-"""  # FFmpeg's encoders want one, whatever they write
+"""  # FFmpeg's encoders want one, whatever they write; without a colour, it is black
 ASS_FIELDS = 8  # before the text of an event in Matroska
 ASS_CODE = re.compile(r"\{[^}]*\}")
 TAG = re.compile(r"</?[A-Za-z][^>]*>")

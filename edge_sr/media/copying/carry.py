@@ -9,17 +9,17 @@ from typing import Any
 
 from edge_sr.media.codec.containers import is_cover
 from edge_sr.media.codec.encoder import container_options
-from edge_sr.media.codec.subtitles import (
+from edge_sr.media.copying.subtitles import (
     HEADER,
     TEXT_CODECS,
     TEXT_FORMS,
     subtitle_payload,
     subtitle_text,
 )
+from edge_sr.media.copying.tags import stream_tags
 from edge_sr.media.libraries import load_av
 
 NAMES = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4"}
-CARRIED_TAGS = ("language", "title", "handler_name")
 NO_TAG = "\0\0\0\0"  # the muxer then chooses the container's own
 COVER_TYPES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
@@ -161,9 +161,10 @@ def plan_carrier(stream: Any, kind: str) -> Carrier | str:
     if stream.type == "video":
         if not is_cover(stream):
             return "only one video stream is kept"
-        if codec in COVER_TYPES:
+        if codec in COVER_TYPES and kind != "mov":
             return CoverCarrier(stream, kind)
-        return f"{NAMES[kind]} cannot hold a cover picture of the type {codec or 'unknown'}"
+        advice = ": take .mkv or .mp4" if codec in COVER_TYPES else ""
+        return f"{NAMES[kind]} cannot hold a cover picture of type {codec or 'unknown'}{advice}"
     if stream.type == "attachment":
         return Carrier(stream, kind) if kind == "matroska" else "only .mkv holds attachments"
     if stream.type not in ("audio", "subtitle"):
@@ -188,7 +189,7 @@ def codec_name(stream: Any) -> str:
 
 def describe(target: Any, stream: Any) -> None:
     """Give a stream of an output the language, title and role of one of the input."""
-    target.metadata.update({k: stream.metadata[k] for k in CARRIED_TAGS if k in stream.metadata})
+    target.metadata.update(stream_tags(stream))
     target.disposition = stream.disposition.value
 
 

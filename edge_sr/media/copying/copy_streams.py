@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import MediaError
-from edge_sr.media.codec.carry import Carrier, describe, plan_carrier
 from edge_sr.media.codec.containers import reason
 from edge_sr.media.codec.demuxer import Demuxer
+from edge_sr.media.copying.carry import NAMES, Carrier, describe, plan_carrier
+from edge_sr.media.copying.tags import film_tags, is_timecode, lost_tags
 from edge_sr.media.libraries import load_av
 
-NOT_CARRIED = ("encoder", "major_brand", "minor_version", "compatible_brands")
-TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d", re.ASCII)
 OVERLAP_S = Fraction(1, 2)  # by so much, audio may go back where recordings were joined
 
 
@@ -34,11 +32,13 @@ class StreamCopier:
         """
         self.notices: list[str] = []
         self._av = load_av()
-        self._source, self._output = source, output
+        self._source, self._output, self._kind = source, output, kind
         self._carriers: dict[int, Carrier] = {}
         self._last_dts: dict[int, Fraction] = {}
         self._disordered = 0
         for stream in source.others:
+            if _is_known_otherwise(stream, source):
+                continue
             found = plan_carrier(stream, kind)
             if isinstance(found, Carrier):
                 self._carriers[stream.index] = found
@@ -137,12 +137,14 @@ class StreamCopier:
 
     def _copy_tags(self, kind: str, rate: Fraction | None) -> None:
         container = self._source.container
-        kept = {k: v for k, v in container.metadata.items() if k.lower() not in NOT_CARRIED}
+        kept = film_tags(container, self._source.video)
         for name, value in list(kept.items()):  # Matroska writes names in capitals
-            fits = kind == "matroska" or _is_timecode(value, rate)
+            fits = kind == "matroska" or is_timecode(value, rate)
             if name.lower() == "timecode" and not fits:
                 del kept[name]
                 self._leave_out(f"time code {value}", "it does not fit the frame rate")
+        if lost := lost_tags(kind, kept):
+            self._leave_out(f"tags {', '.join(lost)}", f"{NAMES[kind]} cannot hold them")
         self._output.metadata.update(kept)
         if chapters := container.chapters():
             self._output.set_chapters([self._moved(chapter) for chapter in chapters])
@@ -160,6 +162,8 @@ class StreamCopier:
         if not self._in_order(packet):
             self._disordered += 1
             return
+        if self._kind == "matroska" and packet.is_discard and _end(packet) < 0:
+            return  # cut off by an edit list, which Matroska does not have
         try:
             for made in carrier.convert(packet):
                 self._output.mux(made)
@@ -193,9 +197,17 @@ class StreamCopier:
         return True
 
 
-def _is_timecode(text: str, rate: Fraction | None) -> bool:
-    """Whether mp4 can hold a time code: frames are dropped of 29.97 and 59.94 a second alone."""
-    found = TIMECODE.fullmatch(text)
-    if not found or rate is None or rate < 1:
+def _end(packet: Any) -> Fraction:
+    """When a packet is over, seconds."""
+    begin = packet.pts if packet.pts is not None else packet.dts
+    return Fraction((begin + (packet.duration or 0)) * packet.time_base)
+
+
+def _is_known_otherwise(stream: Any, source: Demuxer) -> bool:
+    """Whether a stream of mov or mp4 holds what FFmpeg reads as a tag or as chapters."""
+    if stream.type != "data":
         return False
-    return int(text[-2:]) < round(rate) and (found[1] == ":" or round(rate) % 30 == 0)
+    if any(name.lower() == "timecode" for name in stream.metadata):
+        return True
+    titles = len(source.container.chapters())
+    return titles > 0 and stream.frames == titles
