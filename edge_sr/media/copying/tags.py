@@ -11,7 +11,7 @@ from typing import Any
 from edge_sr.media.libraries import load_av
 
 # of the file that was read, not of the film in it
-NOT_CARRIED = ("encoder", "major_brand", "minor_version", "compatible_brands")
+NOT_CARRIED = ("encoder", "major_brand", "minor_version", "compatible_brands", "software")
 OF_STREAMS = ("language", "title", "handler_name")
 TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d", re.ASCII)
 
