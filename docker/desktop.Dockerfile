@@ -1,0 +1,29 @@
+# edge-sr on a GeForce RTX or RTX PRO GPU, TensorRT-RTX from PyPI:
+#   docker build -f docker/desktop.Dockerfile -t edge-sr:desktop .
+#   docker run --gpus all -p 127.0.0.1:8080:8080 -v edge-sr:/var/cache/edge-sr edge-sr:desktop
+# The driver comes from the host, through the NVIDIA Container Toolkit.
+FROM debian:bookworm-slim AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3 python3-venv \
+ && rm -rf /var/lib/apt/lists/*
+COPY . /src
+RUN python3 -m venv /opt/edge-sr \
+ && /opt/edge-sr/bin/pip install --no-cache-dir '/src[rtx,build,serve]'
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3 \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --uid 10001 --groups video edge-sr \
+ && install -d -o edge-sr -g edge-sr /data /var/cache/edge-sr
+COPY --from=build /opt/edge-sr /opt/edge-sr
+ENV PATH=/opt/edge-sr/bin:/usr/bin:/bin XDG_CACHE_HOME=/var/cache PYTHONUNBUFFERED=1 \
+    NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
+USER 10001
+WORKDIR /data
+VOLUME ["/data", "/var/cache/edge-sr"]
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=1800s \
+  CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=4).close()"]
+ENTRYPOINT ["edge-sr"]
+CMD ["run", "test://640x360@30", "--backend", "tensorrt", "--serve", "0.0.0.0:8080"]
