@@ -10,6 +10,7 @@ from edge_sr.live.compare import View
 from edge_sr.live.device import DeviceMeter
 from edge_sr.live.recorder import Recorder
 from edge_sr.live.snapshot import save_snapshot
+from edge_sr.live.verdict import Verdict
 from edge_sr.media.protocols import Source
 from edge_sr.pipeline.shot import Shot, ShotSink
 from edge_sr.pipeline.stats import Recent, Stats
@@ -40,14 +41,22 @@ class RunControl(ShotSink):
         self.device = DeviceMeter()
         self._source, self._size, self._folder = source, size, folder
         self._latest: Shot | None = None
+        self._model = switch.name
+        self._verdict = Verdict(source.info)
 
     def show(self, shot: Shot) -> None:
-        """Keep the newest frame."""
+        """Keep the newest frame; count it."""
         self._latest = shot
+        name = self.switch.name
+        if name != self._model:
+            self._model = name
+            self.stats.clear_recent()
+            self._verdict.clear()
+        self._verdict.note(self.stats)
 
     def facts(self) -> Facts:
         """The figures of this moment, as JSON can hold them; no address shows its credentials."""
-        info, stats = self._source.info, self.stats
+        info, stats, trouble = self._source.info, self.stats, self._source.trouble
         recording = self.recorder.path
         return {
             "source": _shown(info.name),
@@ -66,6 +75,10 @@ class RunControl(ShotSink):
             "uptime_s": round(stats.elapsed_s, 1),
             **_percentiles("infer", stats.infer),
             **_percentiles("age", stats.age),
+            **_percentiles("screen", stats.screen),
+            **self._verdict.facts(),
+            "trouble": trouble.reason if trouble else None,
+            "next_attempt_s": trouble.wait_s() if trouble else None,
             "recording": recording.name if recording else None,
         }
 

@@ -1,4 +1,4 @@
-"""Telling systemd that we are ready and alive."""
+"""Messages to systemd: ready, alive, stopping."""
 
 from __future__ import annotations
 

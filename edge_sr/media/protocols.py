@@ -6,13 +6,27 @@ differently. The protocols are for type annotations and for test doubles.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
 from edge_sr.closing import Closing
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.frame import Frame, StreamInfo
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why no frames come from a source, and when it is tried again."""
+
+    reason: str  # one line, without credentials
+    next_s: float  # of the next attempt, on the clock of time.monotonic
+
+    def wait_s(self) -> float:
+        """Seconds until then; 0 while the attempt is being made."""
+        return round(max(0.0, self.next_s - time.monotonic()), 1)
 
 
 class Source(Protocol):
@@ -35,6 +49,11 @@ class Source(Protocol):
     @property
     def reconnects(self) -> int:
         """How often the source was opened again after it broke."""
+        ...
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What is wrong while it is "reconnecting", else None."""
         ...
 
     @property
@@ -125,6 +144,11 @@ class SourceBase(Closing):
     def reconnects(self) -> int:
         """Never."""
         return 0
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Never any."""
+        return None
 
     @property
     def beside(self) -> Demuxer | None:

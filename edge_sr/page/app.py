@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from edge_sr.errors import EdgeSRError
 from edge_sr.files import parse_json
 from edge_sr.live.compare import MODES
 from edge_sr.live.control import RunControl
+from edge_sr.page.channels import Switchboard, Viewer
 from edge_sr.page.guard import Guard
 from edge_sr.page.metrics import CONTENT_TYPE, prometheus
 from edge_sr.page.streams import Hub
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.websockets import WebSocket
 
 STATIC = Path(__file__).parent / "static"
 MAX_CLIENTS = 16
@@ -33,7 +36,7 @@ Handler = Callable[["Request"], Awaitable["Response"]]
 def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
     """The application; `hub` brings the frames, `control` the figures and the switches."""
     from starlette.applications import Starlette
-    from starlette.routing import Mount, Route
+    from starlette.routing import Mount, Route, WebSocketRoute
     from starlette.staticfiles import StaticFiles
 
     pages = _Pages(hub, control)
@@ -46,6 +49,7 @@ def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
     app = Starlette(
         routes=[
             Route("/", pages.index),
+            WebSocketRoute("/watch", pages.watch),
             Route("/stream.mjpg", pages.stream),
             Route("/frame.jpg", pages.frame),
             Route("/healthz", pages.health),
@@ -53,6 +57,7 @@ def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
             Route("/api/stats", pages.stats),
             Route("/api/model", _command(pages.model), methods=["POST"]),
             Route("/api/snapshot", _command(pages.snapshot), methods=["POST"]),
+            Route("/api/freeze", _command(pages.freeze), methods=["POST"]),
             Route("/api/record", _command(pages.record), methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
@@ -65,6 +70,7 @@ def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
 class _Pages:
     def __init__(self, hub: Hub, control: RunControl) -> None:
         self._hub, self._control = hub, control
+        self._switchboard = Switchboard(hub)
 
     async def index(self, _request: Request) -> Response:
         from starlette.responses import FileResponse
@@ -93,7 +99,24 @@ class _Pages:
 
         device = await run_in_threadpool(self._control.device.read)
         facts = {**self._control.facts(), "clients": self._hub.clients, "device_load": device}
-        return JSONResponse(facts | {"view": self._control.view.mode})
+        facts |= {"view": self._control.view.mode, "encoders": self._switchboard.encoders}
+        return JSONResponse(facts)
+
+    async def watch(self, socket: WebSocket) -> None:
+        """The pictures of the page: binary messages, each a frame; see `Viewer`."""
+        from starlette.websockets import WebSocketDisconnect
+
+        if self._hub.clients >= MAX_CLIENTS:
+            await socket.close(1013)  # try again later
+            return
+        await socket.accept()
+        self._hub.clients += 1
+        try:
+            await Viewer(socket, self._hub, self._switchboard).watch()
+        except (WebSocketDisconnect, ValueError):
+            return  # it left, or what it sent is no JSON
+        finally:
+            self._hub.clients -= 1
 
     async def frame(self, request: Request) -> Response:
         """One JPEG of the newest frame."""
@@ -144,6 +167,14 @@ class _Pages:
         name = str(wanted.get("model", ""))
         self._control.switch.request(name)
         return {"model": name}
+
+    def freeze(self, wanted: dict[str, object]) -> dict[str, object]:
+        """Keep the newest frame; or upscale one that is kept by another model."""
+        if "frozen" not in wanted:
+            return {"frozen": self._hub.freeze()}
+        shot, name = self._hub.frozen(wanted["frozen"]), str(wanted.get("model", ""))
+        after = self._control.switch.upscale_once(shot.before, name)
+        return {"frozen": self._hub.freeze(replace(shot, after=after)), "model": name}
 
     def snapshot(self, _wanted: dict[str, object]) -> dict[str, object]:
         return {"files": self._control.snapshot()}

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 COOKIE = "edge_sr_token"
 OPEN = ("/healthz",)  # for load balancers; reports only whether frames come
 REFUSED = "wrong or missing token: open the address that edge-sr printed when it started\n"
+REFUSED_CODE = 1008  # of WebSocket: against the policy
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -46,12 +47,14 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a refusal, or pass the request on."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         answer = self._check(scope)
         if answer is None:
             await self._app(scope, receive, _with_headers(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": REFUSED_CODE})  # an HTTP 403
         else:
             await answer(scope, receive, _with_headers(send))
 

@@ -62,6 +62,7 @@ class _Figures:
         yield _summary("inference_seconds", "Time of upscaling a frame.", stats.infer)
         text = "From capture until every sink has the frame."
         yield _summary("frame_age_seconds", text, stats.age)
+        yield _summary("screen_age_seconds", "From capture to a browser's screen.", stats.screen)
         for key, value in self._device.items():
             if isinstance(value, (int, float)):
                 yield GaugeMetricFamily(

@@ -18,6 +18,7 @@ from edge_sr.pipeline.shot import Shot, ShotSink
 START_S = 10.0
 CLOSE_S = 2.0
 MAX_CONNECTIONS = 64  # at once; more are answered with 503
+MAX_MESSAGE = 4096  # bytes of what a browser says
 TOKEN = "EDGE_SR_TOKEN"  # noqa: S105 - the name of the variable that holds one
 
 
@@ -40,13 +41,14 @@ class PageServer(ShotSink):
             import prometheus_client  # noqa: F401 - its metrics and the app are made below
             import starlette.applications  # noqa: F401
             import uvicorn
+            import websockets  # noqa: F401 - uvicorn's, for the pictures
         except ImportError as error:
             raise MissingDependencyError(
                 f"{error.name} is needed for --serve: pip install 'edge-sr[serve]'"
             ) from error
         local = ipaddress.ip_address(host).is_loopback
         self.token = None if local else os.environ.get(TOKEN) or secrets.token_urlsafe(18)
-        self._hub = Hub()
+        self._hub = Hub(control.stats.screen)
         self._socket = _listen(host, port)
         shown = _shown_address(host)
         port = self._socket.getsockname()[1]
@@ -60,7 +62,9 @@ class PageServer(ShotSink):
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=1,
             timeout_keep_alive=5,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE,
+            ws_per_message_deflate=False,  # pictures are compressed already
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(

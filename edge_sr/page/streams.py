@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections import OrderedDict
 
+from edge_sr.errors import UsageError
 from edge_sr.live.compare import compose
 from edge_sr.media.screen import to_bgr, to_jpeg
 from edge_sr.pipeline.shot import Shot
+from edge_sr.pipeline.stats import Recent
 
 KEPT = 8  # encoded pictures that several browsers may share
+FROZEN = 4  # frames that are kept to be compared
 
 
 class Hub:
     """Between the pipeline, which publishes and never waits, and the server's event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, screen_age: Recent) -> None:
+        """Between them.
+
+        Args:
+            screen_age: takes seconds from capture until a browser reported the frame as shown.
+        """
         self.clients = 0
         self.over = False
+        self.screen_age = screen_age
         self._lock = threading.Lock()  # of the pictures: one is encoded at a time
         self._pictures: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._number = 0
         self._shot: Shot | None = None
+        self._frozen: OrderedDict[int, Shot] = OrderedDict()
+        self._frozen_numbers = itertools.count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
 
@@ -50,6 +62,32 @@ class Hub:
                 return None
             await news.wait()
         return None
+
+    def freeze(self, shot: Shot | None = None) -> int:
+        """Keep a frame, the newest without one given; returns its number.
+
+        Raises:
+            UsageError: no frame has come yet.
+        """
+        shot = shot or self._shot
+        if shot is None:
+            raise UsageError("no frame has come yet; try again in a moment")
+        number = next(self._frozen_numbers)
+        self._frozen[number] = shot
+        while len(self._frozen) > FROZEN:
+            self._frozen.popitem(last=False)
+        return number
+
+    def frozen(self, number: object) -> Shot:
+        """A frame that is kept.
+
+        Raises:
+            UsageError: it is kept no longer.
+        """
+        found = self._frozen.get(number) if isinstance(number, int) else None
+        if found is None:
+            raise UsageError("this frame is kept no longer; freeze another one")
+        return found
 
     def picture(
         self, number: int, shot: Shot, mode: str, divider: float, width: int | None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 from edge_sr.media.frame import Frame
 from edge_sr.media.protocols import Sink, SinkBase
+from edge_sr.media.screen import rescale
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,15 @@ class Shot:
     after: Frame
     taken_s: float  # when it was captured, on the clock of time.perf_counter
     infer_s: float  # how long upscaling took
+
+    @cached_property
+    def enlarged(self) -> Frame:
+        """`before` at the size of `after` by bicubic resizing, pixel over pixel; made once.
+
+        An odd last column or row is left out.
+        """
+        rows, columns = self.after.y.shape
+        return rescale(self.before, columns & ~1, rows & ~1)
 
 
 class ShotSink(SinkBase, ABC):

@@ -71,7 +71,13 @@ class Stats:
     depth_max: int = 0
     infer: Recent = field(default_factory=Recent)  # of each frame
     age: Recent = field(default_factory=Recent)  # from capture until every sink has the frame
+    screen: Recent = field(default_factory=Recent)  # from capture until a browser has shown it
     times: Recent = field(default_factory=Recent)  # when frames were written
+
+    def clear_recent(self) -> None:
+        """Forget the times of the frames so far, as another model's say nothing of this one's."""
+        for values in (self.infer, self.age, self.screen):
+            values.clear()
 
     @property
     def elapsed_s(self) -> float:

@@ -72,6 +72,22 @@ class ModelSwitch(Session):
             self._deadline = Deadline(self._deadline_s, len(self._ladder))
         self._put(name, found)
 
+    def upscale_once(self, frame: Frame, name: str) -> Frame:
+        """One frame by a model that is opened for it; the run goes on with its own.
+
+        Raises:
+            UsageError: not one of `choices`.
+            EdgeSRError: it cannot be opened or run.
+        """
+        if name not in self.choices:
+            raise UsageError(f"{name}: no model of this run; expected {', '.join(self.choices)}")
+        model = self._open(name)
+        if model is None:
+            return resize_frame(frame, *self._size_out)
+        with model:
+            result = model.upscale_frame(frame)
+        return result if result.size == self._size_out else resize_frame(result, *self._size_out)
+
     @property
     def depth(self) -> int:
         """That of the present model; 1 while another one waits for its turn."""

@@ -15,6 +15,7 @@ from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import Source, SourceBase
 from edge_sr.media.sources.camera import Camera
 from edge_sr.media.sources.capture import FORMATS, Device, Opened, open_capture, open_csi
+from edge_sr.media.sources.clip import DemoClip
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.pattern import Pattern
 from edge_sr.media.sources.reconnect import Reconnecting
@@ -54,6 +55,8 @@ def open_source(
         opener = partial(_open_live, found, Size(*size), fps, pixels)
         return Reconnecting(opener, max_reconnect=max_reconnect)
     if found.kind is Kind.PATTERN:
+        if found.text.startswith("test://clip"):
+            return DemoClip.from_url(found.text)
         return Pattern.from_url(found.text)
     if found.kind is Kind.STDIN:
         return Y4mSource(sys.stdin.buffer)

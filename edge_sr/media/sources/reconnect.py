@@ -13,7 +13,7 @@ from fractions import Fraction
 from edge_sr.errors import MediaError
 from edge_sr.media.chroma import resize_frame
 from edge_sr.media.frame import Frame
-from edge_sr.media.protocols import Source, SourceBase
+from edge_sr.media.protocols import Source, SourceBase, Trouble
 
 logger = logging.getLogger(__name__)
 SCHEDULE = ((5, 1.0), (5, 5.0), (10, 10.0))  # attempts, seconds before each
@@ -61,6 +61,7 @@ class Reconnecting(SourceBase):
         self.info = replace(self._source.info, time_base=TIME_BASE)
         self._state = "running"
         self._reconnects = 0
+        self._trouble: Trouble | None = None
 
     @property
     def state(self) -> str:
@@ -71,6 +72,11 @@ class Reconnecting(SourceBase):
     def reconnects(self) -> int:
         """How often it came back."""
         return self._reconnects
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why it broke, and when the next attempt is."""
+        return self._trouble if self._state == "reconnecting" else None
 
     @property
     def notices(self) -> Sequence[str]:
@@ -116,6 +122,7 @@ class Reconnecting(SourceBase):
                     raise MediaError(f"{why}{tried}")
                 attempts += 1
                 delay = next(waits)
+                self._trouble = Trouble(why, time.monotonic() + delay)
                 logger.info("%s; trying again in %g s", why, delay)
                 try:
                     if self._reopen(delay):

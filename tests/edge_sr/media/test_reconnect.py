@@ -57,8 +57,12 @@ def test_it_comes_back_with_rising_times_and_one_size(caplog: pytest.LogCaptureF
     with Reconnecting(opener, max_reconnect=2, waits=no_wait) as source:
         frames = iter(source)
         found += itertools.islice(frames, 9)
+        assert source.trouble is None
         with pytest.raises(MediaError, match=r"cannot be opened; gave up after 2 attempts"):
             next(frames)
+        assert source.trouble is not None
+        assert source.trouble.reason == "camera 0: cannot be opened"
+        assert source.trouble.wait_s() == 0
     assert source.reconnects == 2
     assert [item.y.shape for item in found] == [(48, 64)] * 9
     times = [item.pts for item in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,40 +14,11 @@ httpx = pytest.importorskip("httpx", reason="pip install 'edge-sr[dev]'")
 
 from fakes.sessions import a_shot  # noqa: E402
 
-from edge_sr import Upscaler  # noqa: E402
 from edge_sr.errors import MediaError  # noqa: E402
-from edge_sr.live.compare import View  # noqa: E402
 from edge_sr.live.control import RunControl  # noqa: E402
-from edge_sr.live.recorder import Recorder  # noqa: E402
-from edge_sr.media.sources.pattern import Pattern  # noqa: E402
 from edge_sr.page.server import PageServer  # noqa: E402
-from edge_sr.session.model_switch import ModelSwitch  # noqa: E402
-from edge_sr.types import Size  # noqa: E402
 
 STATIC = Path(__file__).parents[3] / "edge_sr" / "page" / "static"
-
-
-@pytest.fixture
-def control(tmp_path: Path) -> Iterator[RunControl]:
-    source = Pattern(64, 48, live=True)
-    with ModelSwitch(Upscaler.open("edge-unet-s-x2"), Size(128, 96), Upscaler.open) as switch:
-        yield RunControl(
-            source=source,
-            size=Size(128, 96),
-            switch=switch,
-            recorder=Recorder(tmp_path, source=source.info),
-            folder=tmp_path,
-            view=View(),
-        )
-
-
-@pytest.fixture
-def page(control: RunControl) -> Iterator[PageServer]:
-    server = PageServer(control, host="127.0.0.1", port=0)
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 def show(server: PageServer, control: RunControl) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import re
 import shutil
@@ -35,6 +36,13 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         source = f"rtsp://127.0.0.1:{port}/clip"
     command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", source]
     command += ["--serve", "0.0.0.0:0", "--compare", "split", "--save-to", str(tmp_path)]
+    with running(command) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def running(command: list[str]) -> Iterator[str]:
+    """The address of the page of a run."""
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
@@ -60,6 +68,42 @@ def grab(page: Any) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int)
 
 
+def test_one_to_one_shows_each_pixel_and_zoom_pan_and_freeze_keep_it(tmp_path: Path) -> None:
+    """At 2:1, 2x2 pixels of the screen are one of the result, on both sides of the divider."""
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", "test://clip", "--serve"]
+    command += ["127.0.0.1:0", "--backend", "nearest", "--save-to", str(tmp_path)]
+    with running(command) as address, playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1100, "height": 800})
+        page.goto(address)
+        wait(page, "shown.frames > 1 && stats")
+        assert page.evaluate("[shown.zoom, shown.head.region[2] === shown.head.size[0]]") == [
+            1,
+            True,
+        ]
+        page.click("#freeze")
+        wait(page, "shown.frozen !== null && shown.head.kind === 'jpeg'")
+        page.click("[data-zoom='2']")
+        wait(page, "shown.head.region[2] < 400")
+        picture = grab(page)
+        picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
+        assert (picture[0::2, 0::2] == picture[1::2, 1::2]).mean() > 0.98  # but for the divider
+        page.keyboard.press("c")  # side by side
+        wait(page, "shown.mode === 'side'")
+        before = page.evaluate("visible().x")
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("visible().x") == before + 40
+        wait(page, "shown.head.region[0] > 0 && shown.head.region[0] <= visible().x")
+        page.keyboard.press("0")
+        wait(page, "shown.zoom === 'fit' && shown.head.region[2] === 1280")
+        page.select_option("#model", "bicubic")
+        wait(page, "shown.frozenModel === 'bicubic' && shown.head.mode === 'pair'")
+        page.mouse.move(300, 300)
+        page.mouse.wheel(0, -100)
+        wait(page, "zoom() > fitZoom()")
+        browser.close()
+
+
 def test_the_page_in_a_browser(address: str, tmp_path: Path) -> None:
     base, token = address.split("?token=")
     with playwright.sync_playwright() as driver:
@@ -74,11 +118,13 @@ def test_the_page_in_a_browser(address: str, tmp_path: Path) -> None:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         assert token not in page.url
-        wait(page, "shown.frames > 3")
+        wait(page, "shown.frames > 3 && stats")
+        assert page.evaluate("transport.codec") == "h264"
+        page.click("[data-zoom=fit]")
         first = grab(page)
         wait(page, f"shown.frames > {page.evaluate('shown.frames')} + 3")
         assert np.abs(first - grab(page)).mean() > 0.5  # it moves
-        page.evaluate("take = async () => {}")  # hold the picture, move the divider
+        page.evaluate("transport.take = () => {}")  # hold the picture, move the divider
         page.evaluate("setDivider(0)")
         ours = grab(page)
         slide = "e => { e.value = 1000; e.dispatchEvent(new Event('input')) }"
@@ -93,14 +139,19 @@ def test_the_page_in_a_browser(address: str, tmp_path: Path) -> None:
         page.select_option("#model", "bicubic")
         wait(page, "stats.model === 'bicubic'")
         page.click("#snapshot")
-        wait(page, "document.getElementById('told').textContent.startsWith('saved')")
+        wait(page, "document.getElementById('message').textContent.startsWith('saved')")
         assert len(list(tmp_path.glob("*.png"))) == 2
         chart = "document.getElementById('fps').toDataURL()"
         before = page.evaluate(chart)
         wait(page, f"{chart} !== {before!r}")
-        for mode in ("side", "diff", "before", "after"):
+        for mode, sent in (("side", "pair"), ("diff", "diff"), ("before", "before")):
             page.click(f"[data-mode={mode}]")
-            wait(page, f"shown.mode === {mode!r} && shown.frames > 1")
+            wait(page, f"shown.head.mode === {sent!r}")
+        for codec in ("mp4", "jpeg"):  # as where the page is no secure context, and in old browsers
+            page.goto(f"{base}?codec={codec}")
+            wait(page, f"shown.head && shown.head.kind === {codec!r} && shown.frames > 2")
+            assert grab(page).std() > 10
+        wait(page, "stats && stats.screen_p50_ms > 0")
         browser.close()
     assert failures == []
     assert all(url.startswith(base) for url in asked)
