@@ -63,26 +63,31 @@ class Upscaler(Closing):
         graphs: str = "auto",
         tile: int | None = None,
         bits: int = 8,
+        device: str | None = None,
     ) -> Upscaler:
         """Open a shipped model by name (``edge-sr models`` lists them), ``.onnx`` or ``.engine``.
 
         Args:
             scale: output side / input side, which picks among a family such as "edge-unet-s";
                 None for 2 there, and for the model's own scale elsewhere.
-            precision: "fp32", "fp16", "int8"; None for fp16 with TensorRT and fp32 elsewhere;
-                "auto" for fp16 with TensorRT, and elsewhere the faster of fp32 and int8 on this
-                machine, found by running both for a moment. ``sidecar.precision`` has the result.
+            precision: "fp32", "fp16", "int8"; "bf16" and "int8-bf16" in OpenVINO; None for fp16
+                with TensorRT and fp32 elsewhere; "auto" for fp16 with TensorRT, and elsewhere the
+                fastest on this CPU that loses 0.05 dB at most, found by running each for a moment,
+                once. ``backend.precision`` has the result.
             size: (width, height) of the frames to come, for "auto" and for the engine.
-            backend: "auto", "onnxruntime", "tensorrt" or "nearest". TensorRT takes the engine of
-                the model for this size from the cache, or builds it, which takes minutes.
+            backend: "auto", "onnxruntime", "openvino", "tensorrt" or "nearest". TensorRT takes the
+                engine of the model for this size from the cache, or builds it, which takes minutes.
+                With "auto" and a precision that is given, the faster runtime of the CPU is found
+                in the same way.
             threads: for CPU inference; None for all cores.
-            slots: frames that may be in flight on a GPU, each with buffers of its own.
+            slots: frames that may be in flight, on a GPU or in OpenVINO, with buffers of their own.
             graphs: replay the GPU's work as CUDA graphs: "on", "off", or "auto" where the slowest
                 frames are not slower by it.
             tile: side of the tiles that a large frame is cut into, in input pixels, a multiple of
                 16; 0 for never, None to cut frames above 4 megapixels.
             bits: of a sample of the frames and images to come, 8 to 16. RGB models and engines
                 have the depth that they have: see ``sidecar.bits``.
+            device: of OpenVINO: "CPU", "GPU" or "NPU"; None for the CPU.
 
         Raises:
             UsageError: the model has another scale, or options do not go together.
@@ -100,6 +105,7 @@ class Upscaler(Closing):
             graphs=graphs,
             tile=tile,
             bits=bits,
+            device=device,
         )
         if wanted not in (None, found.sidecar.ratio):
             found.close()
@@ -210,6 +216,7 @@ def open_nearest(
     graphs: str = "auto",
     tile: int | None = None,
     bits: int = 8,
+    device: str | None = None,
 ) -> Upscaler:
     """As `Upscaler.open`, for a ratio that no model needs to have; the caller resizes the result.
 
@@ -228,6 +235,7 @@ def open_nearest(
         backend=backend,
         threads=threads,
         bits=bits,
+        device=device,
     )
     opened = open_backend(
         choice.path,
@@ -236,6 +244,8 @@ def open_nearest(
         threads=threads,
         slots=slots,
         graphs=graphs,
+        bf16=choice.bf16,
+        device=device,
     )
     return Upscaler(opened, choice.sidecar, tile=tile, why=choice.why)
 

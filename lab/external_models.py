@@ -19,7 +19,7 @@ from bench.models.adapters import Rival, prepare, read_rivals
 from bench.models.contenders import Contender
 from bench.models.params import load_graph
 from bench.quality.images import ImageSet, list_images, read_set
-from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.backend.cpu import usable_cores
 from edge_sr.children import child_environment, module_command
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one

@@ -19,7 +19,8 @@ import numpy as np
 
 from bench.measure.device import device_facts, device_state
 from edge_sr import zoo
-from edge_sr.backend.onnxruntime.backend import PROVIDER, usable_cores
+from edge_sr.backend.cpu import usable_cores
+from edge_sr.backend.onnxruntime.backend import PROVIDER
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one, frame_size
 from edge_sr.model.onnx_file import refuse_external_data

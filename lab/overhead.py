@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr import Upscaler, zoo
-from edge_sr.backend.onnxruntime.backend import PROVIDER, usable_cores
+from edge_sr.backend.cpu import usable_cores
+from edge_sr.backend.onnxruntime.backend import PROVIDER
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.media.sinks.null import NullSink
 from edge_sr.media.sources.file import VideoFile

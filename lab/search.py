@@ -21,7 +21,7 @@ from bench.models.contenders import count_contender, find_contenders
 from bench.models.roofline import bound, read_devices
 from bench.quality.images import ImageSet, default_files, list_images, read_set
 from bench.records import Times
-from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.backend.cpu import usable_cores
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import at_least_one, frame_size
 from edge_sr.errors import MediaError

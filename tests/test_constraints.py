@@ -15,7 +15,7 @@ else:
     tomllib = pytest.importorskip("tomli")
 
 ROOT = Path(__file__).parent.parent
-CI_EXTRAS = ("cpu", "media", "convert", "train", "bench", "serve", "dev")
+CI_EXTRAS = ("cpu", "openvino", "media", "convert", "train", "bench", "serve", "dev")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 

@@ -25,6 +25,10 @@ PLACES = {
         "bench/",
         "lab/",
     ),
+    "openvino": (
+        "edge_sr/backend/openvino/runtime.py",
+        "edge_sr/backend/openvino/backend.py",  # its types alone
+    ),
     "tensorrt": (
         "edge_sr/backend/tensorrt/loader.py",
         "edge_sr/backend/tensorrt/engine.py",  # its types alone
@@ -194,7 +198,7 @@ sys.meta_path.insert(0, Wall())
     [
         (
             "import edge_sr",
-            {"numpy", "tensorflow", "onnx", "onnxruntime", "cv2", "av", "PIL", "tqdm"},
+            {"numpy", "tensorflow", "onnx", "onnxruntime", "openvino", "cv2", "av", "PIL", "tqdm"},
         ),
         (
             "import edge_sr.cli.main, edge_sr.pipeline.run, edge_sr.upscaler, edge_sr.zoo",
@@ -203,6 +207,7 @@ sys.meta_path.insert(0, Wall())
                 "keras",
                 "onnx",
                 "onnxruntime",
+                "openvino",
                 "cv2",
                 "av",
                 "PIL",

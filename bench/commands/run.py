@@ -17,7 +17,7 @@ from bench.measure.speed import measure_speed
 from bench.measure.state import Bench
 from bench.measure.timing import pinned
 from bench.models.adapters import read_rivals
-from bench.models.contenders import find_contenders
+from bench.models.contenders import BACKENDS, find_contenders
 from bench.models.floors import FLOORS
 from bench.quality.clip import at_rates, read_clip
 from bench.quality.images import GREYS, ImageSet, default_files, list_images, read_set
@@ -25,8 +25,7 @@ from bench.quality.vmaf import ffmpeg_path
 from bench.records import Row
 from bench.rows import read_rows
 from edge_sr import zoo
-from edge_sr.backend import BACKENDS
-from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.backend.cpu import usable_cores
 from edge_sr.cli.common import add_command
 from edge_sr.cli.options import add_device, at_least_one, frame_size
 from edge_sr.errors import MediaError, UsageError
@@ -66,7 +65,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--rivals", type=Path, metavar="FILE.toml", help="other networks as well")
     add_import_options(command)
     command.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=[])
-    command.add_argument("--backends", nargs="+", choices=BACKENDS, default=["auto"])
+    command.add_argument(
+        "--backends",
+        nargs="+",
+        choices=BACKENDS,
+        default=["auto"],
+        help="openvino-bf16: OpenVINO, in bfloat16 what is not int8 (default: auto)",
+    )
     command.add_argument(
         "--size",
         nargs="+",

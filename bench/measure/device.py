@@ -15,9 +15,9 @@ import msgspec
 from bench.measure.power import power_w
 from bench.records import DeviceFacts, DeviceState, Gpu
 from edge_sr import __version__
-from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.backend.cpu import usable_cores
 
-TOOLS = ("onnxruntime", "numpy", "onnx", "pillow", "tensorrt", "tensorrt-rtx-cu12")
+TOOLS = ("onnxruntime", "openvino", "numpy", "onnx", "pillow", "tensorrt", "tensorrt-rtx-cu12")
 GPU_FIELDS = ("name", "driver_version", "compute_cap", "memory.total", "power.limit")
 
 

@@ -14,9 +14,13 @@ from bench.models.graph import Counts
 from bench.models.params import count
 from bench.records import Kind
 from edge_sr import Upscaler, zoo
+from edge_sr import backend as runtimes
 from edge_sr.backend import open_backend
 from edge_sr.errors import UsageError
 from edge_sr.model.sidecar import Sidecar
+
+BF16 = "-bf16"
+BACKENDS = (*runtimes.BACKENDS, f"openvino{BF16}")  # the last: in bfloat16 what is not int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +31,7 @@ class Contender:
     path: str | None  # of the file that is opened; None for a floor
     file_bytes: int  # of the file as it was given; 0 for a floor
     sidecar: Sidecar
-    backend: str  # as asked for: "auto", "onnxruntime", ...
+    backend: str  # of BACKENDS, as it was asked for
 
     @property
     def name(self) -> str:
@@ -40,9 +44,9 @@ def open_contender(contender: Contender, threads: int) -> Upscaler:
     sidecar = contender.sidecar
     if contender.path is None:
         return Upscaler(open_floor(sidecar), sidecar)
-    backend = open_backend(
-        Path(contender.path), sidecar, backend=contender.backend, threads=threads
-    )
+    name = contender.backend.removesuffix(BF16)
+    bf16 = name != contender.backend
+    backend = open_backend(Path(contender.path), sidecar, backend=name, threads=threads, bf16=bf16)
     return Upscaler(backend, sidecar)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from edge_sr.backend.onnxruntime.backend import precision_entries, usable_cores
+from edge_sr.backend.cpu import usable_cores
+from edge_sr.backend.onnxruntime.backend import session_entries
 from edge_sr.errors import BackendError
 
 PROVIDER = "CPUExecutionProvider"
@@ -34,7 +35,7 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    for entry in precision_entries():
+    for entry in session_entries():
         options.add_session_config_entry(*entry)
     if not integer:
         options.add_session_config_entry("session.disable_quant_qdq", "1")

@@ -19,7 +19,7 @@ from calibration.network.session import open_session, run, run_each
 from calibration.quantize.cpu import results
 from calibration.quantize.placement import image_tensors, quantisable
 from calibration.quantize.thresholds import METHODS, Histogram, thresholds
-from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.backend.cpu import usable_cores
 from edge_sr.errors import BackendError, ModelFileError
 from edge_sr.files import parse_json, write_whole
 

@@ -20,7 +20,7 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """ "onnxruntime", "nearest"."""
+        """ "onnxruntime", "openvino", "tensorrt" or "nearest"."""
         ...
 
     @property
@@ -30,7 +30,7 @@ class Backend(Protocol):
 
     @property
     def precision(self) -> str:
-        """ "fp32", "fp16" or "int8": what the model file holds."""
+        """ "fp32", "fp16" or "int8" as the model file holds, or computed in "bf16", "int8-bf16"."""
         ...
 
     @property

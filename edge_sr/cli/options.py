@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 
+from edge_sr.backend import DEVICE
 from edge_sr.backend.protocol import SIDES
 from edge_sr.cuda.driver import select_gpu
 from edge_sr.errors import UsageError
@@ -77,7 +78,10 @@ def bind_address(text: str) -> tuple[str, int]:
 
 
 class DeviceAction(argparse.Action):
-    """Chooses the GPU while the command line is read: before anything asks CUDA."""
+    """Chooses the GPU while the command line is read: before anything asks CUDA.
+
+    "CPU", "GPU" and "NPU" are OpenVINO's and only kept.
+    """
 
     def __call__(
         self,
@@ -88,18 +92,20 @@ class DeviceAction(argparse.Action):
     ) -> None:
         """Bind the process to the GPU, and keep what was given."""
         try:
-            select_gpu(str(values))
+            if not DEVICE.fullmatch(str(values)):
+                select_gpu(str(values))
         except UsageError as error:
             parser.error(str(error))
         setattr(namespace, self.dest, str(values))
 
 
 def add_device(parser: argparse._ActionsContainer) -> None:
-    """Add ``--device N|UUID``."""
+    """Add ``--device N|UUID|NAME``."""
     parser.add_argument(
         "--device",
         action=DeviceAction,
         default=argparse.SUPPRESS,
-        metavar="N|UUID",
-        help="the GPU, as nvidia-smi -L lists them (default: the first that CUDA gives)",
+        metavar="N|UUID|NAME",
+        help="the GPU, as nvidia-smi -L lists them (default: the first that CUDA gives); with "
+        "--backend openvino CPU, GPU or NPU",
     )

@@ -46,6 +46,8 @@ def _failed(name: str, why: str, kind: str) -> Line:
     """The default path is broken without "auto"; the others are gaps, each with its command."""
     if name in ("auto", "onnxruntime", "nearest"):
         return Line("backends", name, "broken", why, advice(name, why, kind))
+    if name == "openvino":
+        return Line("backends", name, "gap", why, advice(name, why, kind))
     if not Path("/proc/driver/nvidia/version").is_file() and not Path("/dev/nvhost-gpu").exists():
         return Line("backends", name, "note", f"needs an NVIDIA GPU and its driver ({why})")
     return Line("backends", name, "gap", why, advice(name, why, kind))
@@ -65,6 +67,8 @@ def advice(name: str, why: str, kind: str) -> str:
     python = shlex.quote(sys.executable or "python3")
     if kind == "ModelFileError":  # a shipped file is damaged
         return f"{python} -m pip install --force-reinstall --no-deps edge-sr"
+    if name == "openvino":
+        return install_command("openvino")
     if name != "tensorrt":
         return install_command("cpu")
     if kind == "MissingDependencyError":

@@ -29,6 +29,7 @@ NEEDED: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("tqdm", ("tqdm",), "cpu", "progress"),
 )
 OPTIONAL: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
+    ("openvino", ("openvino",), "openvino", "a faster CPU path"),
     ("starlette", ("starlette",), "serve", "the browser page, --serve"),
     ("uvicorn", ("uvicorn",), "serve", "the browser page, --serve"),
     ("psutil", ("psutil",), "serve", "load and temperatures on the page"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_sr.backend import ON_CPU, installed_on_cpu
 from edge_sr.backend.tensorrt.loader import installed_flavour
 from edge_sr.cuda import driver
 from edge_sr.cuda.machine import this_machine
@@ -24,8 +25,9 @@ class Settled:
 
     path: Path
     sidecar: Sidecar
-    backend: str  # "onnxruntime", "tensorrt" or "nearest"
+    backend: str  # of backend.BACKENDS without "auto"
     why: str = ""
+    bf16: bool = False  # compute in bfloat16 what is not int8
 
 
 def note(text: str) -> None:
@@ -45,7 +47,7 @@ def settle(
     """Decide, and build the engine that TensorRT was asked for where none is cached.
 
     "auto" takes TensorRT for an engine file, and for a model whose engine is cached for this GPU;
-    it builds none. Everything else runs in ONNX Runtime on the CPU.
+    it builds none. Everything else runs on the CPU, in ONNX Runtime where it is installed.
 
     Args:
         size: (columns, rows) of the frames to come.
@@ -86,14 +88,14 @@ def _choose(
     precision: str,
     tell: Callable[[str], None],
 ) -> Settled:
-    chosen = "auto: ONNX Runtime on the CPU"
+    chosen, on_cpu = "auto: on the CPU", (installed_on_cpu() or ON_CPU)[0]
     gpu, why_not = driver.find_gpu()
     if gpu is None:
-        return Settled(path, sidecar, "onnxruntime", f"{chosen}: {why_not}")
+        return Settled(path, sidecar, on_cpu, f"{chosen}: {why_not}")
     try:
         machine = gpu_machine()
     except EdgeSRError as error:
-        return Settled(path, sidecar, "onnxruntime", f"{chosen}, not {gpu.name}: {error}")
+        return Settled(path, sidecar, on_cpu, f"{chosen}, not {gpu.name}: {error}")
     rows_first = size[1], size[0]
     engine = look_up(
         path, sidecar, size=rows_first, precision=precision, machine=machine, tell=tell
@@ -103,7 +105,7 @@ def _choose(
             f"{chosen}, for no {precision} engine of {sidecar.name} at {size[0]}x{size[1]} is "
             f"cached for {machine.gpu}: --backend tensorrt builds it, once"
         )
-        return Settled(path, sidecar, "onnxruntime", why)
+        return Settled(path, sidecar, on_cpu, why)
     why = f"auto: TensorRT, for {machine.gpu} has a cached {precision} engine"
     return Settled(engine, load_sidecar(engine), "tensorrt", why)
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from fractions import Fraction
 
+from edge_sr.backend import DEVICE, ON_CPU
 from edge_sr.model.external import model_file
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.target import output_size
@@ -34,8 +35,12 @@ def with_model_file(spec: JobSpec) -> JobSpec:
     )
 
 
-def open_upscaler(spec: JobSpec, size: Size) -> tuple[Upscaler, Size]:
+def open_upscaler(spec: JobSpec, size: Size, *, measured: bool = False) -> tuple[Upscaler, Size]:
     """The model for an input of this size, and the size of the result; logs what was chosen.
+
+    Args:
+        measured: where neither backend nor precision was given, take the fastest combination on
+            this CPU; it takes seconds to measure when it is not known yet.
 
     Raises:
         EdgeSRError: the model cannot be opened, or the target is not larger than the input.
@@ -45,16 +50,18 @@ def open_upscaler(spec: JobSpec, size: Size) -> tuple[Upscaler, Size]:
     ratio = Fraction(2)
     if wanted is not None:
         ratio = max(Fraction(wanted[0], width), Fraction(wanted[1], height))
+    free = measured and spec.backend == "auto" and spec.precision is None
     upscaler = open_nearest(
         spec.model,
         ratio=ratio,
-        precision=spec.precision,
+        precision="auto" if free else spec.precision,
         size=size,
         backend=spec.backend,
         threads=spec.threads,
         slots=spec.slots,
         graphs=spec.graphs,
         tile=spec.tile,
+        device=_openvino_device(spec),
     )
     native = Size(*upscaler.sidecar.output_size(width, height))
     result = Size(*(wanted or native))
@@ -72,3 +79,32 @@ def open_upscaler(spec: JobSpec, size: Size) -> tuple[Upscaler, Size]:
     if across != down and abs(across / down - 1) > 0.01:
         logger.info("the target %s has another shape than the input: it is stretched", result)
     return upscaler, result
+
+
+def open_other(spec: JobSpec, name: str, size: Size, first: Upscaler) -> Upscaler:
+    """Another model of the same run, by name: on the CPU as `first` was opened, not measured again.
+
+    Raises:
+        EdgeSRError: the model cannot be opened.
+    """
+    backend, precision = spec.backend, None
+    if first.backend.name in ON_CPU:
+        backend = first.backend.name
+        if first.backend.precision.endswith("bf16"):
+            precision = "int8-bf16" if name.endswith(".int8") else "bf16"
+    return Upscaler.open(
+        name,
+        size=size,
+        precision=precision,
+        backend=backend,
+        threads=spec.threads,
+        slots=spec.slots,
+        graphs=spec.graphs,
+        tile=spec.tile,
+        device=_openvino_device(spec),
+    )
+
+
+def _openvino_device(spec: JobSpec) -> str | None:
+    """What `--device` says, unless it names a GPU of CUDA, which the command line has bound."""
+    return spec.device if spec.device and DEVICE.fullmatch(spec.device) else None

@@ -19,7 +19,7 @@ from edge_sr.media.protocols import Source
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.open import Paced, open_source
 from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
-from edge_sr.pipeline.open_model import open_upscaler
+from edge_sr.pipeline.open_model import open_other, open_upscaler
 from edge_sr.pipeline.outputs import finished_file, output_sinks, screen_sinks
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.resume import Skipping, begin, check_resume
@@ -50,22 +50,14 @@ def run_video(
         sinks = output_sinks(spec, source)
         for sink in sinks:
             stack.callback(sink.abort)  # where the run does not even begin
-        upscaler, size = open_upscaler(spec, info.size)
+        upscaler, size = open_upscaler(spec, info.size, measured=True)
         kept = 0
         if sinks and isinstance(sinks[0], VideoWriter) and not info.live and spec.input != "-":
             kept = begin(spec, sinks[0], upscaler, size)
             source = Skipping(source, kept) if kept else source
 
         def opener(name: str) -> Upscaler:
-            return Upscaler.open(
-                name,
-                size=info.size,
-                backend=spec.backend,
-                threads=spec.threads,
-                slots=spec.slots,
-                graphs=spec.graphs,
-                tile=spec.tile,
-            )
+            return open_other(spec, name, info.size, upscaler)
 
         deadline_s = spec.deadline_ms / 1000 if spec.deadline_ms else None
         switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s)

@@ -87,10 +87,9 @@ class ModelRunner:
 
     def network(self, size: Size) -> Network:
         """A layer for images of this size, for one session."""
-        fixed = self.sidecar.width is not None
-        if self._overlapping is not None and (fixed or not self.tile):
-            return OverlappedNetwork(self, self._overlapping.slots)
         side = self._side(size)
+        if self._overlapping is not None and not side:
+            return OverlappedNetwork(self, self._overlapping.slots)
         return DirectNetwork(partial(self.run_tiles, side=side) if side else self.run_whole)
 
     def run(self, image: Image) -> Image:
@@ -160,7 +159,8 @@ class ModelRunner:
         return self._overlapping
 
     def _side(self, size: Size) -> int:
-        return 0 if self.sidecar.width is not None else tile_side(self.tile, size)
+        whole = self.sidecar.width is not None or (self.sidecar.engine and self.tile is None)
+        return 0 if whole else tile_side(self.tile, size)
 
 
 class DirectNetwork:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bench.toml_file import read_toml
-from edge_sr.backend.onnxruntime.backend import usable_cores
+from edge_sr.backend.cpu import usable_cores
 from edge_sr.cli.options import at_least_one
 from edge_sr.errors import ModelFileError
 

@@ -1,13 +1,12 @@
-"""ONNX Runtime on the CPU: the default that works anywhere."""
+"""ONNX Runtime on the CPU: the backend that works anywhere."""
 
 from __future__ import annotations
 
-import os
-import platform
 from pathlib import Path
 
 import numpy as np
 
+from edge_sr.backend import cpu
 from edge_sr.backend.protocol import Batch, check_frame
 from edge_sr.errors import BackendError, MissingDependencyError
 from edge_sr.model.onnx_file import refuse_external_data
@@ -17,25 +16,19 @@ from edge_sr.model.wide import model_bytes
 PROVIDER = "CPUExecutionProvider"
 
 
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def session_entries(cpuinfo: Path = cpu.CPUINFO) -> list[tuple[str, str]]:
+    """Session entries for this CPU.
 
-
-def precision_entries(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[tuple[str, str]]:
-    """Session entries for int8 files: on x86 without VNNI 16-bit sums of uint8 x int8 overflow.
-
-    The entry takes other, slower kernels there; a CPU that cannot be asked gets them too.
+    Threads of a session that waits for its next frame do not spin: they would take the cores from
+    encoders, other sessions, and whatever is measured next to it. On x86 without VNNI, 16-bit sums
+    of uint8 x int8 overflow in int8 files: an entry takes other, slower kernels there; a CPU that
+    cannot be asked gets them too.
     """
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return []
-    try:
-        flags = cpuinfo.read_text()
-    except OSError:
-        flags = ""
-    return [] if "vnni" in flags else [("session.x64quantprecision", "1")]
+    entries = [("session.force_spinning_stop", "1")]
+    vnni = any("vnni" in flag for flag in cpu.flags(cpuinfo))
+    if cpu.is_x86() and not vnni:
+        entries.append(("session.x64quantprecision", "1"))
+    return entries
 
 
 class OnnxRuntimeBackend:
@@ -63,13 +56,13 @@ class OnnxRuntimeBackend:
         refuse_external_data(path)
         self.sidecar = sidecar
         self.precision = sidecar.precision
-        self.threads = threads or usable_cores()
+        self.threads = threads or cpu.usable_cores()
         self.device = f"CPU, {self.threads} thread{'s' if self.threads > 1 else ''}"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only: they are raised too
-        for entry in precision_entries():
+        for entry in session_entries():
             options.add_session_config_entry(*entry)
         model = str(path) if sidecar.bits == 8 else model_bytes(path, sidecar)
         try:

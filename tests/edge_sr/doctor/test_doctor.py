@@ -35,6 +35,7 @@ def test_here_the_default_path_works(lines: list[Line]) -> None:
     assert {line.state for line in lines} <= set(STATES)
     assert "64x64 in" in found["backends", "auto"].found
     assert found["backends", "nearest"].state == "ok"
+    assert found["backends", "openvino"].state == "ok"
     assert found["video", "libx264"].found == "encodes"
     assert sys.version.split()[0] in found["machine", "Python"].found
 
@@ -95,6 +96,7 @@ def test_a_backend_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_p
         ("tensorrt", "its process was ended by SIGSEGV", "crash", "edge-sr doctor --gpu"),
         ("auto", "sha256 is 12, its sidecar says 34", "ModelFileError", "--no-deps edge-sr"),
         ("auto", "ONNX Runtime is not installed", "MissingDependencyError", "[cpu]'"),
+        ("openvino", "OpenVINO cannot compile it", "BackendError", "[openvino]'"),
     ],
 )
 def test_advice_follows_the_class_of_the_error(
