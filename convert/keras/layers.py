@@ -87,15 +87,23 @@ def single_precision(model: keras.Model) -> tuple[keras.Model, list[str]]:
         changes.append("the model was saved before it had an input: RGB is taken, without weights")
     if not isinstance(model, (keras.Sequential, keras.src.models.Functional)):
         return model, changes
-    half = [layer for layer in model.layers if layer.compute_dtype != "float32"]
-    if not half:
+    half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model.layers)
+    integers = any("int" in keras.backend.standardize_dtype(item.dtype) for item in model.inputs)
+    if not (half or integers):
         return model, changes
-    if any("float" in layer.compute_dtype for layer in half):
+    if half:
         changes.append("layers of half precision compute in float32")
-    if any("int" in layer.compute_dtype for layer in half):
+    if integers:
         changes.append("its integer input became float32")
+    source = None
+    if integers and not isinstance(model, keras.Sequential):  # its type would be kept
+        source = keras.tree.map_structure(
+            lambda item: keras.Input(batch_shape=item.shape, dtype="float32"), model.input
+        )
     clone = keras.models.clone_model(
-        model, clone_function=lambda layer: layer.__class__.from_config(_single(layer))
+        model,
+        input_tensors=source,
+        clone_function=lambda layer: layer.__class__.from_config(_single(layer)),
     )
     clone.set_weights(model.get_weights())
     return clone, changes

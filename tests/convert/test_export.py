@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from convert.keras.export import export_here
 from edge_sr import Upscaler, children
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar, sha256_of
+from tests.convert.operators import VERSIONS, complaints
 
 keras = pytest.importorskip("keras")
 
@@ -65,6 +67,11 @@ def test_the_file_is_keras_function_to_a_grey_level(
         difference = np.abs(run(exported[name], frame) - expected)
         assert difference.max() <= 1
         assert np.mean(difference > 0) <= 1e-3
+
+
+def test_tensorrt_takes_the_graph(exported: dict[str, Path]) -> None:
+    for version, path in itertools.product(VERSIONS, exported.values()):
+        assert complaints(onnx.load(path), version) == [], path
 
 
 def test_the_graph_is_clean(exported: dict[str, Path]) -> None:
@@ -360,3 +367,5 @@ def test_layers_of_other_people(name: str, tmp_path: Path) -> None:
     )
     assert card.scale == {"x3": "3", "x1.5": "3/2"}.get(name, "2")
     assert card.width is None
+    for version in VERSIONS:
+        assert complaints(onnx.load(tmp_path / "m.onnx"), version) == []
