@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# What some tests talk to, from Debian's or Ubuntu's packages: a browser, an RTSP server, tmux.
+# What some tests talk to, from Debian's or Ubuntu's packages: a browser, an RTSP server, tmux, an
+# OpenCV with GStreamer.
 # Without it these tests are skipped, and say so. Does nothing where all of it is here.
 set -uo pipefail
 packages=(chromium python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
-  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly tmux)
+  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-tools
+  python3-opencv tmux)
 missing=()
 for package in "${packages[@]}"; do
   state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null) || state=""

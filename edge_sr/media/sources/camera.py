@@ -22,7 +22,7 @@ from edge_sr.media.sources.capture import (
     open_capture,
     parse_device,
 )
-from edge_sr.media.sources.pictures import converter
+from edge_sr.media.sources.pictures import BGR, converter
 
 Taken = tuple[int, Planes, Color]  # nanoseconds of perf_counter, and what was taken then
 TIME_BASE = Fraction(1, 1_000_000)
@@ -89,7 +89,7 @@ class Camera(SourceBase):
             frames=None,
             live=True,
         )
-        self.given = self._given(f"{width}x{height} at {fps:g} fps")
+        self.given = self._given(f"{width}x{height} at {fps:g} fps", layout)
         patience = max(2 / float(self.info.frame_rate or 30), STALL_S)
         self._stall_s = min(stall_s, patience)
 
@@ -152,12 +152,14 @@ class Camera(SourceBase):
         found = self._capture.get(cv2.CAP_PROP_FPS)
         return Fraction(found).limit_denominator(1001) if 0.1 <= found <= 1000 else None
 
-    def _given(self, asked: str) -> str:
+    def _given(self, asked: str, layout: str) -> str:
         """What the driver gives, in words, and what it was asked for where that is another."""
         rate = self.info.frame_rate
         found = f"{self.info.width}x{self.info.height}"
         found += f" at {float(rate):g} fps" if rate else ""
-        name = format_name(self._capture.get(load_cv2().CAP_PROP_FOURCC))
+        name = layout
+        if layout == BGR:  # made by OpenCV of what it also knows
+            name = format_name(self._capture.get(load_cv2().CAP_PROP_FOURCC))
         other = "" if found == asked else f" (asked for {asked})"
         return f"{self.info.name}: gives {found}{f', {name}' if name else ''}{other}"
 

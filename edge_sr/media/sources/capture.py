@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -104,17 +105,33 @@ def sensor_id(address: str) -> int:
     return int(match[1])
 
 
-def gstreamer_pipeline(sensor: int, width: int, height: int, fps: float) -> str:
-    """What GStreamer runs: the newest picture as BGR, nothing queued."""
+@dataclass(frozen=True)
+class CsiElements:
+    """The part of a GStreamer pipeline that only a Jetson has; tests have another source."""
+
+    source: str = "nvarguscamerasrc sensor-id={sensor}"
+    memory: str = "(memory:NVMM)"
+    convert: str = "nvvidconv"
+
+
+JETSON = CsiElements()
+
+
+def gstreamer_pipeline(
+    sensor: int, width: int, height: int, fps: float, elements: CsiElements = JETSON
+) -> str:
+    """What GStreamer runs: the newest picture as NV12, as the sensor's processor makes it."""
+    size = f"width={width},height={height},framerate={round(fps)}/1"
     return (
-        f"nvarguscamerasrc sensor-id={sensor} ! "
-        f"video/x-raw(memory:NVMM),width={width},height={height},framerate={round(fps)}/1 ! "
-        "nvvidconv ! video/x-raw,format=BGRx ! videoconvert ! video/x-raw,format=BGR ! "
+        f"{elements.source.format(sensor=sensor)} ! video/x-raw{elements.memory},{size} ! "
+        f"{elements.convert} ! video/x-raw,format=NV12 ! "
         "appsink drop=true max-buffers=1 sync=false"
     )
 
 
-def open_csi(device: Device, width: int, height: int, fps: float) -> Opened:
+def open_csi(
+    device: Device, width: int, height: int, fps: float, elements: CsiElements = JETSON
+) -> Opened:
     """Open a CSI camera; takes the place of `open_capture`.
 
     Raises:
@@ -129,7 +146,7 @@ def open_csi(device: Device, width: int, height: int, fps: float) -> Opened:
             "opencv-python opencv-python-headless, then sudo apt-get install python3-opencv"
         )
     with quiet(cv2):
-        pipeline = gstreamer_pipeline(sensor, width, height, fps)
+        pipeline = gstreamer_pipeline(sensor, width, height, fps, elements)
         capture: Any = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
         if not capture.isOpened():
             capture.release()
@@ -137,7 +154,7 @@ def open_csi(device: Device, width: int, height: int, fps: float) -> Opened:
                 f"camera {device}: cannot be opened; is sensor {sensor} connected? if another "
                 "program was killed while it used it: sudo systemctl restart nvargus-daemon"
             )
-    return Opened(capture, BGR)
+    return Opened(capture, NV12)
 
 
 def format_name(code: float) -> str:
@@ -163,13 +180,12 @@ def diagnose(device: Device, folder: Path = Path("/dev")) -> str:
 @contextlib.contextmanager
 def quiet(cv2: Any) -> Iterator[None]:
     """Keep OpenCV from printing its own lines about a failure that we report."""
-    try:
-        logging = cv2.utils.logging
-    except AttributeError:  # a build without it
+    logging = cv2 if hasattr(cv2, "setLogLevel") else getattr(cv2.utils, "logging", None)  # 4.x, 5
+    if logging is None:  # a build without it
         yield
         return
     before = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT if hasattr(logging, "LOG_LEVEL_SILENT") else 0)
+    logging.setLogLevel(0)  # LOG_LEVEL_SILENT
     try:
         yield
     finally:
