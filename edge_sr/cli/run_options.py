@@ -16,6 +16,7 @@ from edge_sr.model.import_options import add_import_options
 from edge_sr.model.precision import CHOICES
 from edge_sr.pipeline.target import parse_scale, parse_target
 from edge_sr.session.tiles import parse_tile
+from edge_sr.zoo.flavour import FLAVOURS
 
 
 def add_run_options(command: argparse.ArgumentParser) -> None:
@@ -118,7 +119,14 @@ def _add_model(group: Any) -> None:
         "-m",
         "--model",
         metavar="MODEL",
-        help="shipped model or family, or an .onnx file (default: edge-unet-s)",
+        help="shipped model or family, or an .onnx file (default: edge-unet-s, in the flavour that "
+        "fits the input)",
+    )
+    group.add_argument(
+        "--flavour",
+        choices=FLAVOURS,
+        help="of a family: plain for clean pictures, live for compressed or noisy ones, vivid for "
+        "the eye; auto (default without --model) looks at the input and says why",
     )
     group.add_argument(
         "--scale", type=parse_scale, metavar="N", help="output side / input side (default: 2)"

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from edge_sr.closing import Closing
@@ -25,6 +26,7 @@ from edge_sr.pipeline.open_model import open_upscaler
 from edge_sr.pipeline.stats import Stats
 from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
+from edge_sr.zoo.flavour import choose, fit_image
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +85,8 @@ def _run_folder(
         raise MediaError(f"{output}: cannot be used as a folder ({error.strerror})") from error
     values = spec.to_dict()
     facts = {"input": str(folder.absolute())} | {name: str(values[name]) for name in SAME}
+    if spec.flavour is not None:
+        facts["model"] += f" {spec.flavour}"
     resumed = spec.resume and same_job(output, facts)
     if spec.output != "null":
         write_ticket(output, facts)
@@ -125,22 +129,26 @@ def _run_folder(
 
 
 class _Models(Closing):
-    """The models of a job, one for each size of image that came."""
+    """The models of a job, one for each flavour and size of image that came."""
 
     def __init__(self, spec: JobSpec) -> None:
         self._spec = spec
-        self._opened: dict[Size, tuple[Upscaler, Size]] = {}
+        self._opened: dict[tuple[str, Size], tuple[Upscaler, Size]] = {}
 
     def upscale(self, source: Path, output: Path) -> Output:
-        """Upscale one file; the model of each image size stays open for the next."""
+        """Upscale one file; each model stays open for the next."""
         null = self._spec.output == "null"
         if not null:
             check_image_output(output, force=self._spec.force)
         image = read_image(source)
         size = Size.of_shape(image.pixels.shape)
-        if size not in self._opened:
-            self._opened[size] = open_upscaler(self._spec, size)
-        upscaler, wanted = self._opened[size]
+        spec = self._spec
+        model, why = choose(spec.model, spec.flavour, lambda: fit_image(source))
+        if (model, size) not in self._opened:
+            if why:
+                logger.info("%s", why)
+            self._opened[model, size] = open_upscaler(replace(spec, model=model), size)
+        upscaler, wanted = self._opened[model, size]
         try:
             pixels = upscaler.upscale(image.pixels)
         except FrameError as error:

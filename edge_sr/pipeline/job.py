@@ -31,7 +31,8 @@ class JobSpec:
     camera: str | None = field(default=None, repr=False)  # number, device or address
     output: str | None = None  # file, folder for a folder of images, "-" or "null"
     show: bool = False  # in a window
-    model: str = "edge-unet-s"
+    model: str = "auto"  # the default family, in the flavour that fits the input
+    flavour: str | None = None  # of a family: "auto", "plain", "live", "vivid"
     range: str | None = None  # black and white of an external model, as "0..1"; None: detected
     input_range: str | None = None  # of its input alone
     output_range: str | None = None

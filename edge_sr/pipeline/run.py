@@ -51,7 +51,8 @@ def upscale_file(
     input: str | PathLike[str],  # noqa: A002 - the name that the command line has
     output: str | PathLike[str],
     *,
-    model: str = "edge-unet-s",
+    model: str = "auto",
+    flavour: str | None = None,
     scale: Fraction | float | None = None,
     target: str | None = None,
     precision: str | None = None,
@@ -73,7 +74,10 @@ def upscale_file(
         input: a path, or whatever else ``edge-sr run`` reads.
         output: a .mp4, .m4v, .mov or .mkv file for video, an image file for an image, a folder for
             a folder; "null" upscales and writes nothing.
-        model: a shipped model or family, or an .onnx or .engine file.
+        model: a shipped model or family, or an .onnx or .engine file; "auto" for the default
+            family in the flavour that fits the input.
+        flavour: of a family: "plain" for clean pictures, "live" for compressed or noisy ones, or
+            "auto" for the one that fits.
         scale: output side / input side, above 1; None for the model's own, 2 in a family.
         target: the size instead: "1080p", "4k" or "1920x1080".
         precision, backend, threads, tile: as for `Upscaler.open`.
@@ -103,6 +107,7 @@ def upscale_file(
         input=fspath(input),
         output=fspath(output),
         model=model,
+        flavour=flavour,
         scale=ratio,
         target=wanted,
         precision=precision,

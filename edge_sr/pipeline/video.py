@@ -14,7 +14,7 @@ from edge_sr.live.compare import View
 from edge_sr.live.control import RunControl
 from edge_sr.live.notify import Notifier
 from edge_sr.live.recorder import Recorder
-from edge_sr.media.address import Kind, parse_address
+from edge_sr.media.address import Address, Kind, parse_address
 from edge_sr.media.protocols import Source
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.open import Paced, open_source
@@ -28,6 +28,7 @@ from edge_sr.pipeline.signals import SignalStop
 from edge_sr.pipeline.stats import Stats
 from edge_sr.session.model_switch import ModelSwitch
 from edge_sr.upscaler import Upscaler
+from edge_sr.zoo.flavour import choose, fit_input
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +45,13 @@ def run_video(
         EdgeSRError: anything that cannot be read, run or written.
     """
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(_open(spec))
+        address = _address(spec)
+        source = stack.enter_context(_open(spec, address))
         info = source.info
+        model, why = choose(spec.model, spec.flavour, lambda: fit_input(address))
+        spec = replace(spec, model=model, flavour=None)
+        if why:
+            logger.info("%s", why)
         check_resume(spec, source)
         sinks = output_sinks(spec, source)
         for sink in sinks:
@@ -195,11 +201,14 @@ class _Run:
         )
 
 
-def _open(spec: JobSpec) -> Source:
+def _address(spec: JobSpec) -> Address:
     text = spec.camera if spec.camera is not None else spec.input
     if text is None:
         raise UsageError("nothing to read: give --input PATH or --camera ID")
-    address = parse_address(text, camera=spec.camera is not None)
+    return parse_address(text, camera=spec.camera is not None)
+
+
+def _open(spec: JobSpec, address: Address) -> Source:
     if spec.output is None and address.kind is Kind.PATTERN and "live=" not in address.text:
         text = address.text + ("&live=1" if "?" in address.text else "?live=1")
         address = replace(address, text=text)  # to look at: at its own pace

@@ -11,6 +11,7 @@ from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar
 
 FOLDER = Path(__file__).parent
 DEFAULT = "edge-unet-s"
+AUTO = "auto"  # the default family, in the flavour that fits the input where one is known
 FOR_TENSORRT = ".int8.trt.onnx"  # the same int8 network as TensorRT fuses it: half around int8
 
 
@@ -19,6 +20,11 @@ def names(precision: str = "fp32") -> list[str]:
     files = [path for path in FOLDER.glob("*.onnx") if not path.name.endswith(FOR_TENSORRT)]
     stems = [path.stem for path in files]
     return sorted(stem for stem in stems if _precision_of(stem) == precision)
+
+
+def families() -> list[str]:
+    """Names of shipped models without their scale, such as ``edge-unet-s``."""
+    return sorted({name.rpartition("-x")[0] for name in names()})
 
 
 def find(
@@ -30,7 +36,7 @@ def find(
         model: a path to an ``.onnx`` or ``.engine`` file (an ``.onnx`` file without a sidecar is
             imported, see `edge_sr.model.external`), the name of a shipped model, or a family
             such as ``edge-unet-s``, of which the smallest scale that reaches ``ratio`` is taken,
-            or the largest there is.
+            or the largest there is; "auto" is ``DEFAULT``.
         precision: which file of a shipped model; a name that ends in one, as
             ``edge-unet-s-x2.int8``, and a file say it themselves.
 
@@ -76,11 +82,12 @@ def tensorrt_file(name: str) -> tuple[Path, Sidecar]:
 
 def _pick(model: str, ratio: Fraction) -> str:
     """The name of a shipped model, given it or its family."""
+    model = DEFAULT if model == AUTO else model
     if model in names():
         return model
     family = [name for name in names() if name.startswith(f"{model}-x")]
     if not family:
-        known = [*names(), *{name.rpartition("-x")[0] for name in names()}]
+        known = [*names(), *families()]
         raise ModelFileError(
             f"{model}: no such model; expected an .onnx file or one of {', '.join(names())}"
             f"{did_you_mean(model, known)}"

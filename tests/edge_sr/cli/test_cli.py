@@ -57,7 +57,7 @@ def test_a_clip_is_upscaled_with_its_times_and_tags(clip: Path, tmp_path: Path) 
     done = edge_sr("run", "--input", clip, "--output", output)
     assert done.returncode == 0, done.stderr
     assert re.match(rf"{re.escape(str(output))}: 192x128.*6 frames.* fps", done.stdout)
-    assert "edge-unet-s-x2 (fp32) on onnxruntime, CPU" in done.stderr
+    assert "edge-unet-s-live-x2 (fp32) on onnxruntime, CPU" in done.stderr
     with VideoFile(clip) as before, VideoFile(output) as after:
         pairs = list(zip(before, after, strict=True))
     for old, new in pairs:
@@ -69,11 +69,11 @@ def test_a_clip_is_upscaled_with_its_times_and_tags(clip: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("options", "size", "model"),
     [
-        (["--scale", "1.5"], "144x96", "edge-unet-s-x1.5"),
-        (["--target", "128p"], "192x128", "edge-unet-s-x2"),
+        (["-m", "edge-unet-s", "--scale", "1.5"], "144x96", "edge-unet-s-x1.5"),
+        (["-m", "edge-unet-s", "--target", "128p"], "192x128", "edge-unet-s-x2"),
         (["--target", "128p", "--model", "edge-unet-s-x1.5"], "192x128", "edge-unet-s-x1.5"),
-        (["--target", "120x80"], "120x80", "edge-unet-s-x1.5"),
-        (["--scale", "3"], "288x192", "edge-unet-s-x2"),
+        (["-m", "edge-unet-s", "--target", "120x80"], "120x80", "edge-unet-s-x1.5"),
+        (["-m", "edge-unet-s", "--scale", "3"], "288x192", "edge-unet-s-x2"),
         (["--backend", "nearest"], "192x128", "nearest neighbour, no network, CPU"),
     ],
 )

@@ -1,0 +1,115 @@
+"""Which flavour of a shipped network fits an input: plain for clean pictures, live for coded ones.
+
+The thresholds are where the two are level by PSNR-Y (docs/models.md has the figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_sr import zoo
+from edge_sr.errors import UsageError
+from edge_sr.media.address import Address, Kind
+from edge_sr.media.codec.compression import Compression, jpeg_quality, read_compression
+from edge_sr.media.stills.formats import FORMATS
+
+FLAVOURS = ("auto", "plain", "live", "vivid")
+COARSE_QUANTISER = 12.0  # on H.264's scale: from here on, live is ahead
+FEW_BITS = 0.4  # bits per pixel of codecs whose decoder does not report a quantiser
+COARSE_JPEG = 96  # libjpeg's quality up to which live is ahead
+INTERMEDIATE = ("prores", "dnxhd", "cfhd", "vc2", "jpeg2000")  # codecs that lose next to nothing
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A flavour, and the one line that says why."""
+
+    flavour: str  # "plain" or "live"
+    why: str
+
+
+def fit_video(compression: Compression | None) -> Fit:
+    """The flavour for a video file; None is a file whose compression is not known."""
+    if compression is None:
+        return Fit("live", "how the input was compressed is not known")
+    codec = compression.codec
+    if compression.lossless:
+        return Fit("plain", f"the input is coded without loss ({codec})")
+    if codec in INTERMEDIATE:
+        return Fit("plain", f"the input is coded for editing ({codec})")
+    if compression.quantiser is not None:
+        fine = compression.quantiser < COARSE_QUANTISER
+        how = f"{'finely' if fine else ''} compressed"
+        figure = f"{codec}, mean quantiser {compression.quantiser:.0f}"
+        return Fit("plain" if fine else "live", f"the input is {how.strip()} ({figure})")
+    bits = compression.bits_per_pixel
+    if bits is None:
+        return Fit("live", f"the input is compressed ({codec})")
+    fine = bits >= FEW_BITS
+    how = "hardly compressed" if fine else "compressed"
+    return Fit(
+        "plain" if fine else "live", f"the input is {how} ({codec}, {bits:.2f} bits a pixel)"
+    )
+
+
+def fit_image(path: Path) -> Fit:
+    """The flavour for an image file."""
+    quality = jpeg_quality(path)
+    if quality is not None:
+        flavour = "live" if quality <= COARSE_JPEG else "plain"
+        return Fit(flavour, f"the image is a JPEG of quality {quality:.0f}")
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is not None and (kind.quality or kind.plugin):
+        return Fit("live", f"the image is compressed ({kind.name})")
+    return Fit("plain", "the image is not compressed, or without loss")
+
+
+def fit_input(address: Address) -> Fit:
+    """The flavour for a camera, a stream, a file, standard input or a test picture."""
+    if address.kind is Kind.PATTERN:
+        return Fit("plain", "the test picture is not compressed")
+    if address.live:
+        return Fit("live", "cameras and streams are noisy or compressed")
+    if address.kind is Kind.STDIN:
+        return fit_video(None)
+    return fit_video(read_compression(address.path))
+
+
+def choose(model: str, flavour: str | None, look: Callable[[], Fit]) -> tuple[str, str]:
+    """The model or family that fits an input, and one line that says why, or "".
+
+    A flavour goes with a family such as "edge-unet-s". Without ``--flavour`` it is chosen where no
+    model was named; a model that was named is taken as it is.
+
+    Args:
+        model: as for `zoo.find`.
+        flavour: one of `FLAVOURS`; None for "auto" where the model is "auto".
+        look: looks at the input; called only where the flavour depends on it.
+
+    Raises:
+        UsageError: a flavour for a model that is not a family, or one that is not shipped.
+    """
+    asked = flavour or ("auto" if model == zoo.AUTO else None)
+    if asked is None:
+        return model, ""
+    family = zoo.DEFAULT if model == zoo.AUTO else model
+    if family not in zoo.families():
+        raise UsageError(
+            f"--flavour goes with a family such as {zoo.DEFAULT}; {family} is not one: leave "
+            "--flavour or --model out"
+        )
+    fit = look() if asked == "auto" else Fit(asked, "")
+    wanted = family if fit.flavour == "plain" else f"{family}-{fit.flavour}"
+    known = wanted in zoo.families()
+    if asked != "auto":
+        if not known:
+            raise UsageError(f"{wanted}: no such model is shipped; see: edge-sr models")
+        return wanted, ""
+    if not known:
+        why = f"{family}: {fit.why}, but no {wanted} is shipped"
+        return family, why
+    other = "live" if fit.flavour == "plain" else "plain"
+    why = f"{wanted}: {fit.why} (--flavour {other} for the other)"
+    return wanted, why
