@@ -19,7 +19,8 @@ LIVE_FORMAT = "{desc}: {n_fmt} frames in {elapsed}{postfix}"
 class JobProgress(Closing):
     """The bar of `run_job`: frames or images done, or a status line for a live source.
 
-    Give the object itself as ``progress``; it draws from the first call on.
+    Give the object itself as ``progress``; it draws from the first call on, and after `close` a
+    new bar from the next call on.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,7 @@ class JobProgress(Closing):
         """Leave the bar as it is; safe to call twice."""
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
 
 
 def _open_bar(report: Progress) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr import zoo
+from edge_sr.cli.batch import expand, is_batch, result_name, run_batch
 from edge_sr.cli.common import Parser, add_command
 from edge_sr.cli.config import config_text, read_config
 from edge_sr.cli.doors import hand_over
@@ -16,7 +17,6 @@ from edge_sr.cli.run_options import add_run_options
 from edge_sr.errors import ModelFileError, UsageError
 from edge_sr.media.address import Address, Kind, parse_address
 from edge_sr.media.codec.unfinished import partial_path
-from edge_sr.media.sinks.writer import FORMATS
 from edge_sr.model.engine_cache import converted_path
 from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import sha256_of
@@ -35,12 +35,13 @@ examples:
   edge-sr run film.mp4 -o film-1080p.mkv --target 1080p -m edge-unet-s
   edge-sr run film.mp4 --resume
   edge-sr run photos/ -o bigger/
+  edge-sr run films/*.mp4 talk.mkv -o bigger/ --jobs 2
   edge-sr run 0 --compare split
   edge-sr run 0 --serve 8080 -o recording.mp4
   edge-sr run rtsp://camera.local/1 --serve 0.0.0.0:8080 --deadline-ms 30
   edge-sr run --config camera.toml
 """
-DESCRIPTION = "Upscale a video, a camera, a stream, an image or a folder of images."
+DESCRIPTION = "Upscale videos, images and folders of them, a camera or a stream."
 SOURCES = ("source", "input", "camera")
 RESUME = "stopped early: the same command with --resume continues"
 
@@ -51,7 +52,7 @@ def add_run(commands: Any) -> None:
         commands,
         "run",
         DESCRIPTION,
-        summary="upscale a video, a camera, a stream, an image or a folder of images",
+        summary="upscale videos, images and folders of them, a camera or a stream",
         examples=EXAMPLES,
         argument_default=argparse.SUPPRESS,
     )
@@ -76,7 +77,15 @@ def run(args: argparse.Namespace) -> int:
     if "print_config" in args:
         print(config_text(options_of(spec), run_parser()), end="")
         return 0
-    spec = with_output(with_onnx(spec))
+    spec = with_onnx(spec)
+    values = _with_config(args)
+    inputs = [] if spec.input is None else expand(values.get("source", [spec.input]))
+    jobs = values.get("jobs", 1)
+    if is_batch(inputs):
+        return run_batch(replace(spec, input=None), inputs, size_text(spec), jobs=jobs)
+    if inputs:
+        spec = replace(spec, input=inputs[0])
+    spec = with_output(spec)
     try:
         with JobProgress() as progress:
             result = run_job(spec, progress=progress, stop=SignalStop())
@@ -108,22 +117,27 @@ def make_spec(args: argparse.Namespace) -> JobSpec:
     Raises:
         UsageError: no input; --scale with --target; the configuration cannot be read.
     """
-    given = vars(args)
-    values: dict[str, Any] = {}
-    if "config" in given:
-        values = read_config(Path(given["config"]), run_parser(exit_on_error=False))
-        others = SOURCES if any(name in given for name in SOURCES) else ()
-        size = ("scale", "target") if "scale" in given or "target" in given else ()
-        values = {name: value for name, value in values.items() if name not in (*others, *size)}
-    values |= given
+    values = _with_config(args)
     if "source" in values:
-        values["input"] = values["source"]
+        values["input"] = values["source"][0]
     if "input" not in values and "camera" not in values:
         raise UsageError("nothing to read: give a file, a folder, a camera number or an address")
     if values.get("scale") is not None and values.get("target") is not None:
         raise UsageError("--scale and --target were both given; one of them decides the size")
     names = [item.name for item in fields(JobSpec)]
     return JobSpec(**{name: values[name] for name in names if name in values})
+
+
+def _with_config(args: argparse.Namespace) -> dict[str, Any]:
+    """The options by name, those of ``--config`` included; the command line wins."""
+    given = vars(args)
+    if "config" not in given:
+        return dict(given)
+    values = read_config(Path(given["config"]), run_parser(exit_on_error=False))
+    others = SOURCES if any(name in given for name in SOURCES) else ()
+    size = ("scale", "target") if "scale" in given or "target" in given else ()
+    kept = {name: value for name, value in values.items() if name not in (*others, *size)}
+    return kept | given
 
 
 def with_onnx(spec: JobSpec) -> JobSpec:
@@ -187,17 +201,22 @@ def default_output(address: Address, spec: JobSpec) -> Path:
     Raises:
         ModelFileError: there is no such model.
     """
-    target = spec.target
-    if target is not None:
-        size = _target_text(target)
-    else:
-        scale = spec.scale if spec.scale is not None else zoo.find(spec.model)[1].ratio
-        size = f"x{float(scale):g}"
-    path = address.path
+    path, size = address.path, size_text(spec)
     if address.kind is Kind.FOLDER:
         return path.with_name(f"{path.resolve().name}-{size}")
-    keeps = address.kind is Kind.IMAGE or path.suffix.lower() in FORMATS
-    return path.with_name(f"{path.stem}-{size}{path.suffix if keeps else '.mkv'}")
+    return result_name(path.with_stem(f"{path.stem}-{size}"))
+
+
+def size_text(spec: JobSpec) -> str:
+    """What stands in the names of results: "x2", or "1080p".
+
+    Raises:
+        ModelFileError: there is no such model.
+    """
+    if spec.target is not None:
+        return _target_text(spec.target)
+    scale = spec.scale if spec.scale is not None else zoo.find(spec.model)[1].ratio
+    return f"x{float(scale):g}"
 
 
 def options_of(spec: JobSpec) -> dict[str, object]:

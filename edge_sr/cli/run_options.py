@@ -34,9 +34,11 @@ def _add_source(group: Any) -> None:
     source = group.add_mutually_exclusive_group()
     source.add_argument(
         "source",
-        nargs="?",
+        nargs="*",
+        default=argparse.SUPPRESS,  # else it would not go with the others of the group
         metavar="INPUT",
-        help="video, image, folder of images, camera number or device, csi://0 on a Jetson, "
+        help="videos, images, folders and patterns of them; or a camera number or device, "
+        "csi://0 on a Jetson, "
         "rtsp:// or http:// address, test://1280x720@30, - for YUV4MPEG2 on stdin, env:NAME for an "
         "address in a variable",
     )
@@ -63,6 +65,13 @@ def _add_source(group: Any) -> None:
         help="pixel format, asked of the camera; it may decide otherwise (default: MJPG)",
     )
     group.add_argument(
+        "-j",
+        "--jobs",
+        type=options.at_least_one,
+        metavar="N",
+        help="inputs that are worked on at the same time (default: 1)",
+    )
+    group.add_argument(
         "-n", "--max-frames", type=options.at_least_one, metavar="N", help="stop after N frames"
     )
 
@@ -73,7 +82,8 @@ def _add_sinks(group: Any) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        help="file to write; - for YUV4MPEG2 on stdout; 'null' upscales and writes nothing "
+        help="file to write, or a folder for several inputs; - for YUV4MPEG2 on stdout; 'null' "
+        "upscales and writes nothing "
         "(default: film-x2.mp4 for film.mp4; a window for a camera or a stream)",
     )
     group.add_argument("--show", action="store_true", help="show the result in a window")

@@ -146,7 +146,10 @@ def service_install(args: argparse.Namespace) -> int:
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
     if words[:1] != ["run"]:
         raise UsageError("what should the service do? expected: service install run 0 --serve 8080")
-    spec = make_spec(run_parser().parse_args(words[1:]))
+    run_args = run_parser().parse_args(words[1:])
+    if len(getattr(run_args, "source", ())) > 1:
+        raise UsageError("a service has one input; expected: service install run 0 --serve 8080")
+    spec = make_spec(run_args)
     service = make_service(spec, name=args.name, user=args.user)
     if args.print:
         print(service.unit)

@@ -12,7 +12,12 @@ from pathlib import Path
 from edge_sr.errors import UsageError
 from edge_sr.media.stills.formats import is_animation, is_image
 
-VIDEO = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm")
+VIDEO = (
+    ".264", ".265", ".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv",
+    ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg",
+    ".mkv", ".mod", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv",
+    ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m",
+)  # fmt: skip
 NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
 ENVIRONMENT = "env:"
 # greedy on purpose: a password may hold @, /, quotes and blanks; hiding too much is the safe side

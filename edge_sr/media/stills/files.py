@@ -18,7 +18,14 @@ from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.media.codec.containers import reason
 from edge_sr.media.libraries import load_pillow
 from edge_sr.media.sinks.output import check_output, commit, discard, part_path
-from edge_sr.media.stills.formats import FORMATS, PACKAGES, WRITTEN, ImageFormat, is_image
+from edge_sr.media.stills.formats import (
+    FORMATS,
+    PACKAGES,
+    WRITTEN,
+    ImageFormat,
+    is_animation,
+    is_image,
+)
 from edge_sr.media.stills.picture import (
     check_kind,
     parse_dpi,
@@ -56,14 +63,16 @@ def list_images(folder: Path, *, name_others: bool = True) -> list[Path]:
         found = [p for p in folder.iterdir() if not p.name.startswith(".") and not p.is_dir()]
     except OSError as error:
         raise MediaError(f"{folder}: cannot be listed ({error.strerror})") from error
-    images = sorted((path for path in found if is_image(path)), key=_natural)
+    images = sorted(
+        (path for path in found if is_image(path) and not is_animation(path)), key=natural_order
+    )
     if not images:
         raise MediaError(f"{folder}: holds no image; expected files ending in {', '.join(FORMATS)}")
-    others = sorted(path.name for path in found if not is_image(path))
+    others = sorted(path.name for path in found if path not in images)
     if others and name_others:
         more = f" and {len(others) - NAMED} others" if len(others) > NAMED else ""
         names = ", ".join(others[:NAMED])
-        logger.info("%s: left out, as no images: %s%s", folder, names, more)
+        logger.info("%s: not among the images: %s%s", folder, names, more)
     return images
 
 
@@ -219,6 +228,7 @@ def _load_plugin(path: Path, kind: ImageFormat) -> None:
         plugin.register_heif_opener()
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def natural_order(path: Path) -> list[tuple[int, str]]:
+    """A key that sorts names with 2.png before 10.png."""
     parts = re.split(r"([0-9]+)", path.name.lower())
     return [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in parts]
