@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr import zoo
-from edge_sr.cli.batch import expand, is_batch, result_name, run_batch
+from edge_sr.batch.command import expand, is_batch, result_name, run_batch
 from edge_sr.cli.common import Parser, add_command
 from edge_sr.cli.config import config_text, read_config
 from edge_sr.cli.doors import hand_over

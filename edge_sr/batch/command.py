@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge_sr.batch.jobs import Outcome, run_jobs
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.media.address import Kind, is_media, parse_address
 from edge_sr.media.sinks.writer import FORMATS
 from edge_sr.media.stills.files import natural_order, writable_name
 from edge_sr.media.stills.formats import is_image
-from edge_sr.pipeline.batch import Outcome, run_jobs
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.signals import SignalStop
 from edge_sr.progress import JobProgress

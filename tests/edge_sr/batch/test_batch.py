@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_sr.cli.batch import expand, is_batch, plan_jobs, summary
+from edge_sr.batch.command import expand, is_batch, plan_jobs, summary
+from edge_sr.batch.jobs import Outcome, run_jobs
 from edge_sr.cli.main import main
 from edge_sr.errors import UsageError
-from edge_sr.pipeline.batch import Outcome, run_jobs
 from edge_sr.pipeline.job import JobSpec
 
 FAST = ["--backend", "nearest", "--preset", "ultrafast"]
