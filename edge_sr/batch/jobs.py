@@ -48,7 +48,7 @@ def run_jobs(
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Outcome]:
-    """Do several jobs, and give the outcome of each as it ends.
+    """Do several jobs, and give each outcome when it is there.
 
     Args:
         jobs: how many run at a time, each in a thread of its own with its share of the cores
