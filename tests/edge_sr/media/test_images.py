@@ -358,7 +358,7 @@ def test_other_files_of_a_folder_are_named(
     write_image(tmp_path / "a.png", noise("rgb"))
     (tmp_path / "raw.dng").write_bytes(b"x")
     assert [path.name for path in list_images(tmp_path)] == ["a.png"]
-    assert "left out, as no images: raw.dng" in caplog.text
+    assert "not among the images: raw.dng" in caplog.text
 
 
 def test_an_animation_is_a_video(tmp_path: Path) -> None:
