@@ -44,7 +44,7 @@ soak: .venv/.dev
 	$(BIN)/python -m lab.soak limits
 	$(BIN)/python -m lab.soak frames
 
-# pycuda against the CUDA double, where the tests then find it: 2 minutes
+# pycuda against the CUDA double, where the tests then find it; done once
 pycuda-double: .venv/.dev
 	$(BIN)/python tests/tools/build_pycuda.py build/pycuda
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx
 import pytest
+from beside import PEERS
 
 from calibration.network.half import to_half
 from calibration.network.load import Network, load_network
@@ -26,7 +27,6 @@ from tests.calibration.networks import scale_type
 
 trt: Any = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 
-PEERS = Path(__file__).parents[2].parent / "shared" / "peers"
 FILES = [zoo.FOLDER / f"{name}.onnx" for name in zoo.names()]
 FILES += [zoo.tensorrt_file(name)[0] for name in zoo.names()]
 FILES += [PEERS / f"{name}_x2.onnx" for name in ("ETDS-T_M5C16", "ABPN_M4C28", "ECBSR_M4C16")]

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from beside import PEERS
 from onnx import TensorProto
 
 from calibration.network.compare import pooled_psnr, upscale_all
@@ -27,7 +28,6 @@ from tests.calibration.networks import (
     save_luma,
 )
 
-PEERS = Path(__file__).parents[2].parent / "shared" / "peers"
 SOME_PEERS = ("ETDS-T_M5C16", "ABPN_M4C28", "ECBSR_M4C16")
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from beside import PEERS, needs_peers
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.models.params import count
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
-
-PEERS = Path(__file__).parents[4] / "shared/peers"
 
 
 def test_a_shipped_model_counts_what_its_sidecar_says() -> None:
@@ -29,7 +28,7 @@ def test_odd_sizes_are_padded_and_counted_so() -> None:
     assert count(path, 1281, 719).macs > count(path, 1280, 720).macs
 
 
-@pytest.mark.skipif(not PEERS.is_dir(), reason="the rivals are not here")
+@needs_peers
 @pytest.mark.parametrize(
     ("file", "parameters", "gmacs"),
     [

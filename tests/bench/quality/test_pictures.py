@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+from beside import EVAL, needs_eval
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -19,15 +19,13 @@ from edge_sr import Upscaler
 from edge_sr.errors import FrameError
 from edge_sr.quality import exact_luma_bt601, psnr
 
-EVAL = Path(__file__).parents[4] / "shared/data/eval"
-
 
 def floor(kind: str, scale: str = "2") -> Upscaler:
     card = floor_sidecar(kind, Fraction(scale))
     return Upscaler(open_floor(card), card)
 
 
-@pytest.mark.skipif(not EVAL.is_dir(), reason="the standard sets are not here")
+@needs_eval
 @pytest.mark.parametrize(
     ("name", "published", "count"),
     [("Set5", 33.66, 5), ("Set14", 30.24, 14), ("BSD100", 29.56, 100)],
@@ -45,7 +43,7 @@ def test_bicubic_is_the_published_one(name: str, published: float, count: int) -
     assert np.mean(scores) == pytest.approx(published, abs=0.02)
 
 
-@pytest.mark.skipif(not EVAL.is_dir(), reason="the standard sets are not here")
+@needs_eval
 def test_the_bicubic_floor_is_it_too() -> None:
     images = read_set("Set5", list_images(EVAL / "Set5"))
     with floor("bicubic") as upscaler:

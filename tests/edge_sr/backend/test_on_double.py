@@ -1,7 +1,7 @@
 """The GPU runtime on a CUDA driver double: `on_double/case_*.py`, in a process of its own.
 
 The double is a libcuda.so.1 on host memory, made here with the C compiler; the bindings are the
-real ones. pycuda is tested where `tests/tools/build_pycuda.py build/pycuda` has built it.
+real ones. pycuda is tested where `make pycuda-double` has built it, as `.ci/run` does.
 """
 
 from __future__ import annotations
@@ -75,5 +75,5 @@ def test_on_the_double(
     case: Path, binding: str, doubles: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
     if binding not in doubles:
-        pytest.skip(f"{binding} is not here (pycuda: tests/tools/build_pycuda.py build/pycuda)")
+        pytest.skip(f"{binding} is not here (pycuda: make pycuda-double)")
     run(case, {**doubles[binding], "XDG_CACHE_HOME": str(tmp_path)})
