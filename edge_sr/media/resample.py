@@ -71,7 +71,7 @@ def resize_any(plane: Plane, size: Size, ratios: Ratios, offsets: Offsets) -> Pl
     pil = load_pillow()
     steps = [1 / float(ratio) for ratio in ratios]
     starts = [EDGE + at + 0.5 - step / 2 for at, step in zip(offsets, steps, strict=True)]
-    ends = [at + count * step for at, count, step in zip(starts, size, steps, strict=True)]
+    stops = [at + count * step for at, count, step in zip(starts, size, steps, strict=True)]
     image = pil.Image.fromarray(np.pad(plane, EDGE, mode="edge"))
-    resized = image.resize(size, pil.Image.Resampling.BICUBIC, box=(*starts, *ends))
+    resized = image.resize(size, pil.Image.Resampling.BICUBIC, box=(*starts, *stops))
     return np.array(resized, np.uint8)

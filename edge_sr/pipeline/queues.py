@@ -56,7 +56,7 @@ class FrameQueue(Generic[T]):
         return not self._halted()
 
     def items(self, on_idle: Callable[[], None] | None = None) -> Iterator[T]:
-        """Items until the end; raises what ended them. Ends silently when the run stops.
+        """Items until the end; raises what ended them. Returns silently when the run stops.
 
         Args:
             on_idle: called about ten times a second while nothing comes.

@@ -169,7 +169,7 @@ def test_has_module_does_not_count_the_current_folder(
     ("out", "err", "code", "expected"),
     [
         ("", "", 0, "exit code 0"),
-        ("not JSON\n", "last words\n", 1, "exit code 1 (last words)"),
+        ("not JSON\n", "last line\n", 1, "exit code 1 (last line)"),
         ("[1, 2]\n", "", 0, "exit code 0"),
         ('{"file": ', "", -9, "SIGKILL, as Linux does when memory runs out"),
         ("[" * 100_000, "", 0, "exit code 0"),

@@ -39,8 +39,10 @@ def test_psnr_refuses_what_cannot_be_compared() -> None:
 
 
 def test_luma_has_the_ends_of_bt601() -> None:
-    ends = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
-    assert luma_bt601(ends).tolist() == [[16, 235, 81, 145, 41]]
+    poles = np.array(
+        [[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8
+    )
+    assert luma_bt601(poles).tolist() == [[16, 235, 81, 145, 41]]
 
 
 @pytest.mark.parametrize(("scale", "border"), [(2, 2), (1.5, 2), (3, 3)])

@@ -52,9 +52,9 @@ def test_the_table_names_every_set() -> None:
         left_out=2,
         cpu_s=9.6,
     )
-    lines = render([found], ["Set5", "Set14"], "told").splitlines()
+    lines = render([found], ["Set5", "Set14"], "closing line").splitlines()
     assert lines[0].startswith(
         "| network | fp16, dB from fp32 | int8 loss, held-out frames | Set5 "
     )
     assert lines[2] == "| a | 61.0 | 0.100 | 0.051 | -0.001 | 3 | 2 | 10 |"
-    assert lines[-1] == "told"
+    assert lines[-1] == "closing line"

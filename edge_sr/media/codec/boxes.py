@@ -25,7 +25,7 @@ class Boxes:
 def read_boxes(path: Path) -> Boxes:
     """Look at an mp4 or mov file; of other files nothing is missing.
 
-    FFmpeg reads such a file up to where it ends, without a message.
+    FFmpeg reads such a file up to its last byte, without a message.
 
     Raises:
         OSError: the file cannot be read.

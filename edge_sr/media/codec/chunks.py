@@ -19,7 +19,7 @@ class ChunkedEncoder:
     """Frames in, packets of one stream out, in rising decoding order.
 
     The last two frames are coded in the order of display. FFmpeg may let an mp4 that was written
-    in fragments end where its last packet ends: that has to be the last frame.
+    in fragments end with its last packet: that has to be the last frame.
     """
 
     def __init__(self, av: Any, stream: Any, plan: EncoderPlan, *, chunk: int | None) -> None:

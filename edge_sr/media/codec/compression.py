@@ -1,4 +1,4 @@
-"""How hard the pixels of a file were compressed, as far as the file tells."""
+"""How hard the pixels of a file were compressed, as far as that is known."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class StreamCopier:
 
         Args:
             video: the output's video stream, which gets the title and language of the input's.
-            before: where the output ends, seconds, if that is known.
+            before: the end of the output, seconds, if that is known.
         """
         role = video.disposition.value
         describe(video, self._source.video)

@@ -29,7 +29,7 @@ HTTP = "http,https,httpproxy,tcp,tls,crypto"  # a playlist must not reach for lo
 
 
 class NetworkStream(SourceBase):
-    """The newest pictures of a stream; ends with MediaError when it stalls, breaks or ends.
+    """The newest pictures of a stream; raises MediaError when it stalls, breaks or is over.
 
     Frames have the time of their arrival. Another size than the first is resized to it. Neither
     the name nor an error shows credentials. `live.reconnect` opens it again.

@@ -132,7 +132,7 @@ def test_importing_a_package_of_programs_checks_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_jetson_is_never_told_to_hide_its_opencv(
+def test_the_advice_on_a_jetson_never_hides_its_opencv(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert extras.install_command("cpu").endswith("'edge-sr[cpu]'")

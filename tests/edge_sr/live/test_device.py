@@ -1,4 +1,4 @@
-"""What boards and cards tell, by doubles: no Jetson and no NVIDIA card is here."""
+"""What boards and cards report, by doubles: no Jetson and no NVIDIA card is here."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_package_that_does_not_load_is_left_out(
     assert "gpu_percent" not in DeviceMeter(tmp_path).read()
 
 
-def test_this_machine_tells_something() -> None:
+def test_this_machine_reports_something() -> None:
     pytest.importorskip("psutil", reason="pip install 'edge-sr[serve]'")
     meter = DeviceMeter()
     first = meter.read()

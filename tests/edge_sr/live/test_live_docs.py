@@ -1,4 +1,4 @@
-"""What docs/live.md tells people to type is understood; its Python runs."""
+"""The commands of docs/live.md are understood, and its Python runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords of cameras, with every sign a keyboard has: they are told nowhere."""
+"""Passwords of cameras, with every sign a keyboard has: they are shown nowhere."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def odd_passwords(count: int) -> Iterator[str]:
 def leaks(password: str, text: str) -> bool:
     """Whether five signs in a row of the password stand in the text, as they are or quoted."""
     return any(
-        spelt[i : i + 5] in text
-        for spelt in (password, quote(password, safe=""))
-        for i in range(len(spelt) - 4)
+        form[i : i + 5] in text
+        for form in (password, quote(password, safe=""))
+        for i in range(len(form) - 4)
     )
 
 
-def test_no_odd_password_is_told() -> None:
+def test_no_odd_password_is_shown() -> None:
     for password in odd_passwords(1000):
         url = f"rtsp://viewer:{password}@cam:554/clip"
         for text in (url, f"cannot open '{url}': refused", f"{url}: broke off, opened again"):
@@ -66,8 +66,8 @@ def test_no_odd_password_is_in_an_error() -> None:
     for password in odd_passwords(40):
         with pytest.raises(MediaError) as error:
             NetworkStream(f"rtsp://viewer:{password}@127.0.0.1:9/clip", open_s=0.5)
-        told = "".join(traceback.format_exception(error.value))
-        assert not leaks(password, told), password
+        shown = "".join(traceback.format_exception(error.value))
+        assert not leaks(password, shown), password
 
 
 class Camera(Pattern):
@@ -100,13 +100,13 @@ def test_no_odd_password_is_in_the_figures_of_a_run(control: RunControl) -> None
         source.call(f"rtsp://viewer:{password}@cam:554/clip?key={quote(password)}")
         facts = control.facts()
         assert facts["source"] == "rtsp://***@cam:554/clip?***"
-        told = json.dumps(facts) + prometheus(facts, control.stats, {}, 0).decode()
-        assert not leaks(password, f"{facts}{told}"), password
+        shown = json.dumps(facts) + prometheus(facts, control.stats, {}, 0).decode()
+        assert not leaks(password, f"{facts}{shown}"), password
 
 
 def processes(first: int) -> str:
     """Command lines and titles of a process, its threads and its children."""
-    found, told = [first], []
+    found, shown = [first], []
     for parent in found:
         for status in Path("/proc").glob("[0-9]*/status"):
             with contextlib.suppress(OSError):  # others end meanwhile
@@ -114,8 +114,9 @@ def processes(first: int) -> str:
                     found.append(int(status.parent.name))
         folder = Path(f"/proc/{parent}")
         with contextlib.suppress(OSError):
-            told += [path.read_text() for path in (folder / "cmdline", *folder.glob("task/*/comm"))]
-    return "\n".join(told).replace("\0", " ")
+            names = (folder / "cmdline", *folder.glob("task/*/comm"))
+            shown += [path.read_text() for path in names]
+    return "\n".join(shown).replace("\0", " ")
 
 
 def test_a_run_with_an_odd_password_shows_it_nowhere(
@@ -130,7 +131,7 @@ def test_a_run_with_an_odd_password_shows_it_nowhere(
     address = http.replace("//", f"//viewer:{quoted}@") + f"/freeze?key={quoted}"
     command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", "env:CAM"]
     command += ["--backend", "nearest", "--serve", "127.0.0.1:0", "--save-to", str(tmp_path)]
-    told = []
+    shown = []
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -142,23 +143,23 @@ def test_a_run_with_an_odd_password_shows_it_nowhere(
         try:
             assert process.stdout is not None
             for line in process.stdout:
-                told.append(line)
+                shown.append(line)
                 if found := re.search(r"page: (\S+)", line):
                     break
-            assert found, told
+            assert found, shown
             with httpx.Client(base_url=found[1]) as client:
                 while client.get("/api/stats").json()["reconnects"] < 1:
                     time.sleep(0.1)
-                told += [client.get(path).text for path in PAGE]
-                told += [
+                shown += [client.get(path).text for path in PAGE]
+                shown += [
                     client.post(f"/api/{word}", json={}).text for word in ("snapshot", "model")
                 ]
-            told.append(processes(process.pid))
+            shown.append(processes(process.pid))
         finally:
             process.terminate()
-            told.append(process.communicate(timeout=20)[0])
-    told += [f"{path.name}{path.read_bytes()!r}" for path in tmp_path.iterdir()]
-    everything = "\n".join(told)
+            shown.append(process.communicate(timeout=20)[0])
+    shown += [f"{path.name}{path.read_bytes()!r}" for path in tmp_path.iterdir()]
+    everything = "\n".join(shown)
     assert not leaks(password, everything)
     for shown in ("http://***@127.0.0.1", "/freeze?***", "trying again", "edge_sr.cli.main run"):
         assert shown in everything

@@ -50,8 +50,8 @@ def test_joined_recordings_go_on_and_stay_in_step() -> None:
         found = placed(recording(Fraction(10)) + recording(second))
         for stream in STEP:
             assert all(0 < step < Fraction(1, 5) for step in steps(found, stream)), second
-        ends = [max(at for number, at in found if number == stream) for stream in STEP]
-        assert abs(ends[0] - ends[1]) < Fraction(1, 10)
+        latest = [max(at for number, at in found if number == stream) for stream in STEP]
+        assert abs(latest[0] - latest[1]) < Fraction(1, 10)
 
 
 def test_the_last_packets_of_a_part_may_come_after_the_first_of_the_next() -> None:

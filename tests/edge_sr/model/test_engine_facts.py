@@ -101,11 +101,11 @@ def test_a_missing_field_and_no_engine_at_all_are_refused() -> None:
     ],
     ids=str,
 )
-def test_what_must_not_be_opened_is_told_in_one_line(change: dict[str, str]) -> None:
+def test_what_must_not_be_opened_is_named_in_one_line(change: dict[str, str]) -> None:
     assert ON_ORIN.mismatch(ORIN) is None
-    told = ON_ORIN.mismatch(replace(ORIN, **change)) or ""
-    assert told.startswith("built with TensorRT 10.3.0.26 on Orin with CUDA 12.6; this machine is")
-    assert str(next(iter(change.values()))).replace("tensorrt-rtx", "TensorRT-RTX") in told
+    seen = ON_ORIN.mismatch(replace(ORIN, **change)) or ""
+    assert seen.startswith("built with TensorRT 10.3.0.26 on Orin with CUDA 12.6; this machine is")
+    assert str(next(iter(change.values()))).replace("tensorrt-rtx", "TensorRT-RTX") in seen
 
 
 def test_a_patch_of_the_driver_or_of_jetpack_does_not_matter() -> None:
@@ -115,8 +115,8 @@ def test_a_patch_of_the_driver_or_of_jetpack_does_not_matter() -> None:
 def test_a_portable_engine_fits_newer_gpus_and_only_its_own_version() -> None:
     assert PORTABLE.mismatch(CARD) is None
     assert PORTABLE.mismatch(replace(CARD, compute_capability="12.1")) is None
-    told = str(PORTABLE.mismatch(replace(CARD, compute_capability="7.5")))
-    assert told.startswith(
+    seen = str(PORTABLE.mismatch(replace(CARD, compute_capability="7.5")))
+    assert seen.startswith(
         "built with TensorRT-RTX 1.7.1.116 for GPUs of compute capability 8.0 and"
     )
     assert PORTABLE.mismatch(replace(CARD, version="1.6.0.1"))

@@ -74,7 +74,7 @@ def test_the_quantiser_follows_the_encoder(tmp_path: Path) -> None:
     assert np.allclose(steps, (10, 20, 30), atol=2)  # B and I frames differ a little from P
 
 
-def test_what_a_file_does_not_tell() -> None:
+def test_what_is_not_known_of_a_file() -> None:
     assert fit_video(None).flavour == "live"
     assert fit_video(Compression("vp9")).flavour == "live"
     assert fit_video(Compression("av1", bits_per_pixel=2.0)).flavour == "plain"

@@ -198,7 +198,7 @@ def test_fp16_is_an_engines_precision_and_no_file_of_it_is_shipped() -> None:
             Upscaler.open("edge-unet-s-x2", precision="fp16", backend=backend)
 
 
-def test_without_a_wish_it_is_fp32_on_a_cpu() -> None:
+def test_by_default_it_is_fp32_on_a_cpu() -> None:
     with Upscaler.open("edge-unet-s-x2", backend="onnxruntime") as upscaler:
         assert upscaler.sidecar.precision == "fp32"
         assert upscaler.why == ""
