@@ -16,7 +16,7 @@ from edge_sr.cli.completion import add_completion
 from edge_sr.cli.doctor import add_doctor
 from edge_sr.cli.doors import add_doors
 from edge_sr.cli.models import add_info, add_models
-from edge_sr.cli.run import add_run
+from edge_sr.cli.run import add_demo, add_run
 from edge_sr.cli.service import add_service
 from edge_sr.errors import EdgeSRError, UsageError
 from edge_sr.extras import version_of
@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="command", required=True)
     add_run(commands)
+    add_demo(commands)
     add_models(commands)
     add_info(commands)
     add_doctor(commands)

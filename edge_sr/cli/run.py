@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_sr import zoo
 from edge_sr.batch.command import expand, is_batch, result_name, run_batch
+from edge_sr.cli import options
 from edge_sr.cli.common import Parser, add_command
 from edge_sr.cli.config import config_text, read_config
 from edge_sr.cli.doors import hand_over
@@ -42,6 +43,12 @@ examples:
   edge-sr run --config camera.toml
 """
 DESCRIPTION = "Upscale videos, images and folders of them, a camera or a stream."
+DEMO_EXAMPLES = """\
+examples:
+  edge-sr demo
+  edge-sr demo --serve 0.0.0.0:8080 -m edge-unet-m
+"""
+DEMO_PORT = ("127.0.0.1", 8080)
 SOURCES = ("source", "input", "camera")
 RESUME = "stopped early: the same command with --resume continues"
 
@@ -58,6 +65,34 @@ def add_run(commands: Any) -> None:
     )
     add_run_options(command)
     command.set_defaults(command=run)
+
+
+def add_demo(commands: Any) -> None:
+    """Add ``edge-sr demo``."""
+    command = add_command(
+        commands,
+        "demo",
+        "Play a clip that comes with edge-sr on the browser page, before and after.",
+        summary="play a clip on the browser page, before and after",
+        examples=DEMO_EXAMPLES,
+        argument_default=argparse.SUPPRESS,
+    )
+    command.add_argument(
+        "--serve", type=options.bind_address, metavar="[HOST:]PORT", help="default: 8080"
+    )
+    command.add_argument("-m", "--model", metavar="MODEL", help="default: edge-unet-s")
+    command.set_defaults(command=demo)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """As ``edge-sr run test://clip --serve 8080``, until it is interrupted.
+
+    Raises:
+        EdgeSRError: as `run`.
+    """
+    given = {"source": ["test://clip"], "serve": DEMO_PORT, "compare": "split"} | vars(args)
+    logger.info("open the address of the page in a browser; Ctrl-C ends the demo")
+    return run(argparse.Namespace(**given))
 
 
 def run_parser(*, exit_on_error: bool = True) -> Parser:

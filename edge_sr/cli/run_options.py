@@ -38,9 +38,8 @@ def _add_source(group: Any) -> None:
         default=argparse.SUPPRESS,  # else it would not go with the others of the group
         metavar="INPUT",
         help="videos, images, folders and patterns of them; or a camera number or device, "
-        "csi://0 on a Jetson, "
-        "rtsp:// or http:// address, test://1280x720@30, - for YUV4MPEG2 on stdin, env:NAME for an "
-        "address in a variable",
+        "csi://0 on a Jetson, rtsp:// or http:// address, test://clip or test://1280x720@30, "
+        "- for YUV4MPEG2 on stdin, env:NAME for an address in a variable",
     )
     source.add_argument("--input", metavar="PATH", help="the same as INPUT")
     source.add_argument(

@@ -14,6 +14,7 @@ from edge_sr import __version__, cli
 from edge_sr.cli.common import make_parser
 from edge_sr.cli.main import build_parser, main
 from edge_sr.errors import did_you_mean
+from edge_sr.pipeline.job import JobSpec, Result
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -121,3 +122,18 @@ def cli_pipe() -> tuple[None, int]:
 
 def test_importing_the_package_starts_nothing() -> None:
     assert cli.__doc__
+
+
+def test_the_demo_is_a_run_of_the_clip_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[JobSpec] = []
+
+    def run_job(spec: JobSpec, **_: object) -> Result:
+        asked.append(spec)
+        return Result(read=1, written=1, dropped=0, seconds=1.0)
+
+    monkeypatch.setattr("edge_sr.cli.run.run_job", run_job)
+    assert main(["demo"]) == 0
+    assert main(["demo", "--serve", "0", "-m", "edge-unet-l"]) == 0
+    first, second = asked
+    assert (first.input, first.serve, first.output) == ("test://clip", ("127.0.0.1", 8080), None)
+    assert (second.serve, second.model) == (("127.0.0.1", 0), "edge-unet-l")
