@@ -1,11 +1,12 @@
-"""A sheet to look at: crops of pictures beside bicubic and the original, failures included.
+"""A sheet to look at: crops of pictures and coded clips beside bicubic and the original.
 
-``python -m lab.contact --images FILE... --output sheet.jpg``
+``python -m lab.contact --images FILE... --clips FILE... --output sheet.jpg``; failures come last.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import sys
 from collections.abc import Sequence
@@ -16,18 +17,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from bench.quality.clip import at_rates, read_clip, shrink_clip
 from bench.quality.images import read_picture
 from bench.quality.imresize import imresize
 from bench.report.demo_picture import Pixels, busiest
 from edge_sr import Upscaler, zoo
 from edge_sr.cli.common import exit_codes, make_parser
-from edge_sr.errors import MediaError
+from edge_sr.errors import MediaError, UsageError
 from edge_sr.files import whole_file
+from edge_sr.media.color import yuv_to_rgb
 from edge_sr.quality import exact_luma_bt601, psnr
 
 SIDE = 160  # pixels of a crop, shown one to one
 LABEL = 20  # pixels of the line above it
 QUALITY = 30  # of the JPEG that a network was not trained for
+FRAMES = 12  # of a clip that are coded; the last one is shown
 TEXT = (
     "It was the best of times, it was the worst",
     "of times, it was the age of wisdom, it was",
@@ -35,7 +39,9 @@ TEXT = (
 )
 EXAMPLES = """\
 example:
-  python -m lab.contact --model edge-unet-s-x2 --images photos/*.jpg --output sheet.jpg
+  python -m lab.contact --models edge-unet-s-x2 --images photos/*.jpg --output sheet.jpg
+  python -m lab.contact --models edge-unet-s-x2 edge-unet-s-live-x2 --images photos/*.jpg \
+    --clips clips/*.mp4 --crf 24 30 --output sheet.jpg
 """
 
 
@@ -66,6 +72,21 @@ def small_text(scale: Fraction) -> Case:
     return _case("small text", np.asarray(page), scale)
 
 
+def filmed(path: Path, crf: int, scale: Fraction) -> Case:
+    """A frame of a clip that was shrunk and coded by x264 at this rate factor.
+
+    Raises:
+        MediaError: the file cannot be read or coded, or is smaller than two crops.
+    """
+    (clip,) = at_rates(read_clip(path, None, FRAMES), [crf])
+    small = shrink_clip(clip, scale)
+    high, low = (yuv_to_rgb(frames[-1]) for frames in (small.high, small.low or ()))
+    name = f"{path.stem.partition('_')[0]}, CRF {crf}"
+    if min(high.shape[:2]) < 2 * SIDE:
+        raise MediaError(f"{path}: its frames are smaller than {2 * SIDE} pixels a side")
+    return Case(name=name, high=high, low=low)
+
+
 def compressed(case: Case) -> Case:
     """The same with an input that went through JPEG."""
     buffer = io.BytesIO()
@@ -83,24 +104,30 @@ def _case(name: str, pixels: Pixels, scale: Fraction) -> Case:
     return Case(name=name, high=high, low=imresize(high, int(columns / scale), int(rows / scale)))
 
 
-def triple(upscaler: Upscaler, case: Case) -> Image.Image:
-    """Bicubic, network and original at the busiest place, with PSNR-Y (dB) of the crops; RGB."""
+def strip(upscalers: Sequence[Upscaler], case: Case) -> Image.Image:
+    """Bicubic, every network and the original at the busiest place, with PSNR-Y (dB); RGB."""
     height, width = case.high.shape[:2]
     luma = exact_luma_bt601(case.high)
     top, left = busiest(luma.astype(np.uint8), SIDE, SIDE)
-    tile = Image.new("RGB", (3 * (SIDE + 4), SIDE + LABEL + 4), "black")
+    results = [("bicubic", imresize(case.low, width, height))]
+    results += [(_short(item.sidecar.name), item.upscale(case.low)) for item in upscalers]
+    results.append((case.name, case.high))
+    tile = Image.new("RGB", (len(results) * (SIDE + 4), SIDE + LABEL + 4), "black")
     font = ImageFont.load_default(size=12)
-    results = (imresize(case.low, width, height), upscaler.upscale(case.low), case.high)
-    for place, (label, pixels) in enumerate(
-        zip(("bicubic", "network", case.name), results, strict=True)
-    ):
+    for place, (label, pixels) in enumerate(results):
         crop = np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])
-        if label != case.name:
+        text = label
+        if place < len(results) - 1:
             truth = luma[top : top + SIDE, left : left + SIDE]
-            label += f" {psnr(exact_luma_bt601(crop), truth, border=0):.1f} dB"
+            text += f" {psnr(exact_luma_bt601(crop), truth, border=0):.1f} dB"
         tile.paste(Image.fromarray(crop), (place * (SIDE + 4) + 2, LABEL))
-        ImageDraw.Draw(tile).text((place * (SIDE + 4) + 4, 3), label[:25], fill="white", font=font)
+        ImageDraw.Draw(tile).text((place * (SIDE + 4) + 4, 3), text[:25], fill="white", font=font)
     return tile
+
+
+def _short(name: str) -> str:
+    """``edge-unet-s-live-x2`` as "s-live": what fits above a crop."""
+    return name.removeprefix("edge-unet-").rpartition("-x")[0] or name
 
 
 def sheet(tiles: Sequence[Image.Image], across: int = 2) -> Image.Image:
@@ -119,8 +146,18 @@ def build_parser() -> argparse.ArgumentParser:
         "Show a network's crops beside bicubic's and the originals, failures too.",
         examples=EXAMPLES,
     )
-    parser.add_argument("--model", default="edge-unet-s-x2", help="a shipped model or .onnx file")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=["edge-unet-s-x2"],
+        metavar="MODEL",
+        help="shipped models or .onnx files of one scale (default: edge-unet-s-x2)",
+    )
     parser.add_argument("--images", type=Path, nargs="+", required=True, metavar="FILE")
+    parser.add_argument("--clips", type=Path, nargs="+", default=[], metavar="FILE")
+    parser.add_argument(
+        "--crf", type=int, nargs="+", default=[26], help="x264's, for each clip (default: 26)"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.jpg")
     return parser
 
@@ -129,13 +166,20 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the sheet was written, 1 when it was not."""
     args = build_parser().parse_args(argv)
-    scale = zoo.find(args.model)[1].ratio
+    scale = zoo.find(args.models[0])[1].ratio
     photos = [photo(path, scale) for path in args.images]
-    with Upscaler.open(args.model) as upscaler:
-        cases = [*photos, compressed(photos[0]), small_text(scale)]
-        tiles = [triple(upscaler, case) for case in cases]
+    with contextlib.ExitStack() as stack:
+        upscalers = [stack.enter_context(Upscaler.open(name)) for name in args.models]
+        for upscaler in upscalers:
+            if upscaler.sidecar.ratio != scale:
+                raise UsageError(f"{upscaler.sidecar.name}: has another scale than the first model")
+        clips = [filmed(path, crf, scale) for path in args.clips for crf in args.crf]
+        cases = [*clips, *photos, compressed(photos[0]), small_text(scale)]
+        tiles = [strip(upscalers, case) for case in cases]
     with whole_file(args.output, error=MediaError) as part:
-        sheet(tiles).save(part, "JPEG", quality=88, subsampling=0)
+        sheet(tiles, across=2 if len(upscalers) == 1 else 1).save(
+            part, "JPEG", quality=88, subsampling=0
+        )
     print(args.output)
     return 0
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from lab import contact
 from lab.contact import compressed, main, photo, small_text
+from tests.edge_sr.media.clips import make_clip
 
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 
@@ -61,3 +62,16 @@ def test_what_cannot_be_shown(
     nowhere = ["--images", str(files[0]), "--output", str(tmp_path / "none" / "s.jpg")]
     assert main(nowhere) == 1
     assert "cannot be written (No such file or directory)" in capsys.readouterr().err
+
+
+def test_networks_stand_side_by_side_on_coded_clips(files: list[Path], tmp_path: Path) -> None:
+    clip, output = tmp_path / "clip_one.mkv", tmp_path / "sheet.jpg"
+    make_clip(clip, size=(340, 324), codec="ffv1", pts=range(12))
+    options = ["--models", "edge-unet-s-x2", "edge-unet-s-live-x2", "--images", str(files[0])]
+    words = [*options, "--clips", str(clip), "--crf", "24", "30", "--output", str(output)]
+    assert main(words) == 0
+    with Image.open(
+        output
+    ) as image:  # bicubic, two networks, the truth; five cases
+        assert image.size == (4 * (contact.SIDE + 4), 5 * (contact.SIDE + contact.LABEL + 4))
+    assert main([*options, "edge-unet-s-x1.5", "--output", str(output)]) == 1
