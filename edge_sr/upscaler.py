@@ -193,7 +193,8 @@ class Upscaler(Closing):
         """
         with contextlib.ExitStack() as stack:
             if isinstance(source, str):
-                source = stack.enter_context(open_source(source))
+                deep = self.sidecar.bits > 8
+                source = stack.enter_context(open_source(source, keep_depth=deep))
             session = stack.enter_context(self.session(source.info.size))
             found = stack.enter_context(contextlib.closing(shots(source, session, Stats())))
             for shot in found:

@@ -113,8 +113,13 @@ def _add_sinks(group: Any) -> None:
     group.add_argument(
         "--codec",
         choices=CODECS,
-        help="h264 (default) or h265 by the device's encoder where there is one, else libx264 or "
-        "libx265; or one by its name",
+        help="h264, h265 or av1 by the device's encoder where there is one, else by libx264, "
+        "libx265 or libsvtav1; or one by its name (default: auto: h264, and h265 above 8 bits)",
+    )
+    group.add_argument(
+        "--bits",
+        choices=("keep", "8"),
+        help="of a sample: keep 10-bit and HDR films so (default); 8 reduces them to 8-bit 4:2:0",
     )
     group.add_argument("--force", action="store_true", help="replace an existing output")
     group.add_argument(

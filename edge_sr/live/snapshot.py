@@ -10,6 +10,7 @@ import numpy as np
 from edge_sr.media.chroma import resize_frame
 from edge_sr.media.color import yuv_to_rgb
 from edge_sr.media.frame import Frame
+from edge_sr.media.planes import reduce_frame
 from edge_sr.media.stills.files import write_image
 from edge_sr.pipeline.shot import Shot
 
@@ -42,4 +43,4 @@ def free_stem(folder: Path, endings: tuple[str, ...]) -> str:
 
 
 def _rgb(frame: Frame) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.ascontiguousarray(yuv_to_rgb(frame))
+    return np.ascontiguousarray(yuv_to_rgb(reduce_frame(frame)))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import FrameError
-from edge_sr.media.frame import Color, Frame, Plane
+from edge_sr.media.frame import YUV420, Color, Frame, PixelFormat, Plane
 from edge_sr.media.libraries import load_cv2
 from edge_sr.media.resample import enlarge, siting_offset
 
@@ -49,25 +49,43 @@ def yuv_to_rgb(frame: Frame, *, height: int | None = None) -> Rgb:
     return np.asarray(cv2.transform(cv2.merge([frame.y, u, v]), affine), np.uint8)
 
 
-def rgb_to_yuv(rgb: Rgb, color: Color, *, height: int | None = None) -> tuple[Plane, Plane, Plane]:
+def rgb_to_yuv(
+    rgb: Rgb, color: Color, *, height: int | None = None, kept: PixelFormat = YUV420
+) -> tuple[Plane, Plane, Plane]:
     """Convert uint8 (H, W, 3) RGB to y (H, W), u and v (ceil(H/2), ceil(W/2)), tagged as `color`.
 
     Chroma is averaged around the place where its tag says it sits. The planes are yours to keep.
 
     Args:
         height: as for `yuv_to_rgb`.
+        kept: of the planes. With more than 8 bits RGB is uint16, 0 to 65535, and chroma 4:4:4.
 
     Raises:
         FrameError: not uint8 (H, W, 3), or a matrix that is not known.
         MissingDependencyError: OpenCV is not installed.
     """
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise FrameError(f"image is {rgb.dtype} {rgb.shape}; expected uint8 (H, W, 3)")
+    if rgb.dtype != kept.dtype or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise FrameError(f"image is {rgb.dtype} {rgb.shape}; expected {kept.dtype} (H, W, 3)")
     cv2 = load_cv2()
+    if kept.bits > 8:
+        return _deep_yuv(rgb, _affine(color, height or rgb.shape[0]), color, kept)
     planes = cv2.transform(np.ascontiguousarray(rgb), _affine(color, height or rgb.shape[0]))
     y, u, v = cv2.split(planes)
     siting = siting_offset(color.chroma_location)
     return np.asarray(y, np.uint8), _halve(u, siting), _halve(v, siting)
+
+
+def _deep_yuv(
+    rgb: Rgb, affine: NDArray[np.float64], color: Color, kept: PixelFormat
+) -> tuple[Plane, Plane, Plane]:
+    """uint16 (H, W, 3) RGB to 4:4:4 planes of `kept.bits`, rounded once."""
+    cv2 = load_cv2()
+    step = float(1 << (kept.bits - 8))
+    gain = (kept.white / 255 if color.full_range else step) * 255 / 65535
+    scaled = np.column_stack([affine[:, :3] * gain, affine[:, 3] * step]).astype(np.float32)
+    planes = cv2.split(cv2.transform(np.ascontiguousarray(rgb, np.float32), scaled))
+    y, u, v = (np.clip(np.rint(plane), 0, kept.white).astype(kept.dtype) for plane in planes)
+    return y, u, v
 
 
 def _affine(color: Color, height: int) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.media.hdr import Hdr
 from edge_sr.types import Size
 
 Plane = NDArray[np.uint8]  # of 8-bit formats; uint16 with more bits
@@ -131,6 +132,7 @@ class StreamInfo:
     live: bool  # True: frames come at their own pace and cannot be asked for again
     sample_aspect_ratio: Fraction = Fraction(1)
     format: PixelFormat = YUV420  # of the frames as they come out
+    hdr: Hdr | None = None  # what is known of how it was mastered
 
     @property
     def size(self) -> Size:

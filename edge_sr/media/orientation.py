@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_sr.media.chroma import shift_chroma
-from edge_sr.media.frame import Plane
+from edge_sr.media.frame import YUV420, PixelFormat, Plane
 from edge_sr.media.resample import siting_offset
 
 
@@ -32,16 +32,21 @@ class Orientation:
             plane = plane.T
         return np.ascontiguousarray(plane[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1])
 
-    def turn_yuv(self, y: Plane, u: Plane, v: Plane, siting: int) -> tuple[Plane, Plane, Plane]:
-        """Turn a 4:2:0 picture, uint8 planes; chroma is moved so that its siting stays the same.
+    def turn_yuv(
+        self, y: Plane, u: Plane, v: Plane, siting: int, kept: PixelFormat = YUV420
+    ) -> tuple[Plane, Plane, Plane]:
+        """Turn a picture; chroma is moved so that its siting stays the same.
 
         Args:
             siting: FFmpeg's AVChromaLocation, as in `Color`.
+            kept: of the planes; 4:2:2 cannot be transposed.
         """
-        wanted = siting_offset(siting)
+        wanted = siting_offset(siting, kept)
         left, top = reversed(wanted) if self.transpose else wanted
-        found = (1 - left if self.flip_x else left, 1 - top if self.flip_y else top)
-        u, v = (shift_chroma(self.turn(plane), found, wanted) for plane in (u, v))
+        x, y_step = kept.chroma_x - 1, kept.chroma_y - 1
+        found = (x - left if self.flip_x else left, y_step - top if self.flip_y else top)
+        turned = [self.turn(plane) for plane in (u, v)]
+        u, v = (shift_chroma(plane, found, wanted, white=kept.white) for plane in turned)
         return self.turn(y), u, v
 
 
@@ -68,8 +73,6 @@ def frame_orientation(frame: Any) -> Orientation:
 LOST = {
     "SPHERICAL": "the projection of a 360-degree film",
     "STEREO3D": "the arrangement of a stereoscopic film",
-    "MASTERING_DISPLAY_METADATA": "HDR mastering data",
-    "CONTENT_LIGHT_LEVEL": "HDR light levels",
     "DYNAMIC_HDR_PLUS": "HDR10+ data",
     "DOVI_METADATA": "Dolby Vision data",
 }

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.media.frame import Plane
+from edge_sr.media.frame import YUV420, PixelFormat, Plane
 from edge_sr.media.libraries import load_cv2, load_pillow
 
 Size = tuple[int, int]  # columns, rows
@@ -32,15 +32,22 @@ SITINGS = {
 }
 
 
-def siting_offset(location: int) -> tuple[float, float]:
-    """Where chroma sits, (x, y) in luma samples from the top left one of its four."""
-    return SITINGS.get(location, SITINGS[0])
+def siting_offset(location: int, kept: PixelFormat = YUV420) -> tuple[float, float]:
+    """Where chroma sits, (x, y) in luma samples from the first one that it belongs to."""
+    x, y = SITINGS.get(location, SITINGS[0])
+    return x if kept.chroma_x > 1 else 0.0, y if kept.chroma_y > 1 else 0.0
 
 
-def enlarge(plane: Plane, size: Size, ratios: Ratios, offsets: Offsets) -> Plane:
-    """Enlarge uint8 (H, W) by p/q: p x p filters of four taps each, one for every position."""
+def enlarge(
+    plane: Plane, size: Size, ratios: Ratios, offsets: Offsets, *, white: int = 255
+) -> Plane:
+    """Enlarge (H, W) by p/q: p x p filters of four taps each, one for every position.
+
+    Args:
+        plane: uint8, or uint16 up to `white`.
+    """
     cv2 = load_cv2()
-    out = np.empty(size[::-1], np.uint8)
+    out = np.empty(size[::-1], plane.dtype)
     wide = np.pad(plane, EDGE, mode="edge")
     for row, top, row_taps in _positions(ratios[1], offsets[1]):
         for column, left, column_taps in _positions(ratios[0], offsets[0]):
@@ -48,7 +55,7 @@ def enlarge(plane: Plane, size: Size, ratios: Ratios, offsets: Offsets) -> Plane
             target = out[row :: ratios[1].numerator, column :: ratios[0].numerator]
             picked = filtered[top :: ratios[1].denominator, left :: ratios[0].denominator]
             picked = picked[: target.shape[0], : target.shape[1]]
-            target[...] = np.clip(np.rint(picked), 0, 255)
+            target[...] = np.clip(np.rint(picked), 0, white)
     return out
 
 
@@ -66,12 +73,23 @@ def _positions(ratio: Fraction, offset: float) -> list[tuple[int, int, NDArray[n
     return found
 
 
-def resize_any(plane: Plane, size: Size, ratios: Ratios, offsets: Offsets) -> Plane:
-    """uint8 (H, W) at any ratio: Pillow's antialiased cubic, every sample in its place."""
+def resize_any(
+    plane: Plane, size: Size, ratios: Ratios, offsets: Offsets, *, white: int = 255
+) -> Plane:
+    """(H, W) at any ratio: Pillow's antialiased cubic, every sample in its place.
+
+    Args:
+        plane: uint8, or uint16 up to `white`.
+    """
     pil = load_pillow()
     steps = [1 / float(ratio) for ratio in ratios]
     starts = [EDGE + at + 0.5 - step / 2 for at, step in zip(offsets, steps, strict=True)]
     stops = [at + count * step for at, count, step in zip(starts, size, steps, strict=True)]
-    image = pil.Image.fromarray(np.pad(plane, EDGE, mode="edge"))
-    resized = image.resize(size, pil.Image.Resampling.BICUBIC, box=(*starts, *stops))
+    deep = plane.dtype != np.uint8  # in float32: Pillow resizes no 16-bit images exactly
+    wide = np.pad(plane, EDGE, mode="edge").astype(np.float32 if deep else np.uint8, copy=False)
+    resized = pil.Image.fromarray(wide).resize(
+        size, pil.Image.Resampling.BICUBIC, box=(*starts, *stops)
+    )
+    if deep:
+        return np.asarray(np.clip(np.rint(np.asarray(resized)), 0, white), plane.dtype)
     return np.array(resized, np.uint8)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
-from edge_sr.media.frame import Color, Frame
+from edge_sr.media.frame import YUV420, Color, Frame
 from edge_sr.media.libraries import load_av, load_cv2
-from edge_sr.media.planes import FULL, LIMITED, plane_view
+from edge_sr.media.planes import FULL, LIMITED, av_picture, plane_view, reduce_frame
+from edge_sr.types import Size
 
 Bgr = NDArray[np.uint8]
 BT709, BT2020 = 1, 9
@@ -20,21 +21,15 @@ KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)  # those that swscale has coefficients for
 
 def to_picture(frame: Frame) -> Any:
     """A PyAV yuv420p picture with the frame's pixels, even sides (cropped)."""
-    av = load_av()
-    height, width = (side & ~1 for side in frame.y.shape)
-    picture = av.VideoFrame(width, height, "yuv420p")
-    for plane, pixels in zip(picture.planes, (frame.y, frame.u, frame.v), strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        rows[: plane.height, : plane.width] = pixels[: plane.height, : plane.width]
-    return picture
+    return _even_picture(reduce_frame(frame))
 
 
 def rescale(frame: Frame, width: int, height: int) -> Frame:
-    """A frame of another, even size by swscale's bicubic; chroma siting is not looked after."""
+    """The frame in 8-bit 4:2:0 at another, even size: swscale's bicubic, its siting is ignored."""
     if frame.y.shape == (height, width):
-        return frame
+        return reduce_frame(frame)
     code = FULL if frame.color.full_range else LIMITED
-    picture = to_picture(frame).reformat(
+    picture = _even_picture(frame).reformat(
         width,
         height,
         "yuv420p",
@@ -43,7 +38,7 @@ def rescale(frame: Frame, width: int, height: int) -> Frame:
         dst_color_range=code,
     )
     y, u, v = (plane_view(picture, index) for index in range(3))
-    return replace(frame, planes=(y, u, v))
+    return replace(frame, planes=(y, u, v), format=YUV420)
 
 
 def to_bgr(frame: Frame, *, rows: int | None = None) -> Bgr:
@@ -58,7 +53,7 @@ def to_bgr(frame: Frame, *, rows: int | None = None) -> Bgr:
         matrix = Color().effective_matrix(height)
     if matrix == BT2020 and not hasattr(load_av().video.reformatter.Colorspace, "BT2020"):
         matrix = BT709  # PyAV before 18 does not pass BT.2020 on; BT.709 is within two grey levels
-    picture = to_picture(frame).reformat(
+    picture = _even_picture(frame).reformat(
         format="bgr24",
         src_colorspace=matrix,
         dst_colorspace=matrix,
@@ -66,6 +61,11 @@ def to_bgr(frame: Frame, *, rows: int | None = None) -> Bgr:
         dst_color_range=FULL,
     )
     return np.asarray(picture.to_ndarray(), np.uint8)
+
+
+def _even_picture(frame: Frame) -> Any:
+    """A PyAV picture with the frame's pixels, even sides (cropped)."""
+    return av_picture(frame, Size(frame.size.width & ~1, frame.size.height & ~1))
 
 
 def to_jpeg(pixels: Bgr, quality: int = 80) -> bytes:

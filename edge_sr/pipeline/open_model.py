@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from fractions import Fraction
 
+from edge_sr import zoo
 from edge_sr.backend import DEVICE, ON_CPU
 from edge_sr.model.external import model_file
 from edge_sr.pipeline.job import JobSpec
@@ -35,10 +36,25 @@ def with_model_file(spec: JobSpec) -> JobSpec:
     )
 
 
-def open_upscaler(spec: JobSpec, size: Size, *, measured: bool = False) -> tuple[Upscaler, Size]:
+def takes_depth(spec: JobSpec) -> bool:
+    """Whether the model of a job can be opened for samples of more than 8 bits.
+
+    Models of luma can; engines have the depth that they were built for; models of RGB take 8 bits.
+
+    Raises:
+        ModelFileError, MissingDependencyError: there is no such model.
+    """
+    sidecar = zoo.find(spec.model, spec.scale or Fraction(2))[1]
+    return sidecar.bits > 8 if spec.model.endswith(".engine") else sidecar.channels == 1
+
+
+def open_upscaler(
+    spec: JobSpec, size: Size, *, bits: int = 8, measured: bool = False
+) -> tuple[Upscaler, Size]:
     """The model for an input of this size, and the size of the result; logs what was chosen.
 
     Args:
+        bits: of a sample of the input.
         measured: where neither backend nor precision was given, take the fastest combination on
             this CPU; it takes seconds to measure when it is not known yet.
 
@@ -62,6 +78,7 @@ def open_upscaler(spec: JobSpec, size: Size, *, measured: bool = False) -> tuple
         graphs=spec.graphs,
         tile=spec.tile,
         device=_openvino_device(spec),
+        bits=bits,
     )
     native = Size(*upscaler.sidecar.output_size(width, height))
     result = Size(*(wanted or native))
@@ -102,6 +119,7 @@ def open_other(spec: JobSpec, name: str, size: Size, first: Upscaler) -> Upscale
         graphs=spec.graphs,
         tile=spec.tile,
         device=_openvino_device(spec),
+        bits=first.sidecar.bits,
     )
 
 

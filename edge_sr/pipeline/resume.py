@@ -103,6 +103,7 @@ def _facts(spec: JobSpec, encoder: str, upscaler: Upscaler, size: Size) -> dict[
         "--tile": str(spec.tile),
         "output size": str(size),
         "encoder": encoder,
+        "--bits": spec.bits,
         "--crf": str(spec.crf),
         "--preset": spec.preset,
         "--max-frames": str(spec.max_frames),

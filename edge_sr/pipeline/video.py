@@ -19,7 +19,7 @@ from edge_sr.media.protocols import Source
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.open import Paced, open_source
 from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
-from edge_sr.pipeline.open_model import open_other, open_upscaler
+from edge_sr.pipeline.open_model import open_other, open_upscaler, takes_depth
 from edge_sr.pipeline.outputs import finished_file, output_sinks, screen_sinks
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.resume import Skipping, begin, check_resume
@@ -56,7 +56,7 @@ def run_video(
         sinks = output_sinks(spec, source)
         for sink in sinks:
             stack.callback(sink.abort)  # where the run does not even begin
-        upscaler, size = open_upscaler(spec, info.size, measured=True)
+        upscaler, size = open_upscaler(spec, info.size, bits=info.format.bits, measured=True)
         kept = 0
         if sinks and isinstance(sinks[0], VideoWriter) and not info.live and spec.input != "-":
             kept = begin(spec, sinks[0], upscaler, size)
@@ -218,6 +218,7 @@ def _open(spec: JobSpec, address: Address) -> Source:
         fps=spec.camera_fps,
         pixels=spec.camera_format,
         max_reconnect=spec.max_reconnect,
+        keep_depth=spec.bits == "keep" and takes_depth(spec),
     )
     if spec.drop_policy == "newest" and not source.info.live:
         return Paced(source)

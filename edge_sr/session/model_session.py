@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.errors import FrameError
 from edge_sr.media.chroma import resize_chroma
 from edge_sr.media.color import rgb_to_yuv, yuv_to_rgb
 from edge_sr.media.frame import Frame, Plane
@@ -31,24 +32,38 @@ Chroma = tuple[Plane, Plane]
 def network_input(frame: Frame, color: str) -> Image:
     """What the network gets of a frame: uint8 (H, W, 1), a view of its luma, or (H, W, 3) RGB.
 
+    Luma of more than 8 bits is a view too, uint8 (H, W, 2), low byte first.
+
     Args:
         color: of the model: "luma" or "rgb".
+
+    Raises:
+        FrameError: more than 8 bits, and a model of RGB.
     """
+    if frame.format.bits > 8:
+        return _luma_bytes(frame, color)
     return frame.y[..., None] if color == "luma" else yuv_to_rgb(frame)
+
+
+def _luma_bytes(frame: Frame, color: str) -> Image:
+    if color != "luma":
+        raise FrameError(f"frame has {frame.format.bits} bits; models of RGB take 8: --bits 8")
+    return frame.y.view(np.uint8).reshape(*frame.y.shape, 2)
 
 
 def assemble(frame: Frame, image: Image, color: str, chroma: Chroma | None = None) -> Frame:
     """The upscaled frame, from the network's result; time and colour tags are those of ``frame``.
 
     Args:
-        image: uint8 (H, W, 1 or 3), kept.
+        image: uint8 (H, W, 1 or 3), or (H, W, 2) with the bytes of uint16 samples; kept.
         color: of the model: "luma" or "rgb".
         chroma: u and v for a picture of that size, of a luma model; None to make them now.
     """
     height, size = frame.size.height, Size.of_shape(image.shape)
     if color == "luma":
         u, v = chroma or resize_chroma(frame, *size)
-        planes = (image[..., 0], u, v)
+        y: Image = image.view(frame.format.dtype)
+        planes = (y[..., 0], u, v)
     else:
         planes = rgb_to_yuv(image, frame.color, height=height)
     return replace(frame, planes=planes, color=frame.color.resized(height, size.height))
@@ -99,6 +114,10 @@ class ModelSession(Session):
         if frame.size != self._prepared:
             self._network, self._prepared = self._runner.network(frame.size), frame.size
         sidecar = self._runner.sidecar
+        if frame.format.bits != sidecar.bits:
+            raise FrameError(
+                f"frame has {frame.format.bits} bits; {sidecar.name} was opened for {sidecar.bits}"
+            )
         self._network.submit(network_input(frame, sidecar.color))
         chroma: Chroma | None = None
         if sidecar.color == "luma":  # made while a GPU works on the luma

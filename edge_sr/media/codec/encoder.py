@@ -1,12 +1,8 @@
-"""The video stream of an output file: which encoder, its settings, and frames in its form.
-
-Encoders look ahead, and the frames that they hold are lost when the process is killed. A killed job
-may cost `LOST_S` seconds of film: `HELD_S` of frames that the encoder and the writer hold, a
-fragment of the file that is not written yet, and packets that wait for another stream.
-"""
+"""The video stream of an output file: which encoder, its settings, and frames in its form."""
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,42 +11,40 @@ from typing import Any
 import numpy as np
 
 from edge_sr.errors import MediaError, UsageError
-from edge_sr.media.frame import Color, Frame
+from edge_sr.media.codec.lookahead import FRAGMENT_S, INTERLEAVE_S, lookahead_options
+from edge_sr.media.frame import YUV420, Color, Frame, PixelFormat
+from edge_sr.media.hdr import Hdr
+from edge_sr.media.planes import av_name, av_picture
 
 # what can be asked for -> the encoders that are tried, the device's own first
 FAMILIES = {
     "h264": ("h264_nvenc", "h264_v4l2m2m", "libx264"),
     "h265": ("hevc_nvenc", "hevc_v4l2m2m", "libx265"),
+    "av1": ("av1_nvenc", "libsvtav1"),
 }
-CODECS = (*FAMILIES, "libx264", "libx265", "h264_nvenc", "hevc_nvenc")
+AUTO = "auto"  # H.264 for 8 bits, HEVC for more
+CODECS = (
+    AUTO, *FAMILIES,
+    "libx264", "libx265", "libsvtav1", "h264_nvenc", "hevc_nvenc", "av1_nvenc",
+)  # fmt: skip
 BOARDS = "aarch64"  # where V4L2 encoders are worth a try; elsewhere that would open cameras
 PRESETS = {  # x264's and x265's -> NVENC's
     "ultrafast": "p1", "superfast": "p1", "veryfast": "p2", "faster": "p3", "fast": "p4",
     "medium": "p5", "slow": "p6", "slower": "p7", "veryslow": "p7",
     "placebo": "p7",
 }  # fmt: skip
+SVT_PRESETS = {  # x264's -> SVT-AV1's, whose faster ones are for calls and show artefacts here
+    "ultrafast": "9", "superfast": "9", "veryfast": "8", "faster": "8", "fast": "7",
+    "medium": "6", "slow": "5", "slower": "4", "veryslow": "3", "placebo": "2",
+}  # fmt: skip
+PARAMETERS = {"libx265": "x265-params", "libsvtav1": "svtav1-params"}
+HDR_ENCODERS = tuple(PARAMETERS)  # that take mastering data: in their parameters
+AV1_QUALITY = Fraction(63, 51)  # steps of AV1's quality for one of ours
+MAIN10 = PixelFormat(bits=10)  # 4:2:0: all that NVENC takes of more than 8 bits, as P010
 LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 RANGES = {None: 0, False: 1, True: 2}  # FFmpeg's AVColorRange
+OTHERWISE = "take another --codec (h265 holds every depth), or --bits 8"
 FALLBACK_RATE = Fraction(30)  # for the encoder's rate control where none is known
-
-LOST_S = 2
-HELD_S = Fraction("1.2")
-FRAGMENT_S = Fraction("0.5")
-INTERLEAVE_S = Fraction("0.2")
-OUTSIDE = 3  # of the held frames: two wait in case they are the last, one ends the fragment
-X265_BESIDES = 12  # frames that x265 holds beside its lookahead with 4 B-frames and 32 cores
-
-# preset: frames of lookahead, and B-frames in a row; of x264 and x265 themselves
-X264 = {
-    "ultrafast": (0, 0), "superfast": (0, 3), "veryfast": (10, 3), "faster": (20, 3),
-    "fast": (30, 3), "medium": (40, 3), "slow": (50, 3), "slower": (60, 3), "veryslow": (60, 8),
-    "placebo": (60, 16),
-}  # fmt: skip
-X265 = {
-    "ultrafast": (5, 3), "superfast": (10, 3), "veryfast": (15, 4), "faster": (15, 4),
-    "fast": (15, 4), "medium": (20, 4), "slow": (25, 4), "slower": (40, 8), "veryslow": (40, 8),
-    "placebo": (60, 8),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,13 +59,21 @@ class EncoderPlan:
     color: Color
     crf: int  # 0 to 51
     preset: str  # one of PRESETS
+    format: PixelFormat = YUV420
+    hdr: Hdr | None = None
+
+    @property
+    def pixels(self) -> str:
+        """FFmpeg's name of the pixel format that the encoder is given."""
+        if self.encoder.endswith("_nvenc") and self.format == MAIN10:
+            return "p010le"
+        return av_name(self.format)
 
     def options(self) -> dict[str, str]:
         """The encoder's own options."""
         found = {"chroma_sample_location": LOCATIONS[self.color.chroma_location]}
         if self.encoder.startswith("lib"):
-            ahead = lookahead_options(self.encoder, self.preset, self.rate or FALLBACK_RATE)
-            return found | {"crf": str(self.crf), "preset": self.preset} | ahead
+            return found | self._library_options()
         if self.encoder.endswith("_nvenc"):
             quality = {"rc": "vbr", "cq": str(self.crf), "b": "0"}
             return found | quality | {"preset": PRESETS[self.preset]}
@@ -79,10 +81,24 @@ class EncoderPlan:
         bits = 0.1 * columns * rows * float(self.rate or FALLBACK_RATE)
         return found | {"b": str(round(bits * 2 ** ((23 - self.crf) / 6)))}
 
+    def _library_options(self) -> dict[str, str]:
+        found = {"crf": str(self.crf), "preset": self.preset}
+        found |= lookahead_options(self.encoder, self.preset, self.rate or FALLBACK_RATE)
+        params: list[str] = []
+        if self.encoder == "libx265":
+            params = ["log-level=error", *(self.hdr.x265_options() if self.hdr else [])]
+        elif self.encoder == "libsvtav1":
+            found |= {"crf": str(round(self.crf * AV1_QUALITY)), "preset": SVT_PRESETS[self.preset]}
+            params = self.hdr.svt_options() if self.hdr else []
+        if params:
+            name = PARAMETERS[self.encoder]
+            found[name] = ":".join(filter(None, [found.get(name, ""), *params]))
+        return found
+
     def apply(self, context: Any) -> None:
         """Set an `av` codec context up, before it is opened."""
         context.width, context.height = self.size
-        context.pix_fmt = "yuv420p"
+        context.pix_fmt = self.pixels
         context.time_base = self.time_base
         context.framerate = self.rate or FALLBACK_RATE
         context.sample_aspect_ratio = self.aspect
@@ -93,6 +109,7 @@ class EncoderPlan:
 
     def add_to(self, container: Any) -> Any:
         """Add the video stream to an `av` output container."""
+        self._silence()
         stream = container.add_stream(
             self.encoder, rate=self.rate or FALLBACK_RATE, options=self.options()
         )
@@ -103,11 +120,16 @@ class EncoderPlan:
 
     def fresh(self, av: Any) -> Any:
         """Another encoder, for the next frames of a stream that `add_to` has made."""
+        self._silence()
         context = av.CodecContext.create(self.encoder, "w")
         context.options = self.options()
         self.apply(context)
         context.flags |= av.codec.context.Flags.global_header
         return context
+
+    def _silence(self) -> None:
+        if self.encoder == "libsvtav1":  # it prints its settings; this is its only switch
+            os.environ.setdefault("SVT_LOG", "1")
 
 
 def check_settings(codec: str, *, crf: int, preset: str) -> None:
@@ -127,10 +149,17 @@ def check_settings(codec: str, *, crf: int, preset: str) -> None:
 def pick_encoder(av: Any, codec: str, plan: EncoderPlan) -> str:
     """The first encoder of a family that really encodes here; another name is taken as it is.
 
+    "auto" is H.264 for 8-bit frames and HEVC for those of more bits.
+
     Raises:
         MediaError: none does.
     """
+    if codec == AUTO:
+        codec = "h264" if plan.format.bits == 8 else "h265"
     if codec not in FAMILIES:
+        why = _refusal(av, replace(plan, encoder=codec))
+        if why:
+            raise MediaError(f"{codec}: {why}; {OTHERWISE}")
         return codec
     why = ""
     for name in FAMILIES[codec]:
@@ -139,18 +168,32 @@ def pick_encoder(av: Any, codec: str, plan: EncoderPlan) -> str:
         why = try_encoder(av, replace(plan, encoder=name))
         if not why:
             return name
-    raise MediaError(f"{codec}: no encoder works here; the last one tried {why}")
+    advice = "" if plan.format == YUV420 else f"; {OTHERWISE}"
+    raise MediaError(f"{codec}: no encoder works here; the last one tried {why}{advice}")
+
+
+def _refusal(av: Any, plan: EncoderPlan) -> str:
+    """Why an encoder cannot be given frames of the plan's format; "" if it may take them."""
+    if plan.format == YUV420 or plan.encoder not in av.codecs_available:
+        return ""
+    known = av.Codec(plan.encoder, "w").video_formats or ()
+    if plan.pixels in [item.name for item in known]:
+        return ""
+    return f"takes no {plan.format}"
 
 
 def try_encoder(av: Any, plan: EncoderPlan) -> str:
     """Encode one black frame; returns why that cannot be done, "" if it can."""
     if plan.encoder not in av.codecs_available:
         return "is not in this FFmpeg"
+    if why := _refusal(av, plan):
+        return why
     try:
         context = plan.fresh(av)
         if plan.encoder == "libx265":
-            context.options = {**context.options, "x265-params": "log-level=none"}
-        picture = av.VideoFrame(*plan.size, "yuv420p")
+            params = context.options["x265-params"].replace("log-level=error", "log-level=none")
+            context.options = {**context.options, "x265-params": params}
+        picture = av.VideoFrame(*plan.size, plan.pixels)
         for plane in picture.planes:
             plane.update(bytes(plane.buffer_size))
         picture.pts = 0
@@ -184,10 +227,10 @@ def container_options(kind: str, time_base: Fraction) -> dict[str, str]:
 
 def encoder_frame(av: Any, frame: Frame, plan: EncoderPlan, pts: int) -> Any:
     """A copy of `frame` as an `av` frame with the plan's size (cropped), tags and time base."""
-    picture = av.VideoFrame(*plan.size, "yuv420p")
-    for plane, pixels in zip(picture.planes, (frame.y, frame.u, frame.v), strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        rows[: plane.height, : plane.width] = pixels[: plane.height, : plane.width]
+    if plan.pixels == "p010le":
+        picture = _p010(av, frame, plan.size)
+    else:
+        picture = av_picture(frame, plan.size)
     picture.pts = pts
     picture.time_base = plan.time_base
     picture.colorspace = plan.color.matrix
@@ -195,31 +238,17 @@ def encoder_frame(av: Any, frame: Frame, plan: EncoderPlan, pts: int) -> Any:
     return picture
 
 
-def held_frames(rate: Fraction) -> int:
-    """How many frames an encoder may hold of a film of `rate` frames a second; at least 0."""
-    return max(0, int(HELD_S * rate) - OUTSIDE)
-
-
-def lookahead_options(encoder: str, preset: str, rate: Fraction) -> dict[str, str]:
-    """FFmpeg's options that keep an encoder to `held_frames`, where the preset goes beyond.
-
-    From 12 frames a second on; slower films lose more. Encoders in hardware are left alone: as
-    they are set up here they have no lookahead and no B-frames.
-    """
-    frames = held_frames(rate)
-    found: dict[str, str] = {}
-    if encoder == "libx264":
-        ahead, between = X264[preset]
-        if between > frames // 4:  # the slow presets look at four groups of B-frames
-            found["bf"] = str(frames // 4)
-        if ahead > frames:
-            found["rc-lookahead"] = str(frames)
-    elif encoder == "libx265":
-        ahead, between = X265[preset]
-        if between > frames // 6:
-            between = frames // 6
-            found["bf"] = str(between)
-        most = max(between + 1, frames - X265_BESIDES)  # x265 wants more than B-frames in a row
-        if ahead > most:
-            found["x265-params"] = f"rc-lookahead={most}"
-    return found
+def _p010(av: Any, frame: Frame, size: tuple[int, int]) -> Any:
+    """Luma, and u and v in turns; samples in the high bits."""
+    picture = av.VideoFrame(*size, "p010le")
+    shift = 16 - frame.format.bits
+    luma, chroma = (
+        np.frombuffer(plane, np.uint16).reshape(-1, plane.line_size // 2)
+        for plane in picture.planes
+    )
+    columns, rows = size
+    np.left_shift(frame.y[:rows, :columns], shift, out=luma[:rows, :columns])
+    for at, plane in enumerate((frame.u, frame.v)):
+        half = plane[: rows // 2, : columns // 2]
+        np.left_shift(half, shift, out=chroma[: rows // 2, at:columns:2])
+    return picture

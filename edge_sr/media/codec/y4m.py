@@ -1,8 +1,9 @@
-"""Raw video in a pipe: YUV4MPEG2, 8-bit 4:2:0, as ``ffmpeg -f yuv4mpegpipe -`` writes it."""
+"""Raw video in a pipe: YUV4MPEG2, 8-bit 4:2:0 or deeper, as ``ffmpeg -f yuv4mpegpipe -`` writes."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import BinaryIO
@@ -11,7 +12,8 @@ import numpy as np
 
 from edge_sr.errors import MediaError
 from edge_sr.files import parse_ratio
-from edge_sr.media.frame import Color, Frame, Plane, StreamInfo
+from edge_sr.media.frame import YUV420, Color, Frame, PixelFormat, Plane, StreamInfo
+from edge_sr.media.planes import reduce_frame
 from edge_sr.media.protocols import SinkBase, SourceBase
 from edge_sr.types import Size
 
@@ -21,17 +23,24 @@ LINE_LIMIT = 1024  # bytes of a header line
 LOCATIONS = {"420": 2, "420jpeg": 2, "420mpeg2": 1, "420paldv": 3, "mono": 0}
 NAMES = {1: "420mpeg2", 2: "420jpeg", 3: "420paldv"}
 RANGES = {"LIMITED": False, "FULL": True}
+DEEP = re.compile(r"(420|422|444|mono)p?(9|10|12|14|16)")
+STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "mono": (2, 2)}  # luma for one of chroma
 HOW = "ffmpeg -i FILE -pix_fmt yuv420p -f yuv4mpegpipe -"
 
 
 class Y4mSource(SourceBase):
     """Frames of a YUV4MPEG2 stream, in order; none is lost."""
 
-    def __init__(self, stream: BinaryIO, *, name: str = "standard input") -> None:
+    def __init__(
+        self, stream: BinaryIO, *, name: str = "standard input", keep_depth: bool = False
+    ) -> None:
         """Read the stream's header.
 
+        Args:
+            keep_depth: hand out samples of 9 to 16 bits as they are, not as 8-bit 4:2:0.
+
         Raises:
-            MediaError: it is something else, or not 8-bit 4:2:0.
+            MediaError: it is something else, or neither 8-bit 4:2:0 nor deeper.
         """
         self._stream = stream
         self._name = name
@@ -41,7 +50,9 @@ class Y4mSource(SourceBase):
         tags = {word[:1]: word[1:] for word in words}
         extra = [word[1:] for word in words if word[:1] == "X"]
         kind = tags.get("C", "420")
-        if kind not in LOCATIONS:
+        deep = DEEP.fullmatch(kind)
+        self._format = PixelFormat(*STEPS[deep[1]], int(deep[2])) if deep else YUV420
+        if not deep and kind not in LOCATIONS:
             raise MediaError(f"{name}: is {kind}; expected 8-bit 4:2:0, as from: {HOW}")
         try:
             width, height = int(tags["W"]), int(tags["H"])
@@ -50,11 +61,12 @@ class Y4mSource(SourceBase):
             raise MediaError(f"{name}: its header has no usable size or rate") from None
         if not (2 <= width <= 16384 and 2 <= height <= 16384 and rate > 0):
             raise MediaError(f"{name}: is {width}x{height} at {rate} fps; expected 2 to 16384")
-        self._mono = kind == "mono"
+        self._mono = kind.startswith("mono")
+        self._reduce = self._format != YUV420 and not keep_depth
         ranges = [RANGES.get(word.removeprefix("COLORRANGE=")) for word in extra]
         self._color = Color(
             full_range=next((found for found in ranges if found is not None), None),
-            chroma_location=LOCATIONS[kind],
+            chroma_location=LOCATIONS.get(kind, 0),
         )
         self.info = StreamInfo(
             name=name,
@@ -65,7 +77,15 @@ class Y4mSource(SourceBase):
             frames=None,
             live=False,
             sample_aspect_ratio=_aspect(tags.get("A", "1:1")),
+            format=YUV420 if self._reduce else self._format,
         )
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What is lost where depth is not kept."""
+        if not self._reduce:
+            return ()
+        return [f"{self._name}: {self._format} is read as {YUV420}: gradients may show steps"]
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames that own their memory.
@@ -73,8 +93,8 @@ class Y4mSource(SourceBase):
         Raises:
             MediaError: the stream is cut off within a frame, or no frame begins where one should.
         """
-        info = self.info
-        chroma = ((info.height + 1) // 2, (info.width + 1) // 2)
+        info, kept = self.info, self._format
+        chroma = kept.chroma_size(info.size)[::-1]
         number = 0
         while line := self._line():
             if not line.startswith(b"FRAME"):
@@ -83,10 +103,11 @@ class Y4mSource(SourceBase):
                 )
             y = self._plane((info.height, info.width), number)
             if self._mono:
-                u = v = np.full(chroma, 128, np.uint8)
+                u = v = np.full(chroma, kept.neutral, kept.dtype)
             else:
                 u, v = self._plane(chroma, number), self._plane(chroma, number)
-            yield Frame((y, u, v), number, info.time_base, self._color)
+            frame = Frame((y, u, v), number, info.time_base, self._color, kept)
+            yield reduce_frame(frame) if self._reduce else frame
             number += 1
 
     def close(self) -> None:
@@ -102,8 +123,8 @@ class Y4mSource(SourceBase):
         return line
 
     def _plane(self, shape: tuple[int, int], number: int) -> Plane:
-        plane = np.empty(shape, np.uint8)
-        rest = memoryview(plane.reshape(-1).data)
+        plane = np.empty(shape, self._format.dtype)
+        rest = memoryview(plane.reshape(-1).view(np.uint8).data)
         while rest:
             count = self._stream.readinto(rest)  # type: ignore[attr-defined]
             if not count:
@@ -205,11 +226,20 @@ class Y4mSink(SinkBase):
             MAGIC,
             f"W{width} H{height} F{rate.numerator}:{rate.denominator} Ip",
             f"A{aspect.numerator}:{aspect.denominator}",
-            f"C{NAMES.get(frame.color.chroma_location, '420jpeg')}",
+            f"C{_kind(frame)}",
         ]
         if frame.color.full_range is not None:
             words.append(f"XCOLORRANGE={'FULL' if frame.color.full_range else 'LIMITED'}")
         return (" ".join(words) + "\n").encode()
+
+
+def _kind(frame: Frame) -> str:
+    """What the header calls the frame's format; with more than 8 bits it names no siting."""
+    kept = frame.format
+    if kept == YUV420:
+        return NAMES.get(frame.color.chroma_location, "420jpeg")
+    name = next(name for name, steps in STEPS.items() if steps == (kept.chroma_x, kept.chroma_y))
+    return name if kept.bits == 8 else f"{name}p{kept.bits}"
 
 
 def _aspect(text: str) -> Fraction:

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.planes import reduce_frame
 from edge_sr.media.protocols import SinkBase
 
 LOOPBACK = (
@@ -49,6 +50,7 @@ class VirtualCameraSink(SinkBase):
         Raises:
             MediaError: there is no loopback device, or it is in use.
         """
+        frame = reduce_frame(frame)
         height, width = (side & ~1 for side in frame.y.shape)
         if self._camera is None:
             self._open(width, height)

@@ -15,6 +15,7 @@ from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.media.color import yuv_to_rgb
 from edge_sr.media.frame import Frame
 from edge_sr.media.libraries import load_cv2
+from edge_sr.media.planes import reduce_frame
 from edge_sr.media.protocols import SinkBase
 
 QUIT_KEYS = (27, ord("q"))  # Esc
@@ -52,7 +53,7 @@ class WindowSink(SinkBase):
         """
         if self._closed:
             return
-        self.present(np.ascontiguousarray(yuv_to_rgb(frame)[..., ::-1]))
+        self.present(np.ascontiguousarray(yuv_to_rgb(reduce_frame(frame))[..., ::-1]))
 
     def present(self, pixels: NDArray[np.uint8]) -> int:
         """Show uint8 (H, W, 3) BGR and let the window live; returns the key pressed, 255 for none.

@@ -13,7 +13,13 @@ from edge_sr.errors import MediaError
 from edge_sr.media.codec.chunks import CHUNK
 from edge_sr.media.codec.containers import reason
 from edge_sr.media.codec.demuxer import Demuxer
-from edge_sr.media.codec.encoder import EncoderPlan, check_settings, pick_encoder
+from edge_sr.media.codec.encoder import (
+    AUTO,
+    HDR_ENCODERS,
+    EncoderPlan,
+    check_settings,
+    pick_encoder,
+)
 from edge_sr.media.codec.muxer import Muxer
 from edge_sr.media.codec.unfinished import Unfinished, clear, partial_path
 from edge_sr.media.frame import Color, Frame, StreamInfo
@@ -41,7 +47,7 @@ class VideoWriter(SinkBase):
         source: StreamInfo,
         copy_from: Demuxer | Path | None = None,
         force: bool = False,
-        codec: str = "h264",
+        codec: str = AUTO,
         crf: int = 18,
         preset: str = "veryfast",
     ) -> None:
@@ -52,8 +58,9 @@ class VideoWriter(SinkBase):
             copy_from: the file whose audio, subtitles, chapters and tags are copied; one that a
                 `VideoFile` reads (see `Source.beside`), or a path, which is read on its own.
             force: replace an existing file.
-            codec: "h264" or "h265" for the device's encoder where there is one, and libx264 or
-                libx265 elsewhere; or one of these by its name.
+            codec: "h264", "h265" or "av1" for the device's encoder where there is one, and libx264,
+                libx265 or libsvtav1 elsewhere; or one of these by its name; "auto" for h264, and
+                h265 where frames have more than 8 bits.
             crf: quality, 0 (lossless) to 51; 18 is visually transparent.
             preset: the encoder's speed, "ultrafast" to "veryslow".
 
@@ -186,6 +193,8 @@ class VideoWriter(SinkBase):
             color=color,
             crf=self._crf,
             preset=self._preset,
+            format=self._source.format,
+            hdr=self._source.hdr,
         )
 
     def _open(self, frame: Frame) -> Muxer:
@@ -200,6 +209,9 @@ class VideoWriter(SinkBase):
                 f"{self.path}: {width}x{height} is written as {columns}x{rows}; "
                 "4:2:0 video has an even number of columns and rows"
             )
+        if plan.hdr and plan.encoder not in HDR_ENCODERS:
+            lost = " and ".join(plan.hdr.names)
+            self._notices.append(f"{self.path}: {lost} are not written by {plan.encoder}")
         self._time_base = frame.time_base
         copy_from = self._copy_from
         if isinstance(copy_from, Path):

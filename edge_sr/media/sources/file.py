@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from edge_sr.media.codec.boxes import Boxes, read_boxes
 from edge_sr.media.codec.containers import frame_rate, reason
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.timeline import BestEffort, Timestamps
-from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.frame import YUV420, Frame, StreamInfo
+from edge_sr.media.hdr import frame_hdr
 from edge_sr.media.libraries import load_av
 from edge_sr.media.orientation import frame_orientation, lost_side_data
-from edge_sr.media.planes import to_planes
+from edge_sr.media.planes import kept_format, to_planes
 from edge_sr.media.protocols import SourceBase
+from edge_sr.media.siting import coded_siting
 from edge_sr.types import Size
 
 
@@ -26,7 +29,8 @@ class VideoFile(SourceBase):
 
     Each frame has the time the file gives it: variable frame rates stay so; see `Timeline` and
     `Timestamps` for times that are missing, jump or go back. Any pixel format comes out as 8-bit
-    4:2:0 with its range and matrix kept. The pixels are turned as the display matrix says.
+    4:2:0 with its range and matrix kept; with `keep_depth` more than 8 bits stay so, see
+    `kept_format`. The pixels are turned as the display matrix says.
     Interlaced material is passed through as whole frames: nothing is deinterlaced. The file is read
     once, so that a pipe will do; what else is in it is handed on by `beside`. Can be iterated once.
 
@@ -34,7 +38,7 @@ class VideoFile(SourceBase):
         MediaError: the file cannot be read, or has no video that can be decoded.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, keep_depth: bool = False) -> None:
         self.path = Path(path)
         self._resized = 0  # frames of another size than the first
         self._last_size = Size(0, 0)
@@ -56,7 +60,11 @@ class VideoFile(SourceBase):
             raise
         self._orientation = frame_orientation(self._first)
         self._lost = lost_side_data(self._first)
-        self.info = self._describe(self._first)
+        self._deep = kept_format(self._first)  # what would be kept
+        self._hdr = frame_hdr(self._first)
+        self.info = self._describe(self._first, keep_depth=keep_depth)
+        deep = self.info.format.bits > 8
+        self._siting = coded_siting(self._stream) if deep else 0  # 8 bits: as it always was
         self._times = Timestamps(self.info.time_base, self.info.frame_rate)
         avi = self._demuxer.container.format.name == "avi"
         reorders = bool(self._stream.codec_context.has_b_frames)
@@ -79,8 +87,13 @@ class VideoFile(SourceBase):
         if self._missing:
             what = f"cut off, {self._missing:,} bytes are missing at its end"
             found.append(f"{self.path}: {what}; it was read up to there")
-        if self._lost:
-            found.append(f"{self.path}: not kept: {', '.join(self._lost)}")
+        lost = self._lost + (self._hdr.names if self._hdr and not self.info.hdr else [])
+        if lost:
+            found.append(f"{self.path}: not kept: {', '.join(lost)}")
+        if self.info.format != self._deep:
+            found.append(
+                f"{self.path}: {self._deep} is read as {self.info.format}: gradients may show steps"
+            )
         if self._resized:
             size = self.info.size
             found.append(
@@ -144,12 +157,15 @@ class VideoFile(SourceBase):
             self.damaged += bool(frame.is_corrupt)
             yield frame
 
-    def _describe(self, frame: Any) -> StreamInfo:
+    def _describe(self, frame: Any, *, keep_depth: bool) -> StreamInfo:
         stream = self._stream
         size = Size(frame.width, frame.height)
         aspect = Fraction(stream.sample_aspect_ratio or 1)
+        kept = self._deep if keep_depth else YUV420
         if self._orientation.transpose:
             size, aspect = Size(size.height, size.width), 1 / aspect
+            if kept.chroma_x != kept.chroma_y:  # turned, 4:2:2 would be 4:4:0
+                kept = replace(kept, chroma_x=1, chroma_y=1)
         rate = frame_rate(stream)
         return StreamInfo(
             name=str(self.path),
@@ -160,6 +176,8 @@ class VideoFile(SourceBase):
             frames=self._count(rate),
             live=False,
             sample_aspect_ratio=aspect,
+            format=kept,
+            hdr=self._hdr if kept.bits > 8 else None,
         )
 
     def _count(self, rate: Fraction | None) -> int | None:
@@ -183,15 +201,20 @@ class VideoFile(SourceBase):
                 self._reformatter,
                 width=width,
                 height=height,
+                kept=self.info.format,
             )
         except (self._av.FFmpegError, ValueError) as error:
-            what = f"{decoded.format.name} cannot become 8-bit 4:2:0"
+            what = f"{decoded.format.name} cannot become {self.info.format}"
             raise MediaError(f"{self.path}: {what} ({reason(error)})") from error
+        if self._siting:
+            color = replace(color, chroma_location=self._siting)
         if not self._orientation.upright:
-            y, u, v = self._orientation.turn_yuv(y, u, v, color.chroma_location)
+            siting, kept = color.chroma_location, self.info.format
+            y, u, v = self._orientation.turn_yuv(y, u, v, siting, kept)
         pts = self._times.next(self._best.choose(decoded.pts, decoded.dts), decoded.duration)
         cut = self._after_cut(pts, Size(decoded.width, decoded.height))
-        return Frame((y, u, v), pts, self.info.time_base, color, discontinuity=cut)
+        kept = self.info.format
+        return Frame((y, u, v), pts, self.info.time_base, color, kept, discontinuity=cut)
 
     def _after_cut(self, pts: int, size: Size) -> bool:
         """Whether the clock of the file was cut before this frame, or the size is another."""

@@ -33,6 +33,7 @@ def open_source(
     fps: float = 30,
     pixels: str = FORMATS[0],
     max_reconnect: int | None = None,
+    keep_depth: bool = False,
 ) -> Source:
     """Open a camera, a network stream, a file, ``-`` (YUV4MPEG2 on stdin) or ``test://``.
 
@@ -45,6 +46,7 @@ def open_source(
         fps: asked of a camera.
         pixels: asked of a camera: "MJPG", "YUYV" or "NV12".
         max_reconnect: attempts in a row; None for no limit.
+        keep_depth: give the samples of files and pipes as they are; else all come as 8-bit 4:2:0.
 
     Raises:
         MediaError: it cannot be read.
@@ -59,8 +61,8 @@ def open_source(
             return DemoClip.from_url(found.text)
         return Pattern.from_url(found.text)
     if found.kind is Kind.STDIN:
-        return Y4mSource(sys.stdin.buffer)
-    return VideoFile(found.path)
+        return Y4mSource(sys.stdin.buffer, keep_depth=keep_depth)
+    return VideoFile(found.path, keep_depth=keep_depth)
 
 
 def _open_live(address: Address, size: Size, fps: float, pixels: str) -> Source:

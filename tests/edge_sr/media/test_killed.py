@@ -13,7 +13,7 @@ import av
 import pytest
 from clips import frame, info, make_clip
 
-from edge_sr.media.codec.encoder import LOST_S, held_frames, lookahead_options
+from edge_sr.media.codec.lookahead import LOST_S, held_frames, lookahead_options
 from edge_sr.media.sinks.writer import VideoWriter
 
 HERE = Path(__file__).parent
@@ -73,6 +73,7 @@ def test_sigkill_costs_two_seconds_at_most(
         ("libx264", "veryslow", "sound that ends"),
         ("libx264", "veryfast", "one subtitle"),
         ("libx265", "veryfast", ""),
+        ("libsvtav1", "veryfast", ""),
     ],
 )
 def test_no_moment_costs_more(
