@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_sr.batch.jobs import Outcome, run_jobs
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.media.address import Kind, is_media, parse_address
+from edge_sr.media.animation.write import ANIMATED
 from edge_sr.media.sinks.writer import FORMATS
 from edge_sr.media.stills.files import natural_order, writable_name
 from edge_sr.media.stills.formats import is_image
@@ -180,6 +181,6 @@ def _results(path: Path, target: Path | None, beside: str) -> list[tuple[Path, P
 
 def result_name(path: Path) -> Path:
     """A path with the ending that results are written with."""
-    if parse_address(str(path)).kind is Kind.IMAGE or is_image(path):
-        return writable_name(path)
+    if is_image(path):
+        return path if path.suffix.lower() in ANIMATED else writable_name(path)
     return path if path.suffix.lower() in FORMATS else path.with_suffix(".mkv")

@@ -13,7 +13,7 @@ from edge_sr.errors import UsageError
 from edge_sr.media.stills.formats import is_animation, is_image
 
 VIDEO = (
-    ".264", ".265", ".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv",
+    ".264", ".265", ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv",
     ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg",
     ".mkv", ".mod", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv",
     ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m",
@@ -60,8 +60,8 @@ class Address:
 
 
 def parse_address(text: str, *, camera: bool = False) -> Address:
-    """The kind of an input. Looks at its name, whether it is a folder, and whether a GIF
-    or PNG file is an animation.
+    """The kind of an input. Looks at its name, whether it is a folder, and whether a GIF, PNG
+    or WebP file is an animation.
 
     Args:
         text: "0", /dev/video0, csi://0, rtsp://..., http://..., test://..., "-", a path, or

@@ -25,7 +25,7 @@ from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
 from edge_sr.pipeline.open_model import open_upscaler
 from edge_sr.pipeline.stats import Stats
 from edge_sr.types import Size
-from edge_sr.upscaler import Upscaler
+from edge_sr.upscaler import Image, Upscaler
 from edge_sr.zoo.flavour import choose, fit_image
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def run_images(
     started = time.perf_counter()
     if path.is_dir():
         return _run_folder(spec, path, Path(spec.output), progress, stop)
-    with _Models(spec) as models:
+    with Models(spec) as models:
         output = models.upscale(path, Path(spec.output))
     return Result(
         read=1, written=1, dropped=0, seconds=time.perf_counter() - started, outputs=(output,)
@@ -91,7 +91,7 @@ def _run_folder(
     if spec.output != "null":
         write_ticket(output, facts)
     stats, notices, kept = Stats(), [], 0
-    with _Models(spec) as models:
+    with Models(spec) as models:
         for image in images:
             if stop is not None and stop.is_set():
                 break
@@ -128,7 +128,7 @@ def _run_folder(
     )
 
 
-class _Models(Closing):
+class Models(Closing):
     """The models of a job, one for each flavour and size of image that came."""
 
     def __init__(self, spec: JobSpec) -> None:
@@ -141,8 +141,23 @@ class _Models(Closing):
         if not null:
             check_image_output(output, force=self._spec.force)
         image = read_image(source)
-        size = Size.of_shape(image.pixels.shape)
-        spec = self._spec
+        pixels = self.enlarge(image.pixels, source)
+        wanted = Size.of_shape(pixels.shape)
+        if null:
+            return Output(None, f"{source}: {wanted}, not written")
+        write_image(output, pixels, like=image, force=self._spec.force)
+        return Output(output, f"{output}: {wanted}")
+
+    def enlarge(self, pixels: Image, source: Path) -> Image:
+        """An image, uint8 (H, W[, 2 to 4]), at the size that was asked for.
+
+        Args:
+            source: the file it comes from; the model may depend on it.
+
+        Raises:
+            FrameError: a size that the model does not take.
+        """
+        size, spec = Size.of_shape(pixels.shape), self._spec
         model, why = choose(spec.model, spec.flavour, lambda: fit_image(source))
         if (model, size) not in self._opened:
             if why:
@@ -150,15 +165,10 @@ class _Models(Closing):
             self._opened[model, size] = open_upscaler(replace(spec, model=model), size)
         upscaler, wanted = self._opened[model, size]
         try:
-            pixels = upscaler.upscale(image.pixels)
+            made = upscaler.upscale(pixels)
         except FrameError as error:
             raise FrameError(f"{source}: {error}") from error
-        if Size.of_shape(pixels.shape) != wanted:
-            pixels = resize_image(pixels, *wanted)
-        if null:
-            return Output(None, f"{source}: {wanted}, not written")
-        write_image(output, pixels, like=image, force=self._spec.force)
-        return Output(output, f"{output}: {wanted}")
+        return made if Size.of_shape(made.shape) == wanted else resize_image(made, *wanted)
 
     def close(self) -> None:
         """Free the models."""

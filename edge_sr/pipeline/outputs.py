@@ -11,6 +11,8 @@ from pathlib import Path
 from edge_sr.errors import UsageError
 from edge_sr.live.control import RunControl
 from edge_sr.live.window import LiveWindow
+from edge_sr.media.animation.frames import AnimationSink
+from edge_sr.media.animation.write import FROM_FILMS
 from edge_sr.media.codec.unfinished import partial_path
 from edge_sr.media.codec.y4m import Y4mSink
 from edge_sr.media.protocols import Sink, Source
@@ -41,6 +43,11 @@ def output_sinks(spec: JobSpec, source: Source) -> list[Sink]:
             raise UsageError("--output - would write raw video to the terminal: pipe it somewhere")
         stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
         sinks.append(_boxed(Y4mSink(stream, source=source.info), spec, source))
+    elif spec.output is not None and Path(spec.output).suffix.lower() in FROM_FILMS:
+        sink = AnimationSink(
+            Path(spec.output), source=source.info, beside=source.beside, force=spec.force
+        )
+        sinks.append(_boxed(sink, spec, source))
     elif spec.output is not None:
         writer = VideoWriter(
             Path(spec.output),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge_sr import __version__
 from edge_sr.errors import UsageError
+from edge_sr.media.animation.write import FROM_FILMS
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.unfinished import clear, take_over, write_ticket
 from edge_sr.media.frame import Frame, StreamInfo
@@ -62,8 +63,8 @@ def check_resume(spec: JobSpec, source: Source) -> None:
         raise UsageError("--resume goes on with a file; a camera, stream or pipe has moved on")
     if spec.drop_policy == "newest":
         raise UsageError("--resume loses no frame; --drop-policy newest does: leave one out")
-    if spec.output in (None, "-", "null"):
-        raise UsageError("--resume goes on with --output FILE; nothing else keeps frames")
+    if spec.output in (None, "-", "null") or Path(spec.output or "").suffix.lower() in FROM_FILMS:
+        raise UsageError("--resume goes on with a video as --output; nothing else keeps frames")
 
 
 def begin(spec: JobSpec, writer: VideoWriter, upscaler: Upscaler, size: Size) -> int:

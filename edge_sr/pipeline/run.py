@@ -10,6 +10,7 @@ from os import PathLike, fspath
 
 from edge_sr.errors import UsageError
 from edge_sr.media.address import Kind, parse_address
+from edge_sr.pipeline.animations import is_redrawn, run_animation
 from edge_sr.pipeline.images import run_images
 from edge_sr.pipeline.job import JobSpec, Progress, Result
 from edge_sr.pipeline.open_model import with_model_file
@@ -38,6 +39,8 @@ def run_job(
     address = parse_address(spec.input) if spec.input is not None else None
     if address is not None and address.kind in (Kind.FOLDER, Kind.IMAGE):
         return run_images(spec, address.path, progress=progress, stop=stop)
+    if address is not None and address.kind is Kind.FILE and is_redrawn(spec, address.path):
+        return run_animation(spec, address.path, progress=progress, stop=stop)
     screen = spec.show or spec.serve is not None
     camera = spec.camera is not None or (address is not None and address.live)
     if spec.compare and not screen and not camera:
@@ -72,8 +75,8 @@ def upscale_file(
 
     Args:
         input: a path, or whatever else ``edge-sr run`` reads.
-        output: a .mp4, .m4v, .mov or .mkv file for video, an image file for an image, a folder for
-            a folder; "null" upscales and writes nothing.
+        output: a .mp4, .m4v, .mov or .mkv file for video, or a .gif, .apng or .webp; an image file
+            for an image, a folder for a folder; "null" upscales and writes nothing.
         model: a shipped model or family, or an .onnx or .engine file; "auto" for the default
             family in the flavour that fits the input.
         flavour: of a family: "plain" for clean pictures, "live" for compressed or noisy ones, or

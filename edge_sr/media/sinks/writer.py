@@ -74,7 +74,9 @@ class VideoWriter(SinkBase):
         if self.path.suffix.lower() not in FORMATS:
             known = ", ".join(FORMATS)
             found = self.path.suffix or "no ending"
-            raise MediaError(f"{self.path}: found {found}; video is written to {known}")
+            raise MediaError(
+                f"{self.path}: found {found}; video is written to {known}, .gif, .apng or .webp"
+            )
         check_settings(codec, crf=crf, preset=preset)
         read = copy_from.path if isinstance(copy_from, Demuxer) else copy_from
         check_output(self.path, force=force, source=read)

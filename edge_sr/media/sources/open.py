@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from edge_sr.media.address import Address, Kind, parse_address
+from edge_sr.media.animation.frames import AnimationSource
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.y4m import Y4mSource
 from edge_sr.media.frame import Frame, StreamInfo
@@ -20,6 +21,7 @@ from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.pattern import Pattern
 from edge_sr.media.sources.reconnect import Reconnecting
 from edge_sr.media.sources.stream import NetworkStream
+from edge_sr.media.stills.formats import is_animation
 from edge_sr.types import Size
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,8 @@ def open_source(
         return Pattern.from_url(found.text)
     if found.kind is Kind.STDIN:
         return Y4mSource(sys.stdin.buffer, keep_depth=keep_depth)
+    if is_animation(found.path):
+        return AnimationSource(found.path)
     return VideoFile(found.path, keep_depth=keep_depth)
 
 

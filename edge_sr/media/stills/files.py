@@ -169,7 +169,7 @@ def write_image(
     picture = to_pillow(pixels)
     if not kind.alpha and picture.mode in ("LA", "RGBA"):
         raise MediaError(f"{path}: {kind.name} cannot hold transparency; write a .png")
-    if kind.name in ("WEBP", "AVIF") and picture.mode == "LA":
+    if kind.name in ("WEBP", "AVIF", "GIF") and picture.mode == "LA":
         picture = picture.convert("RGBA")
     options: dict[str, Any] = {"quality": quality} if kind.quality else {}
     if kind.name == "JPEG" and quality >= 90:

@@ -29,6 +29,7 @@ PNM = ImageFormat("PPM", alpha=False, icc=False, exif=False)
 HEIF = ImageFormat("HEIF", writes=False, plugin="pillow_heif")
 FORMATS = {
     ".png": ImageFormat("PNG", dpi=METRIC),
+    ".apng": ImageFormat("PNG", writes=False),
     ".jpg": JPEG,
     ".jpeg": JPEG,
     ".webp": ImageFormat("WEBP", quality=True),
@@ -39,7 +40,7 @@ FORMATS = {
     ".jpe": JPEG,
     ".mpo": ImageFormat("JPEG", writes=False),
     ".avif": ImageFormat("AVIF", quality=True),
-    ".gif": ImageFormat("GIF", writes=False),
+    ".gif": ImageFormat("GIF", icc=False, exif=False),
     ".jp2": JPEG_2000,
     ".j2k": JPEG_2000,
     ".ppm": PNM,
@@ -61,12 +62,14 @@ def is_image(path: str | os.PathLike[str]) -> bool:
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a GIF or PNG file holds several pictures: FFmpeg reads it as a video then."""
+    """Whether a GIF, PNG or WebP file holds several pictures."""
     try:
         with path.open("rb") as file:
             head = file.read(1 << 16)
             if head.startswith(b"\x89PNG"):
                 return b"acTL" in head.partition(b"IDAT")[0]
+            if head.startswith(b"RIFF") and head[8:16] == b"WEBPVP8X":
+                return bool(head[20] & 2)
             if head.startswith((b"GIF87a", b"GIF89a")):
                 return _gif_pictures(head + file.read()) > 1
     except (OSError, IndexError):  # no file, or a GIF that is cut off

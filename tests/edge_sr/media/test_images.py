@@ -171,8 +171,8 @@ def test_existing_files_stay_without_force(tmp_path: Path) -> None:
 def test_names_that_are_no_images_are_refused(tmp_path: Path) -> None:
     assert is_image("A.JPEG")
     assert not is_image("a.mp4")
-    with pytest.raises(MediaError, match=r"found \.gif; images are written to \.png"):
-        check_image_output(tmp_path / "a.gif", force=False)
+    with pytest.raises(MediaError, match=r"found \.heic; images are written to \.png"):
+        check_image_output(tmp_path / "a.heic", force=False)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
