@@ -10,10 +10,10 @@ from os import PathLike, fspath
 
 from edge_sr.errors import UsageError
 from edge_sr.media.address import Kind, parse_address
-from edge_sr.pipeline.animations import is_redrawn, run_animation
-from edge_sr.pipeline.images import run_images
 from edge_sr.pipeline.job import JobSpec, Progress, Result
 from edge_sr.pipeline.open_model import with_model_file
+from edge_sr.pipeline.pictures.animations import is_redrawn, run_animation
+from edge_sr.pipeline.pictures.images import run_images
 from edge_sr.pipeline.target import parse_target
 from edge_sr.pipeline.video import run_video
 

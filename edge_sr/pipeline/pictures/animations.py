@@ -13,8 +13,8 @@ from edge_sr.media.animation.read import Animation
 from edge_sr.media.animation.write import ANIMATED, AnimationWriter
 from edge_sr.media.codec.unfinished import partial_path
 from edge_sr.media.stills.formats import is_animation
-from edge_sr.pipeline.images import Models
 from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
+from edge_sr.pipeline.pictures.images import Models
 from edge_sr.pipeline.signals import SignalStop
 from edge_sr.pipeline.stats import Stats
 from edge_sr.types import Size
