@@ -64,7 +64,7 @@ def check_resume(spec: JobSpec, source: Source) -> None:
     if spec.drop_policy == "newest":
         raise UsageError("--resume loses no frame; --drop-policy newest does: leave one out")
     if spec.output in (None, "-", "null") or Path(spec.output or "").suffix.lower() in FROM_FILMS:
-        raise UsageError("--resume goes on with --output FILE of a video; nothing else keeps frames")
+        raise UsageError("--resume goes on with --output FILE, a video; nothing else does")
 
 
 def begin(spec: JobSpec, writer: VideoWriter, upscaler: Upscaler, size: Size) -> int:
