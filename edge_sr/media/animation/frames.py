@@ -17,6 +17,7 @@ from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.unfinished import partial_path
 from edge_sr.media.color import rgb_to_yuv, yuv_to_rgb
 from edge_sr.media.frame import Color, Frame, StreamInfo
+from edge_sr.media.planes import reduce_frame
 from edge_sr.media.protocols import SinkBase, SourceBase
 
 MILLISECOND = Fraction(1, 1000)
@@ -150,7 +151,7 @@ class AnimationSink(SinkBase):
             return
         self._next = shown + closest
         self._size = str(frame.size)
-        self._writer.write(yuv_to_rgb(frame, height=self._height), shown)
+        self._writer.write(yuv_to_rgb(reduce_frame(frame), height=self._height), shown)
 
     def finish(self, *, complete: bool = True) -> str:
         """Give the file its name.
