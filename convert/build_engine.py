@@ -5,16 +5,24 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.util
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from convert.command import parse_size, parse_sizes
 from convert.engine.cache_commands import list_cache, prune
-from convert.engine.parser import build_parser
-from edge_sr.cli.common import exit_codes
+from convert.engine.options import HARDWARE, parse_capabilities
+from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.cli.options import add_device
 from edge_sr.errors import MissingDependencyError
+from edge_sr.model.engine_facts import FLAVOURS
+from edge_sr.model.import_options import add_import_options
+from edge_sr.model.sidecar import PRECISIONS
+from edge_sr.pipeline.target import parse_target
 
 NEEDED = ("onnx", "onnxruntime", "tqdm")  # of the extra "build"
 
@@ -50,3 +58,103 @@ def main(argv: Sequence[str] | None = None) -> int:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # cleaning up
     sys.exit(main())
+
+
+EXAMPLES = """\
+examples:
+  python -m convert.build_engine --model edge-unet-s-x2
+  python -m convert.build_engine --model edge-unet-s-x2 --precision int8 --size 1366x768
+  python -m convert.build_engine --model mine.keras --precision int8 --calibration clip.mp4
+  python -m convert.build_engine --model edge-unet-s-x1.5 --size 640x360 --target 1280x720
+  python -m convert.build_engine --model other.onnx --size 1920x1080 --output other.engine
+  python -m convert.build_engine --list-cache
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m convert.build_engine",
+        "Build a TensorRT engine, with all that has to come before it.",
+        examples=EXAMPLES,
+        verbose="--details",
+    )
+    parser.add_argument(
+        "--model", metavar="SOURCE", help="a .keras file, a shipped model's name, or an .onnx file"
+    )
+    parser.add_argument(
+        "--precision",
+        metavar="|".join(PRECISIONS),
+        help="default: fp16, or what an .onnx file is already",
+    )
+    parser.add_argument(
+        "--calibration",
+        metavar="FRAMES|VIDEO|own",
+        help="for int8, and to try the engine on; shipped models bring theirs",
+    )
+    parser.add_argument(
+        "--size", type=parse_size, metavar="WxH", help="of the frames (default: 1280x720)"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=parse_sizes,
+        metavar="MIN,OPT,MAX",
+        help="take every size from MIN to MAX, fastest at OPT: 640x360,1280x720,1920x1080",
+    )
+    parser.add_argument(
+        "--target", type=parse_target, metavar="SIZE", help="of the result: 1080p, 4k or WxH"
+    )
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=range(8, 17),
+        default=8,
+        metavar="8-16",
+        help="of a sample of the frames: 10 for 10-bit video (default: 8)",
+    )
+    parser.add_argument("--flavour", choices=("auto", *FLAVOURS), default="auto")
+    add_device(parser)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="put a copy of the engine here")
+    parser.add_argument("--force", action="store_true", help="replace an existing output")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    _add_builder_options(parser)
+    network = parser.add_argument_group("the network")
+    network.add_argument(
+        "--max-loss-db", type=float, default=0.05, help="PSNR-Y that int8 may lose (default: 0.05)"
+    )
+    network.add_argument("--allow-loss", action="store_true", help="build it even if more is lost")
+    add_import_options(parser)
+    cache = parser.add_argument_group("the cache")
+    cache.add_argument("--list-cache", action="store_true", help="show the engines that are kept")
+    cache.add_argument(
+        "--prune",
+        nargs="?",
+        const="stale",
+        choices=("stale", "all"),
+        help="remove engines that are damaged or of another TensorRT, or all; and leftovers",
+    )
+    return parser
+
+
+def _add_builder_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the builder")
+    group.add_argument("--workspace", type=int, metavar="MIB", help="default: half of what is free")
+    group.add_argument("--level", type=int, metavar="0-5", help="optimisation level (default: 3)")
+    group.add_argument(
+        "--version-compatible", action="store_true", help="run on later versions of TensorRT too"
+    )
+    group.add_argument(
+        "--hardware-compatible",
+        choices=HARDWARE,
+        default="none",
+        help="run on other GPUs too; slower (default: none)",
+    )
+    group.add_argument(
+        "--compute-capability",
+        type=parse_capabilities,
+        default=(),
+        metavar="8.6,8.9,...",
+        help="GPUs that a TensorRT-RTX engine is for (default: all that it knows)",
+    )
+    group.add_argument("--dla", type=int, metavar="CORE", help="use a Jetson's DLA core")
+    group.add_argument("--verbose", type=Path, metavar="LOG", help="the builder's words, into LOG")

@@ -45,7 +45,7 @@ class Steps:
         if sidecar := _whole(path):
             self.line(name, f"{text(sidecar)} (reused)")
             return sidecar
-        with locked(path, tell=self.note):
+        with locked(path, notify=self.note):
             started = time.monotonic()
             sidecar = _whole(path)
             if sidecar is None:

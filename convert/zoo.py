@@ -1,4 +1,4 @@
-"""The shipped models, made anew from their Keras files: fp32, int8 twice, each with its figures.
+"""The shipped models, made again from their Keras files: fp32, int8 twice, each with its figures.
 
 ``python -m convert.zoo --images Set5/ Set14/ BSD100/``
 """
@@ -163,7 +163,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--pretrained", type=Path, default=PRETRAINED, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=zoo.FOLDER, help="default: edge_sr/zoo")
-    parser.add_argument("--force", action="store_true", help="make everything anew")
+    parser.add_argument("--force", action="store_true", help="make everything again")
     return parser
 
 

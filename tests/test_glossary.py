@@ -54,8 +54,6 @@ EVERYTHING = {*WORDS, *IDENTIFIERS, *PROSE}
 # what is being rewritten: folders and files that may still hold them
 LEFT = (
     "edge_sr/model",
-    "convert",
-    "calibration",
     "bench",
     "tests/calibration",
     "tests/convert",

@@ -74,22 +74,12 @@ ARROWS = {
 FILES = 14  # .py files of a folder, at most
 LINES = 320  # of a file, at most
 
-# what is being moved: folders whose circles, late imports and sizes are not held to the rule yet
-LEFT_LATE = ("edge_sr/model", "calibration/frames")
-LEFT_FOLDERS = ("convert/engine", "calibration/quantize")
-
 
 def imports() -> Iterator[tuple[str, str]]:
     """(file, top-level package) of every absolute import, also those inside functions."""
     for name, whole in files():
         for node in ast.walk(whole):
             yield from ((name, target.partition(".")[0]) for target in imported(node))
-
-
-def within(name: str, folders: tuple[str, ...]) -> bool:
-    """Whether a dotted name or a path is of one of these folders."""
-    path = name.replace(".", "/")
-    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
 def test_heavy_packages_stay_in_their_rooms() -> None:
@@ -135,7 +125,7 @@ def test_own_modules_are_imported_at_the_top() -> None:
     found = [
         f"{name} imports {', '.join(sorted(targets))} inside a function"
         for name, targets in own_imports(late=True).items()
-        if targets and name != "edge_sr" and not within(name, LEFT_LATE)
+        if targets and name != "edge_sr"
     ]
     assert found == []
 
@@ -152,7 +142,7 @@ def test_own_imports_are_absolute() -> None:
 
 def test_a_folder_can_be_read_at_a_glance() -> None:
     count = Counter(path.parent.relative_to(ROOT).as_posix() for path in modules().values())
-    large = {name: n for name, n in count.items() if n > FILES and name not in LEFT_FOLDERS}
+    large = {name: n for name, n in count.items() if n > FILES}
     assert large == {}
 
 

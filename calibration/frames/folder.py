@@ -22,7 +22,7 @@ SHEET = "contact-sheet.png"
 
 @dataclass(frozen=True)
 class Kept:
-    """One collected frame, as the manifest tells of it."""
+    """One collected frame, as the manifest describes it."""
 
     file: str
     source: str

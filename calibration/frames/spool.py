@@ -16,6 +16,8 @@ from tqdm import tqdm
 from calibration.frames.scenes import Look, look_through, to_image, video_frames
 from calibration.network.frame_io import Image
 from edge_sr.errors import FrameError, MediaError
+from edge_sr.media.sources.camera import Camera
+from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.stills.files import list_images, read_image, write_image
 from edge_sr.quality import luma_bt601
 
@@ -58,8 +60,6 @@ def open_spool(source: Path, channels: int, *, first_scene: int) -> Spool:
     """
     if source.is_dir():
         return _look_at_folder(source, channels, first_scene)
-    from edge_sr.media.sources.file import VideoFile
-
     with VideoFile(source) as video:
         step = max(1, (video.info.frames or 0) // LOOKED_AT)
     frames = ((place, when, frame.y) for place, when, frame in video_frames(source, step=step))
@@ -93,7 +93,6 @@ def watch_camera(
     Raises:
         MediaError: the camera cannot be opened or stops.
     """
-    from edge_sr.media.sources.camera import Camera
 
     looks: list[Look] = []
     images: list[Path] = []

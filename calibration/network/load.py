@@ -184,11 +184,11 @@ def _name_nodes(model: onnx.ModelProto) -> None:
     """Every node gets a name of its own: plans and reports speak of nodes by name."""
     taken: set[str] = set()
     for node in model.graph.node:
-        wish = node.name or node.output[0]
-        name, count = wish, 1
+        wanted = node.name or node.output[0]
+        name, count = wanted, 1
         while name in taken:
             count += 1
-            name = f"{wish}_{count}"
+            name = f"{wanted}_{count}"
         taken.add(name)
         node.name = name
 

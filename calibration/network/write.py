@@ -43,7 +43,7 @@ def write_model(
     conversion: Mapping[str, Any],
     calibration_sha256: str | None = None,
 ) -> Sidecar:
-    """Write ``model``, made from ``network``, and the sidecar that tells its history.
+    """Write ``model``, made from ``network``, and the sidecar with its history.
 
     Args:
         quality: figures of this file, in dB; the source's are not its own and are left out.

@@ -1,9 +1,9 @@
-"""A plan as ONNX Runtime's integer kernels want it: the CPU's spelling of the same numbers.
+"""A plan as ONNX Runtime's integer kernels want it: the CPU's variant of the same numbers.
 
 On x86 they take uint8 activations, int8 weights and an int32 bias, and fuse a convolution only
-when its result is quantised too. TensorRT's spelling (`qdq.quantise`) runs there in float, at half
+when its result is quantised too. TensorRT's variant (`qdq.quantise`) runs there in float, at half
 the speed of the float32 file. What never is negative uses all 256 levels; the rest has its zero at
-128 and the very levels of TensorRT's spelling.
+128 and the very levels of TensorRT's variant.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Layers that TensorRT's spelling cannot afford in int8, given back to the CPU's.
+"""Layers that TensorRT's variant cannot afford in int8, given back to the CPU's.
 
-Behind a ReLU the CPU's spelling has twice the levels (see cpu.py), so that it loses less with the
+Behind a ReLU the CPU's variant has twice the levels (see cpu.py), so that it loses less with the
 same layers, and can take more of them for the same bound.
 """
 
@@ -11,20 +11,20 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from calibration.quantize.correct import correct_biases
 from calibration.quantize.cpu import cpu_plan, missing_outputs, quantise_for_cpu
 from calibration.quantize.judge import Judge
 from calibration.quantize.qdq import Plan
 from calibration.quantize.ranges import Ranges
+from calibration.quantize.repair import correct_biases
 from calibration.quantize.search import LOSS_BOUND, MARGIN, Row
 from calibration.quantize.thresholds import METHODS
 
-Spelling = tuple[Plan, dict[str, float]]  # a plan, and the results quantised besides its tensors
+Variant = tuple[Plan, dict[str, float]]  # a plan, and the results quantised besides its tensors
 
 
 def plan_for_cpu(
     judge: Judge, plan: Plan, ranges: Ranges, rows: Sequence[Row], *, max_loss_db: float
-) -> Spelling:
+) -> Variant:
     """The plan with as many of the layers put back that were left out for the bound as it bears.
 
     The cheapest come first; how many is found by halving. The margin of the search is kept.
@@ -35,10 +35,10 @@ def plan_for_cpu(
     out = sorted((row for row in rows if row.kept == LOSS_BOUND), key=lambda row: row.loss_db)
     model = judge.network.model
 
-    def with_outputs(tried: Plan) -> Spelling:
+    def with_outputs(tried: Plan) -> Variant:
         return tried, choose_outputs(judge, tried, ranges, max_loss_db=max_loss_db)
 
-    def put_back(count: int) -> Spelling | None:
+    def put_back(count: int) -> Variant | None:
         names = frozenset(row.name for row in out[:count])
         tried = replace(
             plan, layers=plan.layers | names, float_residuals=plan.float_residuals - names
@@ -49,7 +49,7 @@ def plan_for_cpu(
             found if loss_db <= MARGIN * max_loss_db and integers(found) > integers(best) else None
         )
 
-    def integers(found: Spelling) -> int:
+    def integers(found: Variant) -> int:
         return len(cpu_plan(model, *found).layers)
 
     best = with_outputs(plan)

@@ -1,4 +1,4 @@
-"""float32 network + ranges -> int8 Q/DQ network, in two spellings of one plan."""
+"""float32 network + ranges -> int8 Q/DQ network, in two variants of one plan."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Quantised:
 
     around_fp32: onnx.ModelProto  # for ONNX Runtime
     around_fp16: onnx.ModelProto  # for TensorRT, strongly typed
-    loss_db: float  # PSNR-Y lost against float32 on held-out frames, ONNX Runtime's spelling
+    loss_db: float  # PSNR-Y lost against float32 on held-out frames, ONNX Runtime's variant
     loss_here_db: float  # the same with ONNX Runtime's integer kernels on this CPU
-    loss_fp16_db: float  # of TensorRT's spelling, tensors rounded as on a GPU
-    found: Found  # the plan of TensorRT's spelling, and what each layer costs there
+    loss_fp16_db: float  # of TensorRT's variant, tensors rounded as on a GPU
+    found: Found  # the plan of TensorRT's variant, and what each layer costs there
     cpu_plan: Plan  # of ONNX Runtime's: the same, and what it can bear besides
     ranges: Ranges
 
@@ -48,7 +48,7 @@ def quantise_network(
     max_loss_db: float = 0.05,
     allow_loss: bool = False,
 ) -> Quantised:
-    """Search a plan within the bound and write it in both spellings.
+    """Search a plan within the bound and write it in both variants.
 
     Three of four frames give ranges, the fourth judges.
 

@@ -42,7 +42,7 @@ def tensors_of(model: onnx.ModelProto, plan: Plan) -> dict[str, str]:
 
 
 def half_exact(scale: float) -> float:
-    """The nearest positive scale that float16 holds exactly, so that both spellings agree."""
+    """The nearest positive scale that float16 holds exactly, so that both variants agree."""
     return float(np.float16(max(scale, SMALLEST_SCALE)))
 
 
@@ -77,7 +77,7 @@ def _residuals(model: onnx.ModelProto, plan: Plan) -> list[Residual]:
 
 
 class Writer:
-    """Writes one plan into one copy of a graph; other spellings of the numbers override `grid`."""
+    """Writes one plan into one copy of a graph; other variants of the numbers override `grid`."""
 
     def __init__(self, model: onnx.ModelProto, plan: Plan) -> None:
         self.model = onnx.ModelProto()

@@ -77,7 +77,7 @@ def write_int8(
     """Write one variant of what `quantise_network` found over ``frames``.
 
     Args:
-        measured: figures of this file, to be told beside its loss.
+        measured: figures of this file, reported beside its loss.
 
     Raises:
         ModelFileError: it cannot be written.

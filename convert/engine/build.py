@@ -11,16 +11,20 @@ from typing import Any
 
 import onnx
 
-from convert.command import size_text
+from calibration.frames.frames import fit, open_frames, spread
+from calibration.network.compare import Bounds, Tally
+from calibration.network.frame_io import FrameIO, Image, read_frame_io
+from calibration.network.session import open_session, run
+from convert.command import Size, size_text
 from convert.engine import census
 from convert.engine.child import Job
 from convert.engine.flavours import engine_home, timing_path
 from convert.engine.run_child import Int8RefusedError, build
 from convert.engine.spec import EngineSpec, make_facts, make_sidecar, warn
-from convert.engine.try_engine import try_engine
+from convert.onnx.runners import EngineRunner
 from convert.onnx.specialise import convolutions, specialise
 from edge_sr.cuda import driver
-from edge_sr.errors import ModelFileError
+from edge_sr.errors import BackendError, ModelFileError
 from edge_sr.model.engine_cache import (
     bits_key,
     cache_dir,
@@ -33,8 +37,9 @@ from edge_sr.model.engine_facts import EngineFacts, seal
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, sidecar_path, write_sidecar
 from edge_sr.model.wide import widen
+from edge_sr.quality import standard_border
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 REFUSED = ".refused"  # in the place of an engine: why int8 is not tried again
 
 
@@ -48,11 +53,11 @@ class Engine:
     reused: bool
 
 
-def get_engine(spec: EngineSpec, *, tell: Tell) -> Engine:
+def get_engine(spec: EngineSpec, *, notify: Notify) -> Engine:
     """The engine from the cache, or a new one, which is then in the cache.
 
     Args:
-        tell: gets lines for the user while it goes on.
+        notify: gets lines for the user while it goes on.
 
     Raises:
         BackendError: TensorRT refuses or fails, or the engine is not what was asked for.
@@ -74,18 +79,18 @@ def get_engine(spec: EngineSpec, *, tell: Tell) -> Engine:
         options=spec.options.key | bits_key(spec.bits),
     )
     path = engine_path(spec.sidecar.name, key)
-    found = find_engine(spec.sidecar.name, key, tell=tell)
+    found = find_engine(spec.sidecar.name, key, notify=notify)
     if found and not _untried(found[2]):
         return Engine(*found, True)
-    with locked(path, tell=tell):
+    with locked(path, notify=notify):
         found = find_engine(spec.sidecar.name, key)  # another process may have built it
         if found:
-            return _tried(spec, Engine(*found, True), tell)
+            return _tried(spec, Engine(*found, True), notify)
         refused = path.with_suffix(REFUSED)
         if refused.is_file():
             raise Int8RefusedError(refused.read_text())
         try:
-            return _build(spec, path, key.digest, tell)
+            return _build(spec, path, key.digest, notify)
         except Int8RefusedError as error:
             refused.write_text(str(error))
             raise
@@ -105,11 +110,11 @@ def _opens_here(capabilities: Sequence[str], gpu_name: str) -> bool:
     return gpu is not None and gpu.compute_capability in capabilities and gpu_name in ("", gpu.name)
 
 
-def _tried(spec: EngineSpec, engine: Engine, tell: Tell) -> Engine:
+def _tried(spec: EngineSpec, engine: Engine, notify: Notify) -> Engine:
     """Try an engine that was built before there was a GPU, and write down the result."""
     if not _untried(engine.facts):
         return engine
-    tell("the cached engine was not tried on a GPU yet; trying it")
+    notify("the cached engine was not tried on a GPU yet; trying it")
     model = _model(spec)
     verified = try_engine(engine.path, engine.sidecar, model, spec.frames, spec.usual)
     facts = replace(engine.facts, verified=verified)
@@ -118,7 +123,7 @@ def _tried(spec: EngineSpec, engine: Engine, tell: Tell) -> Engine:
     return Engine(engine.path, sidecar, facts, True)
 
 
-def _build(spec: EngineSpec, path: Path, digest: str, tell: Tell) -> Engine:
+def _build(spec: EngineSpec, path: Path, digest: str, notify: Notify) -> Engine:
     model = _model(spec)
     for left in path.parent.glob(f".{path.stem}.*.part"):  # of a build that was killed
         shutil.rmtree(left)
@@ -126,14 +131,14 @@ def _build(spec: EngineSpec, path: Path, digest: str, tell: Tell) -> Engine:
     work.mkdir()
     part = work / path.name
     try:
-        reply = _run(spec, model, part, tell)
+        reply = _run(spec, model, part, notify)
         found = census.Census(
             reply["layers"], reply["convolutions"], reply["source"], reply.get("names", {})
         )
         wanted = convolutions(model)
         for line in census.check(found, wanted, precision=spec.sidecar.precision):
-            tell(line)
-        warn(spec, found, tell)
+            notify(line)
+        warn(spec, found, notify)
         facts = make_facts(spec, reply, digest)
         sidecar = make_sidecar(spec, reply["result"], part, path)
         if _untried(facts) or driver.find_gpu()[0] is None:
@@ -158,7 +163,7 @@ def _model(spec: EngineSpec) -> onnx.ModelProto:
     return specialise(model, spec.size, spec.target)
 
 
-def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, tell: Tell) -> dict[str, Any]:
+def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, notify: Notify) -> dict[str, Any]:
     fixed = part.with_suffix(".onnx")
     data = model.SerializeToString()
     fixed.write_bytes(data if spec.bits == 8 else _wide(spec, data))
@@ -174,7 +179,7 @@ def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, tell: Tell) -> di
         inspect=_opens_here(capabilities, gpu_name),
         log=str(spec.log.resolve()) if spec.log else "",
     )
-    return build(job, tell)
+    return build(job, notify)
 
 
 def _wide(spec: EngineSpec, data: bytes) -> bytes:
@@ -192,3 +197,52 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+BOUNDS = {"fp32": Bounds(55.0, 2), "fp16": Bounds(48.0, None), "int8": Bounds(40.0, None)}
+COUNT = 8  # frames
+AGAIN = "run the same command on the device to have it tried there"
+
+
+def try_engine(
+    path: Path, sidecar: Sidecar, model: onnx.ModelProto, frames: Path | None, size: Size
+) -> dict[str, Any] | str:
+    """What running it showed, or "skipped: why".
+
+    Args:
+        model: the network that the engine was built from, its sizes fixed.
+        frames: a folder of pictures; None for the set that edge-sr brings.
+        size: (rows, columns) that they are cut or mirrored to.
+
+    Raises:
+        BackendError: the results differ by more than the precision explains.
+    """
+    gpu, why_not = driver.find_gpu()
+    if gpu is None:
+        return f"skipped: {why_not}; {AGAIN}"
+    io = read_frame_io(path, model)
+    session = open_session(model)
+    tally = Tally(standard_border(float(io.scale)))
+    with EngineRunner(path, sidecar) as engine:
+        for image in pictures(frames, io, size):
+            tally.add(io.fetch(run(session, io.feed(image))[0]), engine.run(image))
+    found = tally.result()
+    if broken := BOUNDS[sidecar.precision].broken(found):
+        raise BackendError(
+            f"on {gpu.name} the engine does not give what ONNX Runtime gives: {'; '.join(broken)}. "
+            "It was not kept; please report this with the log of --verbose"
+        )
+    return {
+        "frames": found.frames,
+        "psnr_db": round(min(found.psnr_db, 120.0), 2),
+        "max_difference": found.max_difference,
+        "gpu": gpu.name,
+    }
+
+
+def pictures(frames: Path | None, io: FrameIO, size: Size) -> list[Image]:
+    """Up to 8 frames, uint8 (H, W, C), spread over the set, mirrored or cut to one size."""
+    opened = open_frames(frames)
+    opened.paths = [opened.paths[place] for place in spread(len(opened.paths), COUNT)]
+    whole = replace(io, size=None)
+    return [fit(image, size) for _, image in opened.read(whole)]

@@ -69,12 +69,12 @@ def of_inspector(text: str) -> Census:
     return Census(dict(layers), convolutions, "inspector", names)
 
 
-def _kind(ends: list[Any]) -> str | None:
-    """Precision of a layer by how its first input is told: "Half", "Row major linear FP32"."""
-    if not ends:
+def _kind(tensors: list[Any]) -> str | None:
+    """Precision of a layer by how its first input is described: "Half", "Row major linear FP32"."""
+    if not tensors:
         return None
-    told = str(ends[0].get("Format/Datatype") or ends[0].get("Datatype") or "").lower()
-    words = re.findall(r"[a-z]+\d*", told)
+    text = str(tensors[0].get("Format/Datatype") or tensors[0].get("Datatype") or "").lower()
+    words = re.findall(r"[a-z]+\d*", text)
     return next((WORDS[word] for word in words if word in WORDS), None)
 
 
@@ -95,11 +95,12 @@ def check(found: Census, wanted: Counter[str], *, precision: str) -> list[str]:
         return []
     if sum(wanted.values()) and not wanted[precision]:
         raise BackendError(
-            f"the ONNX file has no {precision} convolution ({tell(wanted)}); convert it with "
+            f"the ONNX file has no {precision} convolution ({in_words(wanted)}); convert it with "
             "python -m convert.precision"
         )
     have = found.convolutions.get(precision, 0)
-    counts = f"{tell(found.convolutions)} by the {found.source}, the ONNX file has {tell(wanted)}"
+    counts = f"{in_words(found.convolutions)} by the {found.source}"
+    counts += f", the ONNX file has {in_words(wanted)}"
     if sum(found.convolutions.values()) > sum(wanted.values()) - wanted[precision] and not have:
         raise BackendError(
             f"the engine is not {precision}: its convolutions are {counts}; it was not kept. "
@@ -117,7 +118,7 @@ def check(found: Census, wanted: Counter[str], *, precision: str) -> list[str]:
     ]
 
 
-def tell(counts: Mapping[str, int]) -> str:
+def in_words(counts: Mapping[str, int]) -> str:
     """ "12 fp16, 1 fp32"."""
     order = sorted(counts, key=lambda name: (ORDER.index(name) if name in ORDER else 9, name))
     return ", ".join(f"{counts[name]} {name}" for name in order if counts[name]) or "none"

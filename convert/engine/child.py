@@ -46,11 +46,11 @@ class NothingBuiltError(BackendError):
         self.half_scales = half_scales  # whether it failed on int8 with fp16 scales
 
 
-def run(job: Job, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def run(job: Job, notify: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Build, write the file, and return what is known of it.
 
     Raises:
-        BackendError: the parser or the builder refuses, in their own words.
+        BackendError: the parser or the builder refuses; its message is the error's.
     """
     trt.use(job.flavour)
     with open(job.log or os.devnull, "a", encoding="utf-8") as log:  # noqa: PTH123
@@ -69,7 +69,7 @@ def run(job: Job, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         used = configure(builder, config, options, job.flavour, Path(job.timing_cache))
         if job.sizes:
             add_profile(builder, config, network, job.sizes)
-        config.progress_monitor = make_monitor(tell)
+        config.progress_monitor = make_monitor(notify)
         started = time.monotonic()
         plan = builder.build_serialized_network(network, config)
         seconds = time.monotonic() - started
@@ -113,9 +113,9 @@ def parse(network: trt.INetworkDefinition, model: bytes, logger: Any) -> None:
         error = parser.get_error(place)
         where = f"node {error.node_name()} ({error.node_operator()}): " if error.node_name() else ""
         lines.append(where + " ".join(error.desc().split()))
-    told = "; ".join(dict.fromkeys(lines)) or logger.last()
+    reason = "; ".join(dict.fromkeys(lines)) or logger.last()
     raise BackendError(
-        f"TensorRT's parser refuses the network: {told}. Replace that operator in the model, or "
+        f"TensorRT's parser refuses the network: {reason}. Replace that operator in the model, or "
         "run the ONNX file with edge-sr run --backend onnxruntime"
     )
 
@@ -171,23 +171,23 @@ def main() -> int:
     """0: the engine is written; 1: it is not, and the last line says why."""
     lock = threading.Lock()
 
-    def tell(line: dict[str, Any]) -> None:
+    def notify(line: dict[str, Any]) -> None:
         with lock:
             print(json.dumps(line), flush=True)
 
     job = Job(**json.loads(Path(sys.argv[1]).read_text()))
     try:
-        tell({"built": run(job, tell)})
+        notify({"built": run(job, notify)})
     except NothingBuiltError as error:
-        tell({"error": str(error), "retry": True, "half_scales": error.half_scales})
+        notify({"error": str(error), "retry": True, "half_scales": error.half_scales})
         return 1
     except EdgeSRError as error:
-        tell({"error": str(error), "retry": False})
+        notify({"error": str(error), "retry": False})
         return 1
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "out of memory"
         where = getattr(error, "filename", None) or job.engine
-        tell({"error": f"{where}: {reason}", "retry": isinstance(error, MemoryError)})
+        notify({"error": f"{where}: {reason}", "retry": isinstance(error, MemoryError)})
         return 1
     return 0
 

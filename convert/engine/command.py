@@ -1,25 +1,29 @@
-"""`convert.build_engine` behind its command line: from the options to the finished engine."""
+"""`convert.build_engine` behind its command line: from the options to the engine's report."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from convert.command import Size, Steps
-from convert.engine.build import get_engine
+from convert.engine.build import Engine, get_engine
+from convert.engine.census import in_words
 from convert.engine.flavours import check_capabilities, choose_flavour
-from convert.engine.hand_over import put_copy, tell_engine, tell_file
 from convert.engine.options import BuildOptions
 from convert.engine.platforms import about_jetson
-from convert.engine.prepare import prepare
+from convert.engine.prepare import BuildRequest, prepare
 from convert.engine.run_child import Int8RefusedError
-from convert.engine.source import BuildRequest
 from convert.engine.spec import EngineSpec
+from edge_sr.cuda import driver
 from edge_sr.errors import ModelFileError
-from edge_sr.model.engine_facts import Machine
+from edge_sr.files import whole_file
+from edge_sr.model.engine_facts import Machine, facts_of, seal
 from edge_sr.model.import_options import import_options
+from edge_sr.model.sidecar import sidecar_path, write_sidecar
 from edge_sr.pipeline.target import Target, output_size
 
 DEFAULT_SIZE = (720, 1280)
@@ -57,14 +61,14 @@ def build(args: argparse.Namespace) -> None:
     if machine.flavour == "tensorrt-rtx" and spec.sidecar.precision == "int8":
         steps.note(RTX_INT8)
     try:
-        engine = get_engine(spec, tell=steps.note)
+        engine = get_engine(spec, notify=steps.note)
     except Int8RefusedError as error:
         steps.note(f"{error}; building fp16 in its place")
         half = _spec(args, replace(asked, precision="fp16"), machine, steps)
-        engine = get_engine(half, tell=steps.note)
-    tell_engine(engine, steps)
+        engine = get_engine(half, notify=steps.note)
+    describe_engine(engine, steps)
     shown = put_copy(engine, args.output) if args.output else engine.path
-    tell_file(engine, shown, steps, as_json=args.json)
+    report_file(engine, shown, steps, as_json=args.json)
 
 
 def _size(args: argparse.Namespace) -> Size | None:
@@ -131,3 +135,60 @@ def _check_output(output: Path, *, force: bool) -> None:
         raise ModelFileError(f"{output.parent}: no such folder; make it first")
     if output.exists() and not force:
         raise ModelFileError(f"{output}: exists; use --force to replace it")
+
+
+NOT_READ = "counted before building: the inspector needs the GPU"
+
+
+def describe_engine(engine: Engine, steps: Steps) -> None:
+    """Say what it is: sizes, layers, and how it was tried."""
+    card, facts = engine.sidecar, engine.facts
+    if facts.sizes:
+        low, _, high = (f"{columns}x{rows}" for rows, columns in facts.sizes.values())
+        shape = f"{low} to {high}"
+    else:
+        shape = f"{card.width}x{card.height} -> {card.output_width}x{card.output_height}"
+    took = None if engine.reused else facts.build_seconds
+    steps.line("engine", f"{facts.built}: {shape}{' (reused)' * engine.reused}", took)
+    counted = "read back from the engine" if facts.census_source == "inspector" else NOT_READ
+    steps.line("layers", f"{in_words(facts.census)}; {counted}")
+    if isinstance(facts.verified, str):
+        steps.line("tried", facts.verified)
+    else:
+        found = facts.verified
+        steps.line(
+            "tried",
+            f"on {found['gpu']}: {found['psnr_db']:.1f} dB from ONNX Runtime over "
+            f"{found['frames']} frames, at most {found['max_difference']} grey levels",
+        )
+
+
+def put_copy(engine: Engine, output: Path) -> Path:
+    """Copy engine and sidecar out of the cache, whole or not at all.
+
+    Raises:
+        ModelFileError: they cannot be written.
+    """
+    with whole_file(output, error=ModelFileError) as part:
+        shutil.copyfile(engine.path, part)
+    card = replace(engine.sidecar, name=output.stem)
+    write_sidecar(output, seal(card, facts_of(engine.sidecar)))
+    return output
+
+
+def report_file(engine: Engine, path: Path, steps: Steps, *, as_json: bool) -> None:
+    """Print which file it is, or its facts as JSON, and say how to use it."""
+    card = engine.sidecar
+    if as_json:
+        facts = {"file": str(path), "reused": engine.reused, "precision": card.precision}
+        print(json.dumps(facts | {"engine": engine.facts.to_dict()}))
+        return
+    mib = path.stat().st_size / 2**20
+    print(f"{path}: {card.precision}, {mib:.1f} MiB")
+    if path != engine.path:
+        steps.note(f"its facts: {sidecar_path(path)}; the two travel together")
+    here = driver.find_gpu()[0] is not None
+    model = path if here else path.name
+    command = f"edge-sr run --model {model} --backend tensorrt --input VIDEO --output OUT.mp4"
+    take = "" if here else "copy it and its .json to the machine with the GPU; there: "
+    steps.note(f"next: {take}{command}")

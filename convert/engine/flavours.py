@@ -19,22 +19,22 @@ LEVEL = 3  # TensorRT's own default optimisation level
 WORKSPACE_SHARE = 0.5  # of the free memory, where none is given
 
 
-def choose_flavour(wish: str) -> tuple[Machine, str]:
+def choose_flavour(asked: str) -> tuple[Machine, str]:
     """The TensorRT to build with on this machine, and the file it is imported from.
 
     Args:
-        wish: "tensorrt", "tensorrt-rtx", or "auto": TensorRT where there is a GPU and it is
+        asked: "tensorrt", "tensorrt-rtx", or "auto": TensorRT where there is a GPU and it is
             installed, else TensorRT-RTX, which builds without one.
 
     Raises:
         MissingDependencyError: none is installed.
         BackendError: it is too old, or there is no GPU that it needs.
     """
-    if wish not in ("auto", *FLAVOURS):
-        raise UsageError(f"flavour is {wish!r}; expected auto, {', '.join(FLAVOURS)}")
+    if asked not in ("auto", *FLAVOURS):
+        raise UsageError(f"flavour is {asked!r}; expected auto, {', '.join(FLAVOURS)}")
     gpu, why_not = driver.find_gpu()
-    flavour = wish
-    if wish == "auto":
+    flavour = asked
+    if asked == "auto":
         installed = [name for name in FLAVOURS if _installed(name)]
         if not installed:
             raise MissingDependencyError(
@@ -129,12 +129,12 @@ def check_capabilities(machine: Machine, asked: tuple[str, ...]) -> None:
         return
     known = rtx_capabilities()
     wrong = [item for item in asked if item not in known]
-    told = f"TensorRT-RTX {machine.version} cannot build for compute capability"
+    refusal = f"TensorRT-RTX {machine.version} cannot build for compute capability"
     if wrong:
-        raise BackendError(f"{told} {', '.join(wrong)}; expected {', '.join(known)}")
+        raise BackendError(f"{refusal} {', '.join(wrong)}; expected {', '.join(known)}")
     if not asked and machine.compute_capability and machine.compute_capability not in known:
         raise BackendError(
-            f"{told} {machine.compute_capability} of this {machine.gpu}; it knows "
+            f"{refusal} {machine.compute_capability} of this {machine.gpu}; it knows "
             f"{', '.join(known)}: use --flavour tensorrt, or --compute-capability for another GPU"
         )
 

@@ -117,7 +117,7 @@ def _power() -> str:
             if line.startswith("NV Power Mode")
         )
     except (OSError, subprocess.TimeoutExpired, StopIteration):
-        mode = "unknown (nvpmodel -q does not tell)"
+        mode = "unknown (nvpmodel -q does not say)"
     return (
         f"power mode {mode}; it and the clocks decide the timings that the builder chooses by: "
         "for the fastest engine set the mode you will run in, then sudo jetson_clocks"

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from calibration.collect import collect
 from calibration.frames.frames import DEFAULT, FrameSet, open_frames
 from calibration.network.fp16 import to_fp16
 from calibration.quantize.write_int8 import to_int8
-from convert.command import Steps
-from convert.engine.source import BuildRequest, find_source, says_int8
+from convert.command import Steps, describe
+from convert.export_onnx import export
+from convert.onnx.frame_file import frame_file
+from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import cache_dir, converted_path, locked
+from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar, sha256_of
 
 COUNT = 256  # frames collected from a video
@@ -56,7 +61,7 @@ def prepare(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path | No
         digest = f"{frames.sha256} {asked.max_loss_db:g} {asked.allow_loss}"
     name = _stem(single)
     path = converted_path(name, source.sha256, precision=precision, calibration_sha256=digest)
-    sidecar = steps.file(precision, path, _converter(asked, precision, single, folder), _told)
+    sidecar = steps.file(precision, path, _converter(asked, precision, single, folder), _summary)
     return path, sidecar, folder
 
 
@@ -92,9 +97,9 @@ def _shipped_int8(
     if sidecar.made_from_sha256 != source.sha256:
         raise ModelFileError(
             f"{shipped}: was made from {sidecar.made_from_sha256[:12]}; {single} is "
-            f"{source.sha256[:12]}: make it anew with python -m convert.zoo"
+            f"{source.sha256[:12]}: make it again with python -m convert.zoo"
         )
-    steps.line("int8", f"{sidecar.name} (shipped): {_told(sidecar)}")
+    steps.line("int8", f"{sidecar.name} (shipped): {_summary(sidecar)}")
     return shipped, sidecar, None
 
 
@@ -132,7 +137,7 @@ def _frames(asked: BuildRequest, source: Sidecar, steps: Steps) -> FrameSet | No
         folder = cache_dir() / "frames" / f"{path.stem}-{sha256_of(path)[:16]}-{source.color}"
         known = folder.is_dir()
         if not known:
-            with locked(folder, tell=steps.note):
+            with locked(folder, notify=steps.note):
                 if not folder.is_dir():
                     collect([path], folder, count=COUNT, channels=source.channels)
         frames = open_frames(folder)
@@ -147,7 +152,7 @@ def _stem(path: Path) -> str:
     return path.name.removesuffix(".onnx").removesuffix(".fp32")
 
 
-def _told(sidecar: Sidecar) -> str:
+def _summary(sidecar: Sidecar) -> str:
     """What a converted file lost."""
     conversion = sidecar.training.get("conversion", {})
     if sidecar.precision == "fp16":
@@ -155,7 +160,73 @@ def _told(sidecar: Sidecar) -> str:
         left = f", {kept} nodes kept in fp32" if kept else ""
         return f"{sidecar.quality['fp16_psnr_db']:.1f} dB from fp32{left}"
     lost = sidecar.quality.get("int8_loss_db")
-    told = "loss not measured" if lost is None else f"loses {lost:.3f} dB of PSNR-Y"
+    loss = "loss not measured" if lost is None else f"loses {lost:.3f} dB of PSNR-Y"
     out = len(conversion.get("kept_out_of_int8", {}))
     frames = "your frames" if conversion.get("frames") == "the user's" else "edge-sr's own set"
-    return f"{told}, {out} layers kept in fp16, calibrated on {frames}"
+    return f"{loss}, {out} layers kept in fp16, calibrated on {frames}"
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What the user asked `build_engine` for."""
+
+    model: str  # a .keras file, an .onnx file or a shipped model's name
+    precision: str | None  # None: fp16, or what the file is already
+    ratio: Fraction  # picks the scale of a shipped family
+    calibration: str | None  # for int8: a folder of frames, a video, OWN, or None
+    options: ImportOptions = field(default_factory=ImportOptions)  # of an external network
+    max_loss_db: float = 0.05
+    allow_loss: bool = False
+
+
+def find_source(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
+    """The file with uint8 input and output, and its shipped int8 form for TensorRT, if any.
+
+    Raises:
+        ModelFileError: it is missing, damaged, or no model to begin with.
+        MissingDependencyError: TensorFlow, for a Keras file, is not installed.
+    """
+    path = Path(asked.model)
+    if path.suffix == ".keras":
+        found = _exported(path, asked.options, steps)
+        return *found, None
+    if path.suffix in (".engine", ".plan", ".trt"):
+        raise ModelFileError(f"{path}: is an engine already; give the model it was built from")
+    if path.suffix == ".onnx" and path.resolve().parent != zoo.FOLDER:
+        found = frame_file(path, asked.options, steps)
+        return *found, None
+    name = path.name.removesuffix(".onnx") if path.suffix == ".onnx" else asked.model
+    single, sidecar = zoo.find(name.partition(".int8")[0], asked.ratio)
+    steps.line("source", f"{sidecar.name} (shipped): {describe(sidecar)}")
+    small = single.with_name(f"{single.stem}{zoo.FOR_TENSORRT}")
+    return single, sidecar, small if small.is_file() else None
+
+
+def says_int8(model: str) -> bool:
+    """Whether a model is int8 by its file's name."""
+    return Path(model).name.removesuffix(".onnx").removesuffix(".trt").endswith(".int8")
+
+
+def _exported(source: Path, options: ImportOptions, steps: Steps) -> tuple[Path, Sidecar]:
+    if not source.is_file():
+        raise ModelFileError(f"{source}: no such file; expected a .keras file")
+    path = _kept(source, f"export {options.input_range} {options.output_range}")
+
+    def make(output: Path) -> None:
+        export(
+            source,
+            output,
+            input_range=options.input_range,
+            output_range=options.output_range,
+            force=True,
+        )
+
+    return path, steps.file(
+        "export", path, make, lambda card: f"{source.name} -> ONNX: {describe(card)}"
+    )
+
+
+def _kept(source: Path, how: str) -> Path:
+    """Where the float32 form with our ends is kept; named as the source."""
+    path = converted_path(source.stem, f"{sha256_of(source)} {how}", precision="fp32")
+    return path.with_name(f"{source.stem}.onnx")

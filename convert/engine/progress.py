@@ -41,14 +41,14 @@ class Tracker:
         """A phase of so many steps begins, inside ``parent`` if there is one."""
         with self.lock:
             self.phases[name] = Phase(parent, max(steps, 1))
-            self._tell(name)
+            self._report(name)
 
     def step(self, name: str, step: int) -> None:
         """Step number ``step``, from 0, of a phase is done."""
         with self.lock:
             if name in self.phases:
                 self.phases[name].done = max(self.phases[name].done, step + 1)
-                self._tell(name)
+                self._report(name)
 
     def finish(self, name: str) -> None:
         """A phase is over, whether all its steps came or not."""
@@ -59,9 +59,9 @@ class Tracker:
                 outer.done = max(outer.done, 1)
             if gone and gone.parent is None:
                 self.share = 1.0
-            self._tell(name)
+            self._report(name)
 
-    def _tell(self, name: str) -> None:
+    def _report(self, name: str) -> None:
         """The deepest running phase counts as a part of one step of the phase around it."""
         share, inner = 0.0, name
         while (phase := self.phases.get(inner)) is not None:
@@ -94,10 +94,10 @@ def make_logger(log: TextIO) -> Any:
     return Logger()
 
 
-def make_monitor(tell: Callable[[dict[str, Any]], None]) -> Any:
+def make_monitor(notify: Callable[[dict[str, Any]], None]) -> Any:
     """Progress as lines; the build ends when the parent process is gone."""
     parent = os.getppid()
-    tracker = Tracker(lambda share, name: tell({"share": round(share, 4), "phase": name}))
+    tracker = Tracker(lambda share, name: notify({"share": round(share, 4), "phase": name}))
 
     class Monitor(trt.IProgressMonitor):
         def __init__(self) -> None:

@@ -28,7 +28,7 @@ class Int8RefusedError(BackendError):
     """TensorRT builds this int8 network on this GPU neither with fp16 nor with fp32 scales."""
 
 
-def build(job: Job, tell: Callable[[str], None]) -> Reply:
+def build(job: Job, notify: Callable[[str], None]) -> Reply:
     """Build in a child process, with less workspace and a lower level each time it gives up.
 
     Returns what `build_child.describe` says.
@@ -39,14 +39,14 @@ def build(job: Job, tell: Callable[[str], None]) -> Reply:
     reasons: list[str] = []
     for options, words in ladder(job.options):
         if reasons:
-            tell(f"{reasons[-1]}; trying again with {words}")
+            notify(f"{reasons[-1]}; trying again with {words}")
         reply = _once(replace(job, options=options))
         if "built" in reply:
             built: Reply = reply["built"]
             return built
         reasons.append(str(reply["error"]))
         if reply.get("half_scales") and not job.float_scales:
-            return _with_float_scales(replace(job, options=options), tell)
+            return _with_float_scales(replace(job, options=options), notify)
         if not reply.get("retry"):
             raise BackendError(reasons[-1])
     raise BackendError(
@@ -55,13 +55,13 @@ def build(job: Job, tell: Callable[[str], None]) -> Reply:
     )
 
 
-def _with_float_scales(job: Job, tell: Callable[[str], None]) -> Reply:
+def _with_float_scales(job: Job, notify: Callable[[str], None]) -> Reply:
     """Build int8 once more with float32 around it.
 
     Raises:
         Int8RefusedError: that fails as well.
     """
-    tell(
+    notify(
         "TensorRT has no kernel for int8 with fp16 scales on this GPU; trying again with int8 and "
         "float32 scales"
     )
@@ -70,7 +70,7 @@ def _with_float_scales(job: Job, tell: Callable[[str], None]) -> Reply:
     widen_scales(model)
     path.write_bytes(model.SerializeToString())
     try:
-        return build(replace(job, float_scales=True), tell)
+        return build(replace(job, float_scales=True), notify)
     except BackendError as error:
         raise Int8RefusedError(f"int8 cannot be built on this GPU: {error}") from error
 
@@ -84,15 +84,15 @@ def ladder(options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     workspace = options.get("workspace_mib") or (free // 2 if free else None)
     for part, lower in ((2, level), (4, min(level, 2)), (8, 0)):
         smaller = {"workspace_mib": max(1, workspace // part)} if workspace else {}
-        told = f"optimisation level {lower}" + (
+        said = f"optimisation level {lower}" + (
             f", {smaller['workspace_mib']} MiB of workspace" if smaller else ""
         )
         if smaller or lower != level:
-            yield options | smaller | {"optimization_level": lower}, told
+            yield options | smaller | {"optimization_level": lower}, said
 
 
 def _once(job: Job) -> Reply:
-    """One try: the child's last word, or what became of it. Its papers lie beside the engine."""
+    """One try: the child's last line, or how it ended. Its job files are beside the engine."""
     order, words = (Path(job.engine).with_name(name) for name in ("job.json", "stderr"))
     order.write_text(json.dumps(asdict(job)))
     command = module_command("convert.engine.child", [str(order)])
@@ -136,11 +136,11 @@ def _listen(child: subprocess.Popen[str]) -> Reply | None:
 
 
 def _post_mortem(code: int, words: str) -> Reply:
-    told = next((line for line in reversed(words.splitlines()) if line.strip()), "")
+    said = next((line for line in reversed(words.splitlines()) if line.strip()), "")
     if code == -signal.SIGKILL:
         reason = "the builder was killed, which is what Linux does when memory runs out"
     elif code < 0:
         reason = f"the builder crashed ({signal.Signals(-code).name})"
     else:
-        reason = f"the builder ended with code {code}" + (f" ({told})" if told else "")
+        reason = f"the builder ended with code {code}" + (f" ({said})" if said else "")
     return {"error": reason, "retry": code < 0}

@@ -16,14 +16,14 @@ from edge_sr import __version__
 from edge_sr.model.engine_facts import EngineFacts, Machine
 from edge_sr.model.sidecar import Sidecar, sha256_of
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec:
     """One engine to build: the file, the machine, the sizes and the options."""
 
-    onnx: Path  # with uint8 frames at its ends, already of the precision wanted
+    onnx: Path  # with uint8 input and output, already of the precision wanted
     sidecar: Sidecar
     machine: Machine
     size: Size | None  # (rows, columns); None with ``sizes``
@@ -46,15 +46,15 @@ class EngineSpec:
         return self.size or (self.sizes or ((64, 64),) * 3)[1]
 
 
-def warn(spec: EngineSpec, found: census.Census, tell: Tell) -> None:
+def warn(spec: EngineSpec, found: census.Census, notify: Notify) -> None:
     """Say so where the file's own exceptions outweigh its precision."""
     precision, total = spec.sidecar.precision, sum(found.convolutions.values())
     have = found.convolutions.get(precision, 0)
     if 2 * have < total:
         rest = {name: count for name, count in found.convolutions.items() if name != precision}
-        tell(
+        notify(
             f"warning: only {have} of {total} convolutions are {precision}, the "
-            f"others are {census.tell(rest)}: the conversion kept them out because "
+            f"others are {census.in_words(rest)}: the conversion kept them out because "
             "they lose too much; do not expect the speed of a network that is whole"
         )
 

@@ -156,11 +156,11 @@ def shorten_names(model: onnx.ModelProto) -> None:
     fixed = {item.name for item in (*graph.input, *graph.output)}
     names: dict[str, str] = {}
 
-    def unique(wish: str) -> str:
-        name, count = wish, 1
+    def unique(wanted: str) -> str:
+        name, count = wanted, 1
         while name in taken:
             count += 1
-            name = f"{wish}_{count}"
+            name = f"{wanted}_{count}"
         taken.add(name)
         return name
 
@@ -168,8 +168,8 @@ def shorten_names(model: onnx.ModelProto) -> None:
     for node in graph.node:
         parts = [part for part in node.name.split("/") if part]
         layer = parts[1].rsplit("_", 1)[0] if len(parts) > 2 else parts[0] if parts else ""
-        wish = f"{layer}_{node.op_type.lower()}" if node.op_type != "Conv" else layer
-        node.name = unique(wish or node.op_type.lower())
+        wanted = f"{layer}_{node.op_type.lower()}" if node.op_type != "Conv" else layer
+        node.name = unique(wanted or node.op_type.lower())
         for index, output in enumerate(node.output):
             if output not in fixed:
                 names[output] = node.name if index == 0 else f"{node.name}_{index}"

@@ -20,7 +20,7 @@ def specialise(model: onnx.ModelProto, size: Size | None, target: Size | None) -
     """A copy that takes frames of ``size`` only and gives results of ``target``.
 
     Args:
-        model: with uint8 (1, H, W, C) ends.
+        model: with uint8 (1, H, W, C) input and output.
         size: (rows, columns); None leaves them free.
         target: (rows, columns) of the result, resized to at the end, in float and before it is
             rounded; None for the network's own.

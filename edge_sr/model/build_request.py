@@ -26,7 +26,7 @@ def cached_engine(
     size: tuple[int, int],
     precision: str,
     machine: Machine,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Path:
     """The engine of a model file for frames of one size; built first, once, where it is missing.
 
@@ -39,13 +39,13 @@ def cached_engine(
         size: (rows, columns) of the frames.
         precision: "fp32", "fp16" or "int8".
         machine: this one, with the TensorRT that will open the engine.
-        tell: gets lines for the user: why a cached engine is not used, and that one is built.
+        notify: gets lines for the user: why a cached engine is not used, and that one is built.
 
     Raises:
         MissingDependencyError: the builder is not installed.
         BackendError: it failed; what it said is on stderr.
     """
-    found = look_up(model, sidecar, size=size, precision=precision, machine=machine, tell=tell)
+    found = look_up(model, sidecar, size=size, precision=precision, machine=machine, notify=notify)
     if found:
         return found
     if not (has_module("convert") and has_module("onnx")):
@@ -55,8 +55,8 @@ def cached_engine(
         )
     path = _converted(model, sidecar, precision)
     for line in _foreign(path.stem, size, machine) if path else []:
-        tell(line)
-    tell(
+        notify(line)
+    notify(
         f"building the {precision} engine of {sidecar.name} for {machine.gpu or 'this GPU'}, "
         f"{size[1]}x{size[0]}: this takes a while, once; it is kept in {cache_dir()}"
     )
@@ -98,7 +98,7 @@ def look_up(
     size: tuple[int, int],
     precision: str,
     machine: Machine,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Path | None:
     """The cached engine of a model, or None; found by the digests of what it is made from."""
     path = _converted(model, sidecar, precision)
@@ -107,14 +107,14 @@ def look_up(
     try:
         converted = load_sidecar(path)
     except ModelFileError:
-        return None  # not made yet, or damaged: the builder makes it anew
+        return None  # not made yet, or damaged: the builder makes it again
     key = key_of(
         onnx_sha256=converted.sha256,
         size=f"{size[1]}x{size[0]}",
         machine=machine,
         options=bits_key(sidecar.bits),
     )
-    found = find_engine(converted.name, key, tell=tell)
+    found = find_engine(converted.name, key, notify=notify)
     return found[0] if found else None
 
 
@@ -127,9 +127,9 @@ def _foreign(stem: str, size: tuple[int, int], machine: Machine) -> list[str]:
             facts = facts_of(card)
         except ModelFileError:
             continue
-        told = facts.mismatch(machine)
-        if told and (card.height, card.width) == size:
+        difference = facts.mismatch(machine)
+        if difference and (card.height, card.width) == size:
             seconds = facts.build_seconds
             took = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} s"
-            return [f"{path.name}: {told}: rebuilding (it took {took} there)"]
+            return [f"{path.name}: {difference}: rebuilding (it took {took} there)"]
     return []

@@ -113,12 +113,12 @@ def find_engine(
     key: EngineKey,
     *,
     folder: Path | None = None,
-    tell: Callable[[str], None] | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> tuple[Path, Sidecar, EngineFacts] | None:
     """The cached engine of this key, whole and unchanged; None if it must be built.
 
     Args:
-        tell: gets one line where a cached engine is there but must not be used.
+        notify: gets one line where a cached engine is there but must not be used.
     """
     path = engine_path(name, key, folder=folder)
     if not path.exists() and not path.with_name(path.name + ".json").exists():
@@ -129,8 +129,8 @@ def find_engine(
         if facts.cache_key != key.digest:
             raise ModelFileError(f"{path}: its sidecar is of another engine")
     except ModelFileError as error:
-        if tell:
-            tell(f"the cached engine is not used and will be built again: {error}")
+        if notify:
+            notify(f"the cached engine is not used and will be built again: {error}")
         return None
     return path, sidecar, facts
 
@@ -140,11 +140,12 @@ def locked(
     path: Path,
     *,
     timeout_s: float = LOCK_TIMEOUT_S,
-    tell: Callable[[str], None] | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
     """Hold ``path``.lock: one process at a time makes ``path``.
 
-    The lock goes with its process, however that ends. ``tell`` gets one line if another holds it.
+    The lock is released when its process is gone, killed or not. ``notify`` gets one line
+    if another holds it.
 
     Raises:
         ModelFileError: it cannot be made, or is still held after ``timeout_s``.
@@ -155,8 +156,8 @@ def locked(
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            if tell:
-                tell(f"another process is building {path.name}; waiting for it")
+            if notify:
+                notify(f"another process is building {path.name}; waiting for it")
             lock.acquire(timeout=timeout_s)
     except filelock.Timeout as error:
         raise ModelFileError(

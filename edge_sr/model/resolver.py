@@ -42,7 +42,7 @@ def settle(
     backend: str,
     size: tuple[int, int],
     precision: str,
-    tell: Callable[[str], None] = note,
+    notify: Callable[[str], None] = note,
 ) -> Settled:
     """Decide, and build the engine that TensorRT was asked for where none is cached.
 
@@ -52,7 +52,7 @@ def settle(
     Args:
         size: (columns, rows) of the frames to come.
         precision: of the engine: "fp32", "fp16" or "int8".
-        tell: gets a line before something takes long.
+        notify: gets a line before something takes long.
 
     Raises:
         UsageError: an engine file, and a backend that cannot run it.
@@ -73,11 +73,11 @@ def settle(
             size=rows_first,
             precision=precision,
             machine=gpu_machine(),
-            tell=tell,
+            notify=notify,
         )
         return Settled(engine, load_sidecar(engine), "tensorrt")
     if backend == "auto":
-        return _choose(path, sidecar, size, precision, tell)
+        return _choose(path, sidecar, size, precision, notify)
     return Settled(path, sidecar, backend)
 
 
@@ -86,7 +86,7 @@ def _choose(
     sidecar: Sidecar,
     size: tuple[int, int],
     precision: str,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Settled:
     chosen, on_cpu = "auto: on the CPU", (installed_on_cpu() or ON_CPU)[0]
     gpu, why_not = driver.find_gpu()
@@ -98,7 +98,7 @@ def _choose(
         return Settled(path, sidecar, on_cpu, f"{chosen}, not {gpu.name}: {error}")
     rows_first = size[1], size[0]
     engine = look_up(
-        path, sidecar, size=rows_first, precision=precision, machine=machine, tell=tell
+        path, sidecar, size=rows_first, precision=precision, machine=machine, notify=notify
     )
     if engine is None:
         why = (

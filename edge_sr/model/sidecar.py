@@ -74,7 +74,7 @@ class Sidecar:
 
     def __post_init__(self) -> None:
         checks = {
-            "schema": (self.schema in READ, f"{_told(READ)}; update edge-sr"),
+            "schema": (self.schema in READ, f"{_listed(READ)}; update edge-sr"),
             "inputs": (len(self.inputs) == 1 and bool(self.inputs[0]), "one name"),
             "outputs": (len(self.outputs) == 1 and bool(self.outputs[0]), "one name"),
             "samples": (self.samples in SAMPLES, " or ".join(SAMPLES)),
@@ -120,7 +120,7 @@ class Sidecar:
         return int(width * self.ratio), int(height * self.ratio)
 
 
-def _told(versions: tuple[int, ...]) -> str:
+def _listed(versions: tuple[int, ...]) -> str:
     return " or ".join(map(str, versions))
 
 
@@ -192,7 +192,7 @@ def _parse(path: Path, found: object) -> Sidecar:
     if not isinstance(found, dict):
         raise ModelFileError(f"{path}: holds a {type(found).__name__}; expected a JSON object")
     if found.get("schema", 1) not in READ:  # first: a later one has fields that are unknown here
-        expected = f"expected {_told(READ)}; update edge-sr"
+        expected = f"expected {_listed(READ)}; update edge-sr"
         raise ModelFileError(f"{path}: schema is {found['schema']!r}; {expected}")
     known = {item.name for item in fields(Sidecar)}
     optional = {"engine", *SINCE_2, *SINCE_3}  # sidecars from before engines have none

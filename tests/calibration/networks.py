@@ -36,8 +36,10 @@ class Builder:
     def relu(self, source: str) -> str:
         return self.add("Relu", f"{source}_relu", [source])
 
-    def model(self, ends: list[tuple[str, int, list[object]]], opset: int = 17) -> onnx.ModelProto:
-        infos = [helper.make_tensor_value_info(*end) for end in ends]
+    def model(
+        self, tensors: list[tuple[str, int, list[object]]], opset: int = 17
+    ) -> onnx.ModelProto:
+        infos = [helper.make_tensor_value_info(*end) for end in tensors]
         graph = helper.make_graph(self.nodes, "tiny", infos[:1], infos[1:], self.weights)
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8
@@ -66,11 +68,11 @@ def luma_model() -> onnx.ModelProto:
     x = b.add("Clip", "clipped", [x, b.constant("low", 0.0), b.constant("high", 255.0)])
     x = b.add("Transpose", "nhwc", [b.add("Round", "whole", [x])], perm=[0, 2, 3, 1])
     b.add("Cast", "upscaled", [x], to=TensorProto.UINT8)
-    ends = [
+    tensors = [
         ("frame", TensorProto.UINT8, [1, "h", "w", 1]),
         ("upscaled", TensorProto.UINT8, [1, "H", "W", 1]),
     ]
-    return b.model(ends)
+    return b.model(tensors)
 
 
 def external_model(scale: float = 1.0, opset: int = 17) -> onnx.ModelProto:
@@ -84,11 +86,11 @@ def external_model(scale: float = 1.0, opset: int = 17) -> onnx.ModelProto:
     repeated = b.add("Concat", "repeated", ["x"] * 4, axis=1)
     x = b.add("Add", "anchored", [x, repeated])
     b.add("DepthToSpace", "y", [x], blocksize=2, mode="DCR")
-    ends = [
+    tensors = [
         ("x", TensorProto.FLOAT, ["n", 3, "h", "w"]),
         ("y", TensorProto.FLOAT, ["n", 3, "H", "W"]),
     ]
-    return b.model(ends, opset)
+    return b.model(tensors, opset)
 
 
 def save_luma(path: Path, model: onnx.ModelProto | None = None) -> Path:
@@ -136,7 +138,7 @@ def save_pictures(folder: Path, count: int, channels: int = 3, side: int = 64) -
 
 
 def scale_type(model: onnx.ModelProto) -> int:
-    """TensorProto type of the scales: FLOAT, or FLOAT16 for the spelling with half around."""
+    """TensorProto type of the scales: FLOAT, or FLOAT16 for the variant with half around."""
     kinds = {item.name: item.data_type for item in model.graph.initializer}
     found = {
         kinds[node.input[1]]

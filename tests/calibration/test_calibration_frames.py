@@ -93,9 +93,9 @@ def test_what_cannot_be_collected_leaves_nothing(
 
 def test_a_folder_that_is_no_collection_is_not_replaced(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "diary.txt").write_text("dear")
+    (tmp_path / "mine" / "diary.txt").write_text("private")
     assert main([str(clip), "--output", str(tmp_path / "mine"), "--force"]) == 1
-    assert (tmp_path / "mine" / "diary.txt").read_text() == "dear"
+    assert (tmp_path / "mine" / "diary.txt").read_text() == "private"
 
 
 def test_nothing_to_collect_from_is_wrong_usage(tmp_path: Path) -> None:

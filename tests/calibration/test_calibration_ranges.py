@@ -10,9 +10,9 @@ import pytest
 
 from calibration.frames.frames import open_frames
 from calibration.network.load import load_network
-from calibration.quantize.least_squares import _round
 from calibration.quantize.qdq import quantise_weight
 from calibration.quantize.ranges import _pieces, load_ranges, measure_ranges
+from calibration.quantize.repair import _round
 from calibration.quantize.thresholds import BINS, Histogram
 from calibration.ranges import main
 from calibration.sensitivity import main as sensitivity_main

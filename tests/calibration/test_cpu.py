@@ -1,4 +1,4 @@
-"""The CPU's spelling: what ONNX Runtime fuses, with the numbers of the plan."""
+"""The CPU's variant: what ONNX Runtime fuses, with the numbers of the plan."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_int8_layer_becomes_an_integer_kernel(tmp_path: Path) -> None:
     assert operators.count("QLinearConv") == 3
     assert operators.count("QLinearAdd") == 1
     with_int8 = quantise(model, plan_for(model, INNER))
-    assert "QLinearConv" not in fused(with_int8, tmp_path)  # why there are two spellings
+    assert "QLinearConv" not in fused(with_int8, tmp_path)  # why there are two variants
 
 
 def test_the_kernels_compute_what_the_file_says() -> None:
@@ -59,7 +59,7 @@ def test_the_kernels_compute_what_the_file_says() -> None:
     assert 10 * np.log10(255**2 / np.mean((exact - kernels) ** 2)) > 35
 
 
-def test_the_numbers_are_those_of_the_other_spelling() -> None:
+def test_the_numbers_are_those_of_the_other_variant() -> None:
     model = luma_model()
     plan = plan_for(model, INNER)
     here, there = (
@@ -141,7 +141,7 @@ def test_signs_are_followed_through_what_keeps_them() -> None:
 
 
 def test_the_check_sees_what_is_wrong() -> None:
-    def spoilt(change: object) -> list[str]:
+    def broken_by(change: object) -> list[str]:
         model = quantise_for_cpu(luma_model(), plan_for(luma_model(), INNER), OUTPUTS)
         change(model.graph)  # type: ignore[operator]
         return broken_cpu_rules(model)
@@ -177,4 +177,4 @@ def test_the_check_sees_what_is_wrong() -> None:
         output: "output skip_dq is quantised",
     }
     for change, message in expected.items():
-        assert any(message in line for line in spoilt(change)), message
+        assert any(message in line for line in broken_by(change)), message

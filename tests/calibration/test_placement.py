@@ -30,7 +30,7 @@ def plan_for(model: onnx.ModelProto, layers: set[str]) -> Plan:
     return Plan(frozenset(layers), dict.fromkeys(quantisable(model), 2.0))
 
 
-def test_layers_are_told_apart() -> None:
+def test_layers_are_distinguished() -> None:
     model = luma_model()
     assert [layer.name for layer in weighted_layers(model)] == [
         "stem", "body0", "body1", "body2", "head", "anchor",
@@ -62,8 +62,8 @@ def test_a_branch_may_be_rearranged_on_its_way_to_the_addition() -> None:
     identity = b.relu(b.add("ConvTranspose", "up", [stem, weight], strides=[2, 2]))
     branch = b.add("DepthToSpace", "shuffled", [b.conv("wide", stem, (12, 8, 3, 3))], blocksize=2)
     b.add("Add", "y", [identity, branch])
-    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
-    [residual] = residuals(b.model(ends), {"stem", "up", "wide"})
+    tensors = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    [residual] = residuals(b.model(tensors), {"stem", "up", "wide"})
     assert (residual.index, residual.tensor) == (0, "up_relu")
 
 
@@ -80,8 +80,8 @@ def test_a_branch_that_others_read_too_does_not_fuse(where: str, more: int) -> N
     b.add("Add", "y", [identity, shuffled])
     for index in range(more):
         b.add("Abs", f"other{index}", [where])
-    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
-    found = residuals(b.model(ends), {"stem", "wide", "two"})
+    tensors = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    found = residuals(b.model(tensors), {"stem", "wide", "two"})
     assert [item.tensor for item in found] == (["large_relu"] if more == 0 else [])
 
 
@@ -91,8 +91,8 @@ def test_a_branch_may_be_resized_on_its_way_to_the_addition() -> None:
     scales = b.constant("scales", [1, 1, 2, 2])
     branch = b.add("Resize", "large", [b.conv("thin", stem, (3, 12, 3, 3)), "", scales])
     b.add("Add", "y", [branch, b.add("DepthToSpace", "shuffled", [stem], blocksize=2)])
-    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
-    [residual] = residuals(b.model(ends), {"stem", "thin"})
+    tensors = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    [residual] = residuals(b.model(tensors), {"stem", "thin"})
     assert (residual.index, residual.tensor) == (1, "shuffled")
 
 
@@ -101,8 +101,8 @@ def test_an_addition_of_no_branch_hides_none_behind_it() -> None:
     stem = b.relu(b.conv("stem", "x", (3, 3, 3, 3)))
     twice = b.add("Add", "twice", [stem, stem])
     b.add("Add", "y", [b.conv("branch", twice, (3, 3, 3, 3)), twice])
-    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
-    [residual] = residuals(b.model(ends), {"stem", "branch"})
+    tensors = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    [residual] = residuals(b.model(tensors), {"stem", "branch"})
     assert (residual.name, residual.index, residual.tensor) == ("y", 1, "twice")
 
 
@@ -117,8 +117,8 @@ def test_what_has_no_constant_matrix_is_no_layer() -> None:
     stacked = b.add("MatMul", "stacked", [summed, b.constant("m", np.ones((2, 4, 4)))])
     flat = b.add("ReduceMax", "flat", [stacked], axes=[0], keepdims=0)
     b.add("Gemm", "y", [flat, b.constant("c", np.ones((7, 4)))], alpha=0.5, beta=1.0, transB=1)
-    ends = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 4), ("y", 7))]
-    found = [(layer.name, layer.axis) for layer in weighted_layers(b.model(ends))]
+    tensors = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 4), ("y", 7))]
+    found = [(layer.name, layer.axis) for layer in weighted_layers(b.model(tensors))]
     assert found == [("y", 0)]
 
 
@@ -127,8 +127,8 @@ def test_matrix_products_count_their_outputs_on_the_right_axis() -> None:
     x = b.add("MatMul", "first", ["x", b.constant("a", np.ones((3, 5)))])
     x = b.add("Gemm", "second", [x, b.constant("b", np.ones((5, 6)))])
     b.add("Gemm", "y", [x, b.constant("c", np.ones((7, 6)))], transB=1)
-    ends = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 3), ("y", 7))]
-    found = [(layer.name, layer.axis) for layer in weighted_layers(b.model(ends))]
+    tensors = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 3), ("y", 7))]
+    found = [(layer.name, layer.axis) for layer in weighted_layers(b.model(tensors))]
     assert found == [("first", 1), ("second", 1), ("y", 0)]
 
 
@@ -139,8 +139,8 @@ def test_groups_do_not_depend_on_names() -> None:
         inner = b.add("Concat", names[1], [first, first], axis=1)
         outer = b.add("Concat", names[2], [inner, first], axis=1)
         b.conv("y", outer, (3, 9, 3, 3))
-        ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
-        groups = concat_groups(b.model(ends), {outer})
+        tensors = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+        groups = concat_groups(b.model(tensors), {outer})
         assert set(groups) == set(names)
         assert len(set(groups.values())) == 1
 
@@ -172,7 +172,7 @@ def test_written_files_keep_every_rule(make: object) -> None:
 
 
 def test_the_check_sees_what_is_wrong() -> None:
-    def spoilt(change: object) -> list[str]:
+    def broken_by(change: object) -> list[str]:
         model = quantise(luma_model(), plan_for(luma_model(), INNER))
         change(model.graph)  # type: ignore[operator]
         return broken_rules(model)
@@ -209,7 +209,7 @@ def test_the_check_sees_what_is_wrong() -> None:
         output: "output skip_dq is quantised",
     }
     for change, message in expected.items():
-        assert any(message in line for line in spoilt(change)), message
+        assert any(message in line for line in broken_by(change)), message
 
 
 def test_weights_are_quantised_per_output_channel_also_transposed() -> None:
@@ -231,9 +231,9 @@ def test_a_transposed_convolution_gets_its_scales_on_axis_1() -> None:
     x = b.relu(b.conv("first", "x", (8, 3, 3, 3)))
     weight = b.constant("up_w", b.rng.normal(0, 0.2, (8, 3, 2, 2)))
     b.add("ConvTranspose", "y", [x, weight], strides=[2, 2])
-    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    tensors = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
     written = quantise(
-        b.model(ends), Plan(frozenset({"first", "y"}), {"x": 1.0, "first_relu": 2.0})
+        b.model(tensors), Plan(frozenset({"first", "y"}), {"x": 1.0, "first_relu": 2.0})
     )
     assert broken_rules(written) == []
     pair = next(node for node in written.graph.node if node.output[0] == "y_weight_dq")
@@ -260,8 +260,8 @@ def test_batch_norms_are_folded_before_anything_else(tmp_path: Path) -> None:
     x = b.relu(b.add("BatchNormalization", "norm", [x, *figures]))
     x = b.conv("tail", x, (12, 4, 3, 3))
     b.add("DepthToSpace", "y", [x], blocksize=2)
-    ends = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
-    model = b.model(ends)
+    tensors = [(name, TensorProto.FLOAT, [1, 3, f"{name}h", f"{name}w"]) for name in "xy"]
+    model = b.model(tensors)
     batch = b.rng.uniform(0, 1, (1, 3, 12, 16)).astype(np.float32)
     expected = run(open_session(model), batch)[0]
     fold_batch_norm(model)

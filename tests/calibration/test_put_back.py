@@ -1,4 +1,4 @@
-"""What was left out for TensorRT's spelling comes back for the CPU's where the bound bears it."""
+"""What was left out for TensorRT's variant comes back for the CPU's where the bound bears it."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_the_wide_variant_of_a_model_builds(precision: str, build: Build) -> Non
     )
 
 
-def test_the_steps_are_told_and_reused(build: Build) -> None:
+def test_the_steps_are_printed_and_reused(build: Build) -> None:
     words = ["--precision", "fp16", "--size", SMALL]
     assert build(*words)[0] == 0
     code, out, err = build(*words)
@@ -173,7 +173,7 @@ def test_what_the_installed_builder_does_not_know_is_refused_first(
     assert sorted(cache_dir().rglob("*")) == before
 
 
-def test_a_gpu_that_rtx_does_not_know_is_told(
+def test_a_gpu_that_rtx_does_not_know_is_named(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     h200 = Gpu("NVIDIA H200", "9.0", "13.0", False)
@@ -228,11 +228,11 @@ def unsupported(path: Path) -> Path:
         helper.make_node("Mul", ["x", "d"], ["y"], name="product"),
         helper.make_node("Cast", ["y"], ["upscaled"], name="bytes", to=TensorProto.UINT8),
     ]
-    ends = [
+    tensors = [
         helper.make_tensor_value_info(name, TensorProto.UINT8, [1, 48, 64, 1])
         for name in ("frame", "upscaled")
     ]
-    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    graph = helper.make_graph(nodes, "g", tensors[:1], tensors[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
     return path
 
@@ -272,7 +272,7 @@ def test_what_cannot_be_built_is_one_clear_line(
 
 
 @pytest.mark.parametrize("flavour", ["auto", "tensorrt", "tensorrt-rtx"])
-def test_without_tensorrt_the_way_to_get_it_is_told(
+def test_without_tensorrt_the_way_to_get_it_is_named(
     flavour: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("tensorrt", "tensorrt_rtx"):
@@ -316,7 +316,7 @@ def test_the_cache_is_listed_and_pruned(
     assert {path.suffix for path in (home / "edge-sr").rglob("*") if path.is_file()} == {".lock"}
 
 
-def test_a_cache_that_cannot_be_written_is_told(
+def test_a_cache_that_cannot_be_written_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "edge-sr").write_text("a file where a folder should be")
@@ -336,22 +336,22 @@ MACHINE = Machine(
 
 def test_the_runtime_asks_for_an_engine_once(build: Build, home: Path) -> None:
     path, card = zoo.find("edge-unet-s-x2")
-    told: list[str] = []
-    asked: dict[str, Any] = {"size": (50, 70), "machine": MACHINE, "tell": told.append}
+    lines: list[str] = []
+    asked: dict[str, Any] = {"size": (50, 70), "machine": MACHINE, "notify": lines.append}
     for precision in ("fp16", "int8", "fp32"):
-        told.clear()
+        lines.clear()
         first = cached_engine(path, card, precision=precision, **asked)
-        assert len(told) == 1
-        assert told[0].startswith(f"building the {precision} engine of edge-unet-s-x2 for NVIDIA")
+        assert len(lines) == 1
+        assert lines[0].startswith(f"building the {precision} engine of edge-unet-s-x2 for NVIDIA")
         assert load_sidecar(first).precision == precision
         assert cached_engine(path, card, precision=precision, **asked) == first
-        assert len(told) == 1
+        assert len(lines) == 1
     small = zoo.find("edge-unet-s-x2", precision="int8")  # shipped with fp32 around, for CPUs
     assert cached_engine(*small, precision="int8", **asked).name.startswith("edge-unet-s-x2.int8")
-    assert len(told) == 1
+    assert len(lines) == 1
     first.write_bytes(b"damaged")
     assert cached_engine(path, card, precision="fp32", **asked) == first
-    assert "is not used and will be built again" in told[1]
+    assert "is not used and will be built again" in lines[1]
     assert first.stat().st_size > 1000
 
 
@@ -359,18 +359,18 @@ def test_the_runtime_says_why_an_engine_in_the_cache_does_not_fit(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, card = zoo.find("edge-unet-s-x2")
-    told: list[str] = []
-    asked: dict[str, Any] = {"size": (50, 70), "precision": "fp16", "tell": told.append}
+    lines: list[str] = []
+    asked: dict[str, Any] = {"size": (50, 70), "precision": "fp16", "notify": lines.append}
     cached_engine(path, card, machine=MACHINE, **asked)
-    told.clear()
+    lines.clear()
     newer = replace(MACHINE, version="1.9.0.1")
     failed = subprocess.CompletedProcess([], 1, "")
     monkeypatch.setattr(build_request, "run_module", lambda *_, **__: failed)
     with pytest.raises(BackendError, match="no engine could be built"):
         cached_engine(path, card, machine=newer, **asked)
-    assert "built with TensorRT-RTX 1.7" in told[0]
-    assert "this machine is TensorRT-RTX 1.9.0.1 on NVIDIA RTX A2000 (8.6)" in told[0]
-    assert "rebuilding (it took" in told[0]
+    assert "built with TensorRT-RTX 1.7" in lines[0]
+    assert "this machine is TensorRT-RTX 1.9.0.1 on NVIDIA RTX A2000 (8.6)" in lines[0]
+    assert "rebuilding (it took" in lines[0]
 
 
 def test_copies_need_their_sidecar(build: Build, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading an engine's precision back from what the inspector tells, in TensorRT's own words."""
+"""Reading an engine's precision back from what the inspector reports, in its own format."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import Counter
 
 import pytest
 
-from convert.engine.census import Census, check, of_inspector, tell
+from convert.engine.census import Census, check, in_words, of_inspector
 from edge_sr.errors import BackendError
 
 
-def layer(kind: str, told: str, key: str = "Format/Datatype") -> dict[str, object]:
-    return {"Name": "x", "LayerType": kind, "Inputs": [{"Name": "a", key: told}], "Outputs": []}
+def layer(kind: str, format_: str, key: str = "Format/Datatype") -> dict[str, object]:
+    return {"Name": "x", "LayerType": kind, "Inputs": [{"Name": "a", key: format_}], "Outputs": []}
 
 
 def test_the_words_of_several_versions_are_understood() -> None:
@@ -69,6 +69,6 @@ def test_a_file_without_its_precision_is_refused() -> None:
         check(Census({}, {}, "network"), Counter(fp32=5), precision="fp16")
 
 
-def test_counts_are_told_narrow_first() -> None:
-    assert tell({"fp32": 1, "int8": 9, "fp16": 0}) == "9 int8, 1 fp32"
-    assert tell({}) == "none"
+def test_counts_are_listed_narrow_first() -> None:
+    assert in_words({"fp32": 1, "int8": 9, "fp16": 0}) == "9 int8, 1 fp32"
+    assert in_words({}) == "none"

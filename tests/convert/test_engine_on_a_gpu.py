@@ -18,13 +18,11 @@ import pytest
 import convert.engine.build
 import convert.engine.flavours
 import convert.engine.run_child
-import convert.engine.try_engine
 import convert.onnx.runners
 from calibration.network.session import open_session, run
 from convert.build_engine import main
 from convert.command import Steps
-from convert.engine.prepare import prepare
-from convert.engine.source import BuildRequest
+from convert.engine.prepare import BuildRequest, prepare
 from convert.verify import main as verify
 from edge_sr import zoo
 from edge_sr.cuda import driver
@@ -39,7 +37,7 @@ SIZE = "64x48"
 
 
 class Device:
-    """A machine with a GPU and a TensorRT that does as it is told."""
+    """A machine with a GPU and a TensorRT that does what is asked."""
 
     def __init__(self, orders: Path, patch: pytest.MonkeyPatch) -> None:
         self.orders, self.patch = orders, patch
@@ -245,7 +243,7 @@ def test_an_engine_that_computes_something_else_is_refused(
     assert nothing_kept()
 
 
-def test_an_engine_of_another_version_gpu_or_driver_is_built_anew(
+def test_an_engine_of_another_version_gpu_or_driver_is_built_again(
     device: Device, build: Callable[..., Any]
 ) -> None:
     assert build()[0] == 0
@@ -303,7 +301,7 @@ def test_when_all_tries_fail_it_says_what_to_change(
     ("name", "words"),
     [("SIGKILL", "killed, which is what Linux does when memory runs out"), ("SIGABRT", "crashed")],
 )
-def test_a_killed_or_crashed_builder_is_told_and_tried_again(
+def test_a_killed_or_crashed_builder_is_reported_and_tried_again(
     device: Device, build: Callable[..., Any], name: str, words: str
 ) -> None:
     device.order(crash=name, crashes=1)

@@ -98,7 +98,7 @@ def test_the_ends_are_the_contract(exported: dict[str, Path]) -> None:
         assert all(dim.dim_param for dim in dims[1:3])
 
 
-def test_the_sidecar_tells_the_history(tiny: dict[str, Path], exported: dict[str, Path]) -> None:
+def test_the_sidecar_has_the_history(tiny: dict[str, Path], exported: dict[str, Path]) -> None:
     sidecar = load_sidecar(exported["3/2"])
     assert sidecar.ratio == Fraction(3, 2)
     assert sidecar.architecture == "edge_unet"
@@ -266,17 +266,17 @@ def test_what_the_child_refuses_is_said_in_its_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "told"),
+    ("start", "ended"),
     [
         ("import os; os.abort()", "was ended by SIGABRT"),
         ("import sys; sys.exit(3)", "ended with exit code 3"),
     ],
 )
 def test_a_crash_while_reading_is_one_line(
-    start: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: str, ended: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children, "START", start)
-    with pytest.raises(ModelFileError, match=rf"in\.keras: cannot be read: its process {told}"):
+    with pytest.raises(ModelFileError, match=rf"in\.keras: cannot be read: its process {ended}"):
         export(tmp_path / "in.keras", tmp_path / "out.onnx")
 
 

@@ -264,7 +264,7 @@ def form(name: str, path: Path) -> Path:
     if name == "all free":
         return save(path, *doubler(), (["n", "c", "h", "w"], ["n", "c", "a", "b"]))
     if name == "bytes in and out":
-        ends = [
+        tensors = [
             helper.make_node("Cast", ["input"], ["x"], to=TensorProto.FLOAT),
             helper.make_node("Clip", ["y", "low", "high"], ["z"]),
             helper.make_node("Round", ["z"], ["r"]),
@@ -272,7 +272,7 @@ def form(name: str, path: Path) -> Path:
         ]
         weights |= {"low": np.array(0, np.float32), "high": np.array(255, np.float32)}
         uint8 = TensorProto.UINT8
-        return save(path, [ends[0], *inner, *ends[1:]], weights, kinds=(uint8, uint8))
+        return save(path, [tensors[0], *inner, *tensors[1:]], weights, kinds=(uint8, uint8))
     source = save(path, *doubler())
     onnx.save(
         onnx.load(source),

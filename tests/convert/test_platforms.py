@@ -1,4 +1,4 @@
-"""JetPack's table, and what the owner of a Jetson is told."""
+"""JetPack's table, and what the owner of a Jetson reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from edge_sr.model.engine_facts import Machine
         ("39.2.0", "7.2"),
     ],
 )
-def test_the_board_support_package_tells_the_jetpack(l4t: str, name: str) -> None:
+def test_the_board_support_package_names_the_jetpack(l4t: str, name: str) -> None:
     found = jetpack_of(l4t)
     assert found is not None
     assert found.name == name
@@ -75,10 +75,10 @@ def test_other_machines_hear_nothing() -> None:
     assert about_jetson("tensorrt", "10.3.0", None, l4t="") == []
 
 
-def test_a_jetson_without_nvpmodel_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jetson_without_nvpmodel_gets_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert (
-        "unknown (nvpmodel -q does not tell)"
+        "unknown (nvpmodel -q does not say)"
         in about_jetson("tensorrt", "10.3", "", l4t="36.4.3")[-1]
     )
 

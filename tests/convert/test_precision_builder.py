@@ -33,7 +33,7 @@ FILES += [PEERS / f"{name}_x2.onnx" for name in ("ETDS-T_M5C16", "ABPN_M4C28", "
 
 
 def build(model: onnx.ModelProto) -> int:
-    """Bytes of the engine; fails with the parser's own words."""
+    """Bytes of the engine; fails with the parser's message."""
     builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
     typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(typed)

@@ -70,8 +70,8 @@ def test_rounding_is_what_a_gpu_stores_and_onnx_runtime_leaves_out() -> None:
     b = Builder()
     big = b.add("Add", "big", ["x", b.constant("offset", 2048.0)])
     b.add("Sub", "y", [big, "offset"])
-    ends = [(name, TensorProto.FLOAT, [1, 1, 1, 4]) for name in "xy"]
-    model = b.model(ends)
+    tensors = [(name, TensorProto.FLOAT, [1, 1, 1, 4]) for name in "xy"]
+    model = b.model(tensors)
     values = np.array([[[[0.3, 1.4, 2.6, 3.7]]]], np.float32)
     session = onnxruntime.InferenceSession(
         rounded(model).SerializeToString(), providers=["CPUExecutionProvider"]

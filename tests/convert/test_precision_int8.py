@@ -1,4 +1,4 @@
-"""int8: the command end to end, both spellings, the loss bounded, refusals in one line."""
+"""int8: the command end to end, both variants, the loss bounded, refusals in one line."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def made(place: Path) -> Path:
     return place
 
 
-def test_both_spellings_keep_the_rules_and_the_same_numbers(made: Path) -> None:
+def test_both_variants_keep_the_rules_and_the_same_numbers(made: Path) -> None:
     single, half = (onnx.load(made / name) for name in ("x2.int8.onnx", "x2.trt.onnx"))
     assert broken_cpu_rules(single) == broken_rules(half) == []
     assert (scale_type(single), scale_type(half)) == (TensorProto.FLOAT, TensorProto.FLOAT16)
@@ -71,7 +71,7 @@ def test_both_spellings_keep_the_rules_and_the_same_numbers(made: Path) -> None:
     assert levels[0].items() <= levels[1].items()
 
 
-def test_the_runtime_takes_the_file_and_the_sidecar_tells_the_loss(made: Path) -> None:
+def test_the_runtime_takes_the_file_and_the_sidecar_has_the_loss(made: Path) -> None:
     sidecar = load_sidecar(made / "x2.int8.onnx")
     assert sidecar.precision == "int8"
     assert sidecar.quality["int8_loss_db"] <= 2
@@ -157,7 +157,7 @@ def test_ranges_are_reused_by_digest_and_refused_otherwise(
     assert "the ranges are of other frames" in capsys.readouterr().err
 
 
-def test_verify_tells_how_far_apart_two_files_are(
+def test_verify_reports_how_far_apart_two_files_are(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     same = verify(made / "x2.onnx", made / "x2.onnx", made / "frames")

@@ -50,7 +50,7 @@ def test_a_model_is_made_measured_and_then_left_alone(
     assert {path: path.read_bytes() for path in zoo.iterdir()} == before
 
 
-def test_a_loss_beyond_the_bound_is_told(tmp_path: Path) -> None:
+def test_a_loss_beyond_the_bound_is_reported(tmp_path: Path) -> None:
     from dataclasses import replace
 
     from edge_sr import zoo

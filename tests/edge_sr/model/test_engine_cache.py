@@ -66,9 +66,9 @@ def test_an_engine_under_another_key_is_not_taken(tmp_path: Path) -> None:
     path, wrong = put(tmp_path), engine_path("x", other, folder=tmp_path)
     path.rename(wrong)
     path.with_name(path.name + ".json").rename(wrong.with_name(wrong.name + ".json"))
-    told: list[str] = []
-    assert find_engine("x", other, folder=tmp_path, tell=told.append) is None
-    assert "is of another engine" in told[0]
+    lines: list[str] = []
+    assert find_engine("x", other, folder=tmp_path, notify=lines.append) is None
+    assert "is of another engine" in lines[0]
 
 
 def test_damage_at_100_places_of_engine_and_sidecar_is_never_used(tmp_path: Path) -> None:
@@ -76,15 +76,15 @@ def test_damage_at_100_places_of_engine_and_sidecar_is_never_used(tmp_path: Path
     for file in (path, path.with_name(path.name + ".json")):
         whole = file.read_bytes()
         for place in range(0, len(whole), len(whole) // 100):
-            told: list[str] = []
+            lines: list[str] = []
             file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-            found = find_engine("x", KEY, folder=tmp_path, tell=told.append)
+            found = find_engine("x", KEY, folder=tmp_path, notify=lines.append)
             if found is not None:  # a space that became another character JSON skips: same facts
                 assert json.loads(file.read_bytes()) == json.loads(whole), place
             else:
-                assert len(told) == 1
-                assert "\n" not in told[0]
-                assert told[0].startswith("the cached engine is not used and will be built again")
+                assert len(lines) == 1
+                assert "\n" not in lines[0]
+                assert lines[0].startswith("the cached engine is not used and will be built again")
             file.write_bytes(whole[:place])  # cut short
             assert find_engine("x", KEY, folder=tmp_path) is None or file.read_bytes() == whole
         file.unlink()
@@ -107,11 +107,11 @@ def test_a_second_builder_waits_and_gives_up_in_time(tmp_path: Path) -> None:
     child.start()
     try:
         assert ready.wait(30)
-        told: list[str] = []
+        lines: list[str] = []
         with pytest.raises(ModelFileError, match="still holds it"), locked(path, timeout_s=0):
             pass
         go.set()
-        with locked(path, timeout_s=30, tell=told.append):
+        with locked(path, timeout_s=30, notify=lines.append):
             pass
     finally:
         go.set()

@@ -10,7 +10,7 @@ import pytest
 import tensorrt
 from plans import write_engine
 
-from convert.engine.try_engine import try_engine
+from convert.engine.build import try_engine
 from edge_sr import zoo
 from edge_sr.errors import BackendError
 
