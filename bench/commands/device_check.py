@@ -21,7 +21,7 @@ from edge_sr.cli.common import add_command
 from edge_sr.cli.options import add_device, at_least_one, frame_size
 from edge_sr.errors import EdgeSRError, ModelFileError
 from edge_sr.model.engine_facts import facts_of
-from edge_sr.model.resolver import gpu_machine, note, settle
+from edge_sr.model.resolver import gpu_machine, note, resolve
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 
 EXAMPLES = """\
@@ -133,10 +133,10 @@ def _files(
     if engine is not None:
         return (*_source_of(engine), engine)
     onnx, card = zoo.find(name)
-    settled = settle(onnx, card, backend="tensorrt", size=args.size, precision=precision)
+    resolved = resolve(onnx, card, backend="tensorrt", size=args.size, precision=precision)
     if precision == "int8" and card.name in zoo.names():
         onnx, card = zoo.tensorrt_file(card.name)
-    return onnx, card, settled.path
+    return onnx, card, resolved.path
 
 
 def _source_of(engine: Path) -> tuple[Path, Sidecar]:

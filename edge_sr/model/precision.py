@@ -10,7 +10,7 @@ from edge_sr import zoo
 from edge_sr.backend import DEVICE, ON_CPU, cpu, installed_on_cpu
 from edge_sr.errors import ModelFileError, UsageError
 from edge_sr.model.fastest import Candidate, measure
-from edge_sr.model.resolver import Settled, settle
+from edge_sr.model.resolver import Resolved, resolve
 from edge_sr.model.sidecar import Sidecar
 
 CHOICES = ("auto", "fp32", "bf16", "fp16", "int8", "int8-bf16")
@@ -28,7 +28,7 @@ def find_model(
     threads: int | None = None,
     bits: int = 8,
     device: str | None = None,
-) -> Settled:
+) -> Resolved:
     """The file that is to be opened for a model, with which backend, and in which precision.
 
     Args:
@@ -63,18 +63,18 @@ def find_model(
             raise UsageError(f"precision {wanted} is OpenVINO's: use --backend openvino")
         return _in_bf16(path, sidecar)
     engine = sidecar.precision if sidecar.precision != "fp32" else wanted or "fp16"
-    settled = settle(path, sidecar, backend=backend, size=size, precision=engine)
-    if settled.backend not in ON_CPU:
-        return settled
+    resolved = resolve(path, sidecar, backend=backend, size=size, precision=engine)
+    if resolved.backend not in ON_CPU:
+        return resolved
     if wanted == "fp16":
         path, sidecar = zoo.find(model, ratio, precision=wanted)
-        return replace(settled, path=path, sidecar=_variant(path, sidecar, bits))
+        return replace(resolved, path=path, sidecar=_variant(path, sidecar, bits))
     if device not in (None, "CPU"):
-        return settled
+        return resolved
     if precision is None:
-        return settled
-    choice = _fastest(settled, model, ratio, size, backend, threads, keep=wanted is not None)
-    return replace(choice, why="; ".join(filter(None, [choice.why, settled.why])))
+        return resolved
+    choice = _fastest(resolved, model, ratio, size, backend, threads, keep=wanted is not None)
+    return replace(choice, why="; ".join(filter(None, [choice.why, resolved.why])))
 
 
 def _variant(path: Path, sidecar: Sidecar, bits: int) -> Sidecar:
@@ -83,16 +83,16 @@ def _variant(path: Path, sidecar: Sidecar, bits: int) -> Sidecar:
     return sidecar if fixed else sidecar.widened(bits)
 
 
-def _in_bf16(path: Path, sidecar: Sidecar) -> Settled:
+def _in_bf16(path: Path, sidecar: Sidecar) -> Resolved:
     if sidecar.precision not in ("fp32", "int8"):
         raise UsageError(f"{path}: holds {sidecar.precision}; bf16 needs a file of fp32 or int8")
     if sidecar.bits > 8:
         raise UsageError(f"bf16 holds 8 bits of a sample, and the frames have {sidecar.bits}")
-    return Settled(path, sidecar, "openvino", bf16=True)
+    return Resolved(path, sidecar, "openvino", bf16=True)
 
 
 def _fastest(
-    settled: Settled,
+    resolved: Resolved,
     model: str,
     ratio: Fraction,
     size: tuple[int, int],
@@ -100,7 +100,7 @@ def _fastest(
     threads: int | None,
     *,
     keep: bool,
-) -> Settled:
+) -> Resolved:
     """The fastest combination on this CPU whose loss is small enough.
 
     Args:
@@ -108,21 +108,21 @@ def _fastest(
     """
     width, height = size
     names = [backend] if backend in ON_CPU else installed_on_cpu() or [ON_CPU[0]]
-    files, why_not = [(settled.path, settled.sidecar)], ""
-    named = Path(model).suffix in (".onnx", ".engine") or settled.sidecar.precision != "fp32"
+    files, why_not = [(resolved.path, resolved.sidecar)], ""
+    named = Path(model).suffix in (".onnx", ".engine") or resolved.sidecar.precision != "fp32"
     if not (keep or named):
         small, why_not = _small(model, ratio)
         if small:
-            files.append((small[0], _variant(*small, settled.sidecar.bits)))
+            files.append((small[0], _variant(*small, resolved.sidecar.bits)))
     found = candidates(files, names, keep=keep)
     first = found[0]
     if len(found) == 1:
         fixed = "the file that was named" if named else "the only choice here"
         why = "" if keep else f"{first.label}: {why_not or fixed}"
-        return Settled(first.path, first.sidecar, first.backend, why)
+        return Resolved(first.path, first.sidecar, first.backend, why)
     if width * height < LEAST_PIXELS:
         why = f"{first.label}: {width}x{height} is too small to be worth measuring"
-        return Settled(first.path, first.sidecar, first.backend, why)
+        return Resolved(first.path, first.sidecar, first.backend, why)
     measured, before = measure(found, width=width, height=height, threads=threads)
     lost = [
         item.sidecar.quality.get("int8_loss_db", 0.0) + result.lost_db
@@ -134,13 +134,13 @@ def _fastest(
         if result.seconds is not None and (place == 0 or lost[place] <= MAX_LOSS_DB)
     }
     if not times:  # opening it will say why
-        return Settled(first.path, first.sidecar, first.backend)
+        return Resolved(first.path, first.sidecar, first.backend)
     best = min(times, key=times.__getitem__)
     item = found[best]
     why = _reason(found, times, best, lost[best], why_not)
     if before:
         why += " (measured earlier)"
-    return Settled(item.path, item.sidecar, item.backend, why, bf16=item.bf16)
+    return Resolved(item.path, item.sidecar, item.backend, why, bf16=item.bf16)
 
 
 def candidates(

@@ -20,7 +20,7 @@ ENGINE = ".engine"
 
 
 @dataclass(frozen=True)
-class Settled:
+class Resolved:
     """What `open_backend` is to open, and why, in one line, where that was a choice."""
 
     path: Path
@@ -35,7 +35,7 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def settle(
+def resolve(
     path: Path,
     sidecar: Sidecar,
     *,
@@ -43,7 +43,7 @@ def settle(
     size: tuple[int, int],
     precision: str,
     notify: Callable[[str], None] = note,
-) -> Settled:
+) -> Resolved:
     """Decide, and build the engine that TensorRT was asked for where none is cached.
 
     "auto" takes TensorRT for an engine file, and for a model whose engine is cached for this GPU;
@@ -56,7 +56,7 @@ def settle(
 
     Raises:
         UsageError: an engine file, and a backend that cannot run it.
-        MissingDependencyError, BackendError: TensorRT was asked for and is not to be had.
+        MissingDependencyError, BackendError: TensorRT was asked for and is not installed.
     """
     if path.suffix == ENGINE:
         if backend not in ("auto", "tensorrt"):
@@ -64,7 +64,7 @@ def settle(
                 f"{path} is a TensorRT engine, which --backend {backend} cannot run: leave "
                 "--backend out, or name the .onnx file"
             )
-        return Settled(path, sidecar, "tensorrt")
+        return Resolved(path, sidecar, "tensorrt")
     if backend == "tensorrt":
         rows_first = size[1], size[0]
         engine = cached_engine(
@@ -75,10 +75,10 @@ def settle(
             machine=gpu_machine(),
             notify=notify,
         )
-        return Settled(engine, load_sidecar(engine), "tensorrt")
+        return Resolved(engine, load_sidecar(engine), "tensorrt")
     if backend == "auto":
         return _choose(path, sidecar, size, precision, notify)
-    return Settled(path, sidecar, backend)
+    return Resolved(path, sidecar, backend)
 
 
 def _choose(
@@ -87,15 +87,15 @@ def _choose(
     size: tuple[int, int],
     precision: str,
     notify: Callable[[str], None],
-) -> Settled:
+) -> Resolved:
     chosen, on_cpu = "auto: on the CPU", (installed_on_cpu() or ON_CPU)[0]
     gpu, why_not = driver.find_gpu()
     if gpu is None:
-        return Settled(path, sidecar, on_cpu, f"{chosen}: {why_not}")
+        return Resolved(path, sidecar, on_cpu, f"{chosen}: {why_not}")
     try:
         machine = gpu_machine()
     except EdgeSRError as error:
-        return Settled(path, sidecar, on_cpu, f"{chosen}, not {gpu.name}: {error}")
+        return Resolved(path, sidecar, on_cpu, f"{chosen}, not {gpu.name}: {error}")
     rows_first = size[1], size[0]
     engine = look_up(
         path, sidecar, size=rows_first, precision=precision, machine=machine, notify=notify
@@ -105,9 +105,9 @@ def _choose(
             f"{chosen}, for no {precision} engine of {sidecar.name} at {size[0]}x{size[1]} is "
             f"cached for {machine.gpu}: --backend tensorrt builds it, once"
         )
-        return Settled(path, sidecar, on_cpu, why)
+        return Resolved(path, sidecar, on_cpu, why)
     why = f"auto: TensorRT, for {machine.gpu} has a cached {precision} engine"
-    return Settled(engine, load_sidecar(engine), "tensorrt", why)
+    return Resolved(engine, load_sidecar(engine), "tensorrt", why)
 
 
 def gpu_machine() -> Machine:

@@ -27,7 +27,7 @@ from edge_sr.errors import (
     UsageError,
 )
 from edge_sr.model.engine_facts import facts_of, seal
-from edge_sr.model.resolver import gpu_machine, settle
+from edge_sr.model.resolver import gpu_machine, resolve
 from edge_sr.model.sidecar import write_sidecar
 
 
@@ -187,14 +187,14 @@ def test_auto_takes_an_engine_that_is_cached_and_says_why(
 
     path, sidecar = zoo.find("edge-unet-s-x2")
     asked = {"backend": "auto", "size": (96, 64), "precision": "fp32"}
-    none = settle(path, sidecar, **asked)
+    none = resolve(path, sidecar, **asked)
     assert (none.backend, none.path) == ("onnxruntime", path)
     assert "no fp32 engine of edge-unet-s-x2 at 96x64 is cached for CUDA double 0: --backend" in (
         none.why
     )
     engine, card = write_engine(tmp_path, size=(96, 64))
     monkeypatch.setattr("edge_sr.model.resolver.look_up", lambda *_args, **_named: engine)
-    found = settle(path, sidecar, **asked)
+    found = resolve(path, sidecar, **asked)
     assert (found.backend, found.path, found.sidecar) == ("tensorrt", engine, card)
     assert found.why == "auto: TensorRT, for CUDA double 0 has a cached fp32 engine"
 
