@@ -22,6 +22,7 @@ from edge_sr.model.sidecar import Sidecar
 from edge_sr.pipeline.pipeline import shots
 from edge_sr.pipeline.stats import Stats
 from edge_sr.session.base import Facts, Session
+from edge_sr.session.calm import make_calm
 from edge_sr.session.model_session import ModelSession, assemble, network_input
 from edge_sr.session.network import ModelRunner
 from edge_sr.types import Size
@@ -115,15 +116,20 @@ class Upscaler(Closing):
             )
         return found
 
-    def session(self, size: tuple[int, int]) -> Session:
+    def session(self, size: tuple[int, int], *, calm: str = "off") -> Session:
         """A session for the frames of one video; see `Session`. Several may be open at a time.
 
         Args:
             size: (width, height) of the frames to come.
+            calm: average noise over time where nothing moves, before the network: "off", "auto"
+                where it is noisy, or a strength from "0" to "1". Frames of 8 bits only.
+
+        Raises:
+            UsageError: another value of ``calm``.
         """
         backend = self.backend
         facts = Facts(self.sidecar.name, backend.precision, backend.name, backend.device)
-        return ModelSession(self._runner, Size(*size), facts)
+        return ModelSession(self._runner, Size(*size), facts, calm=make_calm(calm))
 
     def upscale(self, image: Image) -> Image:
         """Upscale a still image and keep its kind.

@@ -12,6 +12,7 @@ from edge_sr.backend import DEVICE
 from edge_sr.backend.protocol import SIDES
 from edge_sr.cuda.driver import select_gpu
 from edge_sr.errors import UsageError
+from edge_sr.session.calm import parse_calm
 
 
 def size(text: str) -> tuple[int, int]:
@@ -53,6 +54,14 @@ def milliseconds(text: str) -> float:
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r}; expected milliseconds, as 40")
     return value
+
+
+def calm(text: str) -> str:
+    """ "off", "auto", or a number from 0 to 1."""
+    try:
+        return parse_calm(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def crf(text: str) -> int:

@@ -211,6 +211,13 @@ def _add_live(group: Any) -> None:
         help="take a smaller model, then bicubic, while a frame takes longer",
     )
     group.add_argument(
+        "--calm",
+        type=options.calm,
+        metavar="off|auto|0-1",
+        help="average the noise of a camera over time where nothing moves (default: auto, where "
+        "it is noisy, for cameras and streams; off for files)",
+    )
+    group.add_argument(
         "--max-reconnect",
         type=options.at_least_zero,
         metavar="N",

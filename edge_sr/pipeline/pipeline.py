@@ -159,7 +159,7 @@ class Taken(NamedTuple):
 
 
 def upscale(items: Iterator[Taken], session: Session, waiting: Callable[[], int]) -> Iterator[Shot]:
-    """Upscale frames in order, and reset the session where they do not follow on each other.
+    """Upscale frames in order; resets the session at cuts, and skips where frames were dropped.
 
     A frame is taken only when it can be begun, so that it is the newest. It is begun early only
     where it waits already: else the oldest in flight is waited for, so that no result lies ready
@@ -180,8 +180,10 @@ def upscale(items: Iterator[Taken], session: Session, waiting: Callable[[], int]
             resized = bool(flight) and item.frame.size != flight[-1].frame.size
             while flight and (resized or len(flight) >= session.depth):
                 yield _collect(session, flight)
-            if cuts.is_cut(item.frame) or item.number != expected:
+            if cuts.is_cut(item.frame):
                 session.reset()
+            elif item.number != expected:
+                session.skip()
             expected = item.number + 1
             session.submit(item.frame)
             flight.append(item)

@@ -66,7 +66,8 @@ def run_video(
             return open_other(spec, name, info.size, upscaler)
 
         deadline_s = spec.deadline_ms / 1000 if spec.deadline_ms else None
-        switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s)
+        calm = spec.calm or ("auto" if info.live else "off")
+        switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s, calm=calm)
         stack.enter_context(switch)
         recorder = Recorder(Path(spec.save_to), source=info)
         view = View(mode=spec.compare or "after", overlay=spec.overlay)

@@ -119,9 +119,16 @@ class Session(Closing, ABC):
     def reset(self) -> None:
         """Forget what is remembered of earlier frames; call it at each discontinuity.
 
-        That is: a cut, a seek, a dropped frame, a reconnect, another model. Frames in flight are
-        not touched; it applies to those that are submitted from now on.
+        That is: a cut, a seek, a reconnect, another model. Frames in flight are not touched; it
+        applies to those that are submitted from now on.
         """
+
+    def skip(self) -> None:
+        """Frames of the same scene before the next one were dropped.
+
+        Forget what only holds from one frame to the very next. By default `reset`.
+        """
+        self.reset()
 
     def close(self) -> None:
         """Discard frames in flight and release everything; safe to call twice, from any thread."""

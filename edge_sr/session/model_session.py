@@ -22,6 +22,7 @@ from edge_sr.media.chroma import resize_chroma
 from edge_sr.media.color import rgb_to_yuv, yuv_to_rgb
 from edge_sr.media.frame import Frame, Plane
 from edge_sr.session.base import Facts, Session
+from edge_sr.session.calm import Calm
 from edge_sr.session.network import ModelRunner, Network
 from edge_sr.types import Size
 
@@ -78,15 +79,18 @@ class _InFlight:
 class ModelSession(Session):
     """Frames through one model. Made by `Upscaler.session`; the model stays open when it closes."""
 
-    def __init__(self, runner: ModelRunner, size: Size, facts: Facts) -> None:
+    def __init__(
+        self, runner: ModelRunner, size: Size, facts: Facts, *, calm: Calm | None = None
+    ) -> None:
         """Prepare for frames of a size; nothing is allocated before the first one.
 
         Args:
             size: of the frames to come; frames of another size are taken as well, and prepared
                 for when the first one comes.
+            calm: averages noise of 8-bit frames over time; belongs to this session.
         """
         super().__init__()
-        self._runner, self._facts = runner, facts
+        self._runner, self._facts, self._calm = runner, facts, calm
         self._network: Network = runner.network(size)
         self._prepared = size
         self._flight: deque[_InFlight] = deque()
@@ -109,6 +113,14 @@ class ModelSession(Session):
     def reset(self) -> None:
         """Reset every layer."""
         self._network.reset()
+        if self._calm is not None:
+            self._calm.reset()
+
+    def skip(self) -> None:
+        """The network forgets; the mean of what holds still stays good."""
+        self._network.reset()
+        if self._calm is not None:
+            self._calm.skip()
 
     def _begin(self, frame: Frame) -> None:
         if frame.size != self._prepared:
@@ -118,7 +130,10 @@ class ModelSession(Session):
             raise FrameError(
                 f"frame has {frame.format.bits} bits; {sidecar.name} was opened for {sidecar.bits}"
             )
-        self._network.submit(network_input(frame, sidecar.color))
+        image = network_input(frame, sidecar.color)
+        if self._calm is not None and sidecar.bits == 8:
+            image = self._calm(image)
+        self._network.submit(image)
         chroma: Chroma | None = None
         if sidecar.color == "luma":  # made while a GPU works on the luma
             chroma = resize_chroma(frame, *sidecar.output_size(*frame.size))

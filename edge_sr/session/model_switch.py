@@ -32,6 +32,7 @@ class ModelSwitch(Session):
         opener: Callable[[str], Upscaler],
         *,
         deadline_s: float | None = None,
+        calm: str = "off",
     ) -> None:
         """Begin with a model.
 
@@ -40,9 +41,10 @@ class ModelSwitch(Session):
             size: of every result.
             opener: opens another model by name.
             deadline_s: step down to a smaller model when a frame takes longer; None for never.
+            calm: as for `Upscaler.session`.
         """
         super().__init__()
-        self._size_out, self._opener = size, opener
+        self._size_out, self._opener, self._calm = size, opener, calm
         self._lock = threading.Lock()
         self._model: Upscaler | None = upscaler  # None: bicubic
         self._session: Session | None = None  # made when a frame comes, for its size
@@ -113,6 +115,11 @@ class ModelSwitch(Session):
         if self._session is not None:
             self._session.reset()
 
+    def skip(self) -> None:
+        """As `Session.skip`."""
+        if self._session is not None:
+            self._session.skip()
+
     def collect(self) -> Frame:
         """As `Session.collect`; the result has the size of this object."""
         result = super().collect()
@@ -135,7 +142,7 @@ class ModelSwitch(Session):
             self._take()
         if self._session is None:
             self._session = (
-                self._model.session(frame.size)
+                self._model.session(frame.size, calm=self._calm)
                 if self._model is not None
                 else FunctionSession(lambda taken: taken, PLAIN)
             )

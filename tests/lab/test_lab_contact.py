@@ -70,8 +70,6 @@ def test_networks_stand_side_by_side_on_coded_clips(files: list[Path], tmp_path:
     options = ["--models", "edge-unet-s-x2", "edge-unet-s-live-x2", "--images", str(files[0])]
     words = [*options, "--clips", str(clip), "--crf", "24", "30", "--output", str(output)]
     assert main(words) == 0
-    with Image.open(
-        output
-    ) as image:  # bicubic, two networks, the truth; five cases
+    with Image.open(output) as image:  # bicubic, two networks, the truth; five cases
         assert image.size == (4 * (contact.SIDE + 4), 5 * (contact.SIDE + contact.LABEL + 4))
     assert main([*options, "edge-unet-s-x1.5", "--output", str(output)]) == 1
