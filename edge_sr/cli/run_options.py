@@ -23,7 +23,7 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     """Add all of them. `command` must suppress defaults: ``argument_default=SUPPRESS``."""
     _add_source(command.add_argument_group("source"))
     _add_sinks(command.add_argument_group("where the result goes; any number at once"))
-    _add_model(command.add_argument_group("model"))
+    add_model_options(command.add_argument_group("model"))
     add_import_options(command, scale=False)
     _add_live(command.add_argument_group("live"))
     _add_config(command.add_argument_group("configuration"))
@@ -99,6 +99,15 @@ def _add_sinks(group: Any) -> None:
         metavar="DEVICE",
         help="be a camera for other programs (v4l2loopback)",
     )
+    add_encoder_options(group)
+    group.add_argument("--force", action="store_true", help="replace an existing output")
+    group.add_argument(
+        "--resume", action="store_true", help="continue a file or folder that was not finished"
+    )
+
+
+def add_encoder_options(group: Any) -> None:
+    """How a video file is encoded."""
     group.add_argument(
         "--crf",
         type=options.crf,
@@ -121,13 +130,9 @@ def _add_sinks(group: Any) -> None:
         choices=("keep", "8"),
         help="of a sample: keep 10-bit and HDR films so (default); 8 reduces them to 8-bit 4:2:0",
     )
-    group.add_argument("--force", action="store_true", help="replace an existing output")
-    group.add_argument(
-        "--resume", action="store_true", help="continue a file or folder that was not finished"
-    )
 
 
-def _add_model(group: Any) -> None:
+def add_model_options(group: Any) -> None:
     """What upscales, and how far."""
     group.add_argument(
         "-m",

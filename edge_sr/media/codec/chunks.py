@@ -52,11 +52,15 @@ class ChunkedEncoder:
                 self._context, self._taken = self._plan.fresh(self._av), 0
             yield from self._take(self._waiting.popleft())
 
-    def finish(self) -> Iterator[Any]:
-        """The packets of the last frames, which are never a chunk of their own."""
+    def finish(self, *, last: bool = True) -> Iterator[Any]:
+        """The packets of the last frames, which are never a chunk of their own.
+
+        Args:
+            last: False where the film goes on elsewhere: nothing is done for its end.
+        """
         while self._waiting:
             picture = self._waiting.popleft()
-            if self._taken:
+            if self._taken and last:
                 picture.pict_type = self._av.video.frame.PictureType.P
             yield from self._take(picture)
         yield from self._stamped(self._context.encode(None))

@@ -69,6 +69,20 @@ class Demuxer(Closing):
         """The `av` streams beside the video."""
         return [stream for stream in self.container.streams if stream is not self.video]
 
+    def seek(self, at: int) -> None:
+        """Begin reading at the key frame at or before a time of the video, in its time base.
+
+        Only before anything was read.
+
+        Raises:
+            MediaError: the file cannot be read there.
+        """
+        moved = round(self.start_offset / self._ticks[self.video.index])
+        try:
+            self.container.seek(at - moved, backward=True, stream=self.video)
+        except self._av.FFmpegError as error:
+            raise MediaError(f"{self.path}: cannot be read from {at} ({reason(error)})") from error
+
     def read(self) -> Any | None:
         """The next packet of any stream that holds data; None at the end.
 

@@ -13,7 +13,7 @@ from edge_sr.media.codec.chunks import ChunkedEncoder
 from edge_sr.media.codec.containers import open_output
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.encoder import EncoderPlan, container_options, encoder_frame
-from edge_sr.media.codec.unfinished import Unfinished
+from edge_sr.media.codec.unfinished import Packets
 from edge_sr.media.copying.copy_streams import StreamCopier
 from edge_sr.media.frame import Frame
 
@@ -33,7 +33,7 @@ class Muxer:
         *,
         chunk: int | None,
         copy_from: Demuxer | None,
-        unfinished: Unfinished | None,
+        unfinished: Packets | None,
     ) -> None:
         """Open the container, and fill it with what an earlier job has.
 
@@ -63,13 +63,14 @@ class Muxer:
         """Encode one frame, and copy the audio that belongs before what comes out."""
         self._mux(self._video.encode(encoder_frame(self._av, frame, self.plan, pts)))
 
-    def finish(self, last: Fraction, end: Fraction) -> list[str]:
+    def finish(self, last: Fraction, end: Fraction, *, goes_on: bool = False) -> list[str]:
         """Write what is left and close the file; returns what was left out, a line each.
 
         Args:
             last, end: when the last frame begins and is over, seconds.
+            goes_on: the film goes on in another file, which is joined to this one.
         """
-        self._mux(self._video.finish())
+        self._mux(self._video.finish(last=not goes_on))
         notices: list[str] = []
         if self._copier:
             limit = end if self._copier.read_rest(last, end) else None
@@ -89,7 +90,7 @@ class Muxer:
         with contextlib.suppress(self._av.FFmpegError, OSError, ValueError):
             self._container.close()
 
-    def _take_over(self, unfinished: Unfinished) -> None:
+    def _take_over(self, unfinished: Packets) -> None:
         for packet in unfinished.packets():
             self.times.append(round(packet.pts * packet.time_base / self.plan.time_base))
             self._video.begin_after(round(packet.dts * packet.time_base / self.plan.time_base))

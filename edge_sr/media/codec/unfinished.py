@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edge_sr.errors import MediaError
 from edge_sr.files import parse_json
@@ -17,6 +17,14 @@ from edge_sr.media.codec.chunks import CHUNK, TAIL
 from edge_sr.media.codec.containers import open_input
 from edge_sr.media.libraries import load_av
 from edge_sr.media.sinks.output import LONGEST_NAME, hidden_path, part_path
+
+
+class Packets(Protocol):
+    """Video that is encoded already."""
+
+    def packets(self) -> Iterator[Any]:
+        """Its packets, each with its own time base."""
+        ...
 
 
 @dataclass(frozen=True)

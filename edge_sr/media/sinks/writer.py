@@ -50,6 +50,7 @@ class VideoWriter(SinkBase):
         codec: str = AUTO,
         crf: int = 18,
         preset: str = "veryfast",
+        goes_on: bool = False,
     ) -> None:
         """Check that the output can be written; the file is opened at the first frame.
 
@@ -63,6 +64,7 @@ class VideoWriter(SinkBase):
                 h265 where frames have more than 8 bits.
             crf: quality, 0 (lossless) to 51; 18 is visually transparent.
             preset: the encoder's speed, "ultrafast" to "veryslow".
+            goes_on: this is a part of whole chunks, and the film goes on in another.
 
         Raises:
             MediaError: the output cannot be written there, or its name ends in something unknown.
@@ -93,6 +95,12 @@ class VideoWriter(SinkBase):
         self._time_base = source.time_base
         self._first_pts = self._last_pts = 0
         self._over = False
+        self._goes_on = goes_on
+
+    @property
+    def plan(self) -> EncoderPlan | None:
+        """How it is encoded; None before the first frame."""
+        return self._muxer.plan if self._muxer else None
 
     @property
     def notices(self) -> Sequence[str]:
@@ -156,7 +164,7 @@ class VideoWriter(SinkBase):
         end = last + 1 / (self._source.frame_rate or Fraction(25))
         try:
             with self._wrapped("cannot be finished"):
-                self._notices += self._muxer.finish(last, end)
+                self._notices += self._muxer.finish(last, end, goes_on=self._goes_on)
         except MediaError:
             self.abort()
             raise

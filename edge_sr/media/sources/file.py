@@ -38,7 +38,15 @@ class VideoFile(SourceBase):
         MediaError: the file cannot be read, or has no video that can be decoded.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, keep_depth: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, keep_depth: bool = False, start: int | None = None
+    ) -> None:
+        """Open the file and decode its first frame.
+
+        Args:
+            keep_depth: hand out the bits of the file; False for 8.
+            start: time of a key frame, in the video's time base, to begin at instead.
+        """
         self.path = Path(path)
         self._resized = 0  # frames of another size than the first
         self._last_size = Size(0, 0)
@@ -48,6 +56,8 @@ class VideoFile(SourceBase):
         self._bytes = self.path.stat().st_size
         self._demuxer = Demuxer(self.path)
         try:
+            if start is not None:
+                self._demuxer.seek(start)
             self._stream = self._demuxer.video
             self._stream.thread_type = "AUTO"
             self._reformatter = self._av.video.reformatter.VideoReformatter()

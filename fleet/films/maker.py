@@ -1,0 +1,222 @@
+"""What a process of the library does: make segments with a model that stays open, and join them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from edge_sr import __version__
+from edge_sr.errors import EdgeSRError, UsageError
+from edge_sr.media.codec.join import Part, join_parts, plan_text, read_plan
+from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.protocols import SinkBase, SourceBase
+from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.sources.file import VideoFile
+from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.open_model import open_upscaler
+from edge_sr.pipeline.pipeline import run_pipeline
+from edge_sr.pipeline.run import run_job
+from edge_sr.session.model_switch import ModelSwitch
+from edge_sr.types import Size
+from edge_sr.upscaler import Upscaler
+from fleet.films.segments import Made, Segment, digest, read_made, write_made
+
+PARTS = 4  # models that stay open at a time
+
+
+class NotExactError(EdgeSRError):
+    """A film that has to be made as a whole: its packets do not say which frames come out."""
+
+
+class Maker:
+    """Makes segments one after another. Models stay open between them."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[object, ...], tuple[ModelSwitch, Size, str]] = {}
+
+    def check(self, version: str, folder: Path) -> str:
+        """Why this process cannot work for a library, in one line; "" where it can.
+
+        Args:
+            version: of edge-sr, that started the library.
+            folder: where the results go; it has to be seen from here.
+        """
+        host = os.uname().nodename
+        if version != __version__:
+            return f"{host}: has edge-sr {__version__}, not {version}; install the same one there"
+        if not folder.is_dir():
+            return f"{host}: does not see {folder}; results need a folder that every node shares"
+        return ""
+
+    def make(self, segment: Segment) -> Made:
+        """Make one segment, or a film as a whole, and write its facts.
+
+        Raises:
+            NotExactError: the frames are not those that the packets promised.
+            EdgeSRError: it cannot be read, run or written.
+        """
+        begun = time.monotonic()
+        made = self._part(segment) if segment.times else self._whole(segment)
+        made = replace(made, seconds=time.monotonic() - begun)
+        if segment.times:
+            write_made(segment.facts_path, made)
+        return made
+
+    def join(self, segments: Sequence[Segment]) -> Made:
+        """Join segments that are done into the film, without encoding a frame.
+
+        Raises:
+            NotExactError: they were not encoded in one way.
+            MediaError: the film cannot be read or written.
+        """
+        facts = [read_made(segment.facts_path) for segment in segments]
+        plans = {made.plan for made in facts if made}
+        if None in facts or len(plans) != 1:
+            raise NotExactError(f"{segments[0].spec.input}: its segments do not fit each other")
+        found = [made for made in facts if made]
+        output = Path(segments[0].spec.output or "")
+        summary, notices = join_parts(
+            output,
+            [Part(segment.path, len(segment.times)) for segment in segments],
+            read_plan(plans.pop()),
+            copy_from=Path(segments[0].spec.input or ""),
+            force=segments[0].spec.force,
+        )
+        kinds = sorted({made.runs for made in found})
+        if len(kinds) > 1:
+            notices.append(f"{output}: made on several kinds of devices: {'; '.join(kinds)}")
+        said = [line for made in found for line in made.notices]
+        return Made(
+            frames=sum(made.frames for made in found),
+            seconds=sum(made.seconds for made in found),
+            sha256=digest(output),
+            summary=summary,
+            notices=tuple(dict.fromkeys([*said, *notices])),
+        )
+
+    def _whole(self, segment: Segment) -> Made:
+        result = run_job(segment.spec)
+        (output,) = result.outputs
+        return Made(
+            frames=result.written + result.kept,
+            seconds=0,
+            sha256=output.digest() or "",
+            summary=output.summary,
+            notices=result.notices,
+        )
+
+    def _part(self, segment: Segment) -> Made:
+        spec = segment.spec
+        segment.path.unlink(missing_ok=True)  # without facts: of a process that was killed
+        with _Part(segment) as source:
+            switch, _, runs = self._model(spec, source.info.size)
+            switch.reset()
+            writer = VideoWriter(
+                segment.path,
+                source=source.info,
+                codec=spec.codec,
+                crf=spec.crf,
+                preset=spec.preset,
+                goes_on=segment.goes_on,
+            )
+            sink = _After(writer, len(segment.warm_up))
+            try:
+                stats = run_pipeline(source, switch, [sink])
+                wanted = len(segment.warm_up) + len(segment.times)
+                if stats.written != wanted:
+                    raise NotExactError(f"{spec.input}: {stats.written} frames, not {wanted}")
+                plan = writer.plan
+                summary = writer.finish()
+            finally:
+                writer.abort()
+        if plan is None:  # no frame was asked for
+            raise NotExactError(f"{segment.path}: holds no frame")
+        found = Part(segment.path, len(segment.times)).times(plan.time_base)
+        if found != list(segment.times):
+            raise NotExactError(f"{segment.path}: its frames have other times than the film's")
+        return Made(
+            frames=len(found),
+            seconds=0,
+            sha256=digest(segment.path),
+            plan=plan_text(plan),
+            runs=runs,
+            summary=summary,
+            notices=tuple(source.notices),
+        )
+
+    def _model(self, spec: JobSpec, size: Size) -> tuple[ModelSwitch, Size, str]:
+        """The model for frames of this size; opened once."""
+        key = (size, *(str(getattr(spec, name)) for name in MODEL))
+        if key not in self._open:
+            while len(self._open) >= PARTS:
+                self._open.pop(next(iter(self._open)))[0].close()
+            upscaler, result = open_upscaler(spec, size)
+            backend = upscaler.backend
+            runs = f"{backend.name}, {backend.device}, {backend.precision}"
+            self._open[key] = ModelSwitch(upscaler, result, _no_other), result, runs
+        return self._open[key]
+
+
+MODEL = ("model", "scale", "target", "precision", "backend", "threads", "slots", "graphs", "tile")
+
+
+class _Part(SourceBase):
+    """The frames of a segment, its warm-up before them; decoded from a key frame on."""
+
+    def __init__(self, segment: Segment) -> None:
+        self._times = [*segment.warm_up, *segment.times]
+        self._file = VideoFile(Path(segment.spec.input or ""), start=segment.key)
+
+    @property
+    def info(self) -> StreamInfo:
+        """As the film's."""
+        return self._file.info
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """Those of the film."""
+        return self._file.notices
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames.
+
+        Raises:
+            NotExactError: one has another time than its packet.
+        """
+        wanted = iter(self._times)
+        due = next(wanted)
+        for frame in self._file:
+            if frame.pts < due:
+                continue
+            if frame.pts != due:
+                raise NotExactError(f"{self._file.path}: a frame at {frame.pts}, not at {due}")
+            yield frame
+            following = next(wanted, None)
+            if following is None:
+                return
+            due = following
+
+    def close(self) -> None:
+        """Close the film."""
+        self._file.close()
+
+
+class _After(SinkBase):
+    """Writes what comes after the warm-up."""
+
+    def __init__(self, writer: VideoWriter, skip: int) -> None:
+        self._writer, self._skip = writer, skip
+
+    def write(self, frame: Frame) -> None:
+        """Write a frame, unless it belongs to the warm-up."""
+        if self._skip:
+            self._skip -= 1
+        else:
+            self._writer.write(frame)
+
+
+def _no_other(name: str) -> Upscaler:
+    raise UsageError(f"{name}: a library keeps its model")
