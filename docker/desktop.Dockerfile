@@ -14,7 +14,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --groups video edge-sr \
+ && useradd --uid 10001 --no-create-home --groups video edge-sr \
  && install -d -o edge-sr -g edge-sr /data /var/cache/edge-sr
 COPY --from=build /opt/edge-sr /opt/edge-sr
 ENV PATH=/opt/edge-sr/bin:/usr/bin:/bin XDG_CACHE_HOME=/var/cache PYTHONUNBUFFERED=1 \

@@ -15,7 +15,7 @@ RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       python3 python3-venv 'python3-libnvinfer=10.3.*' libopencv-python \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --groups video edge-sr \
+ && useradd --uid 10001 --no-create-home --groups video edge-sr \
  && install -d -o edge-sr -g edge-sr /data /var/cache/edge-sr
 COPY . /src
 RUN python3 -m venv --system-site-packages /opt/edge-sr \

@@ -28,6 +28,7 @@ NEEDS = {
     "convert.zoo": Extra("convert", ("onnx", "keras", "tensorflow", "tf2onnx")),
     "calibration": BUILD,
     "training": Extra("train", ("keras", "tensorflow", "av", "PIL", "tqdm", "matplotlib")),
+    "fleet.library": Extra("cpu", ("av", "tqdm")),
     "fleet.export_triton": Extra("triton", ("tritonclient",)),
     "bench": Extra("bench", ("onnx", "onnxruntime", "skimage", "jinja2", "matplotlib")),
 }

@@ -64,6 +64,33 @@ def _open_bar(report: Progress) -> Any:
     )
 
 
+class FrameBar(Closing):
+    """A bar over the frames of several films."""
+
+    def __init__(self, name: str, total: int, done: int = 0) -> None:
+        """Draw it.
+
+        Args:
+            total, done: frames; `done` are there from before.
+        """
+        self._bar = _tqdm()(
+            total=total,
+            unit="frame",
+            desc=name,
+            dynamic_ncols=True,
+            initial=done,
+            disable=_hidden(),
+        )
+
+    def add(self, frames: int) -> None:
+        """So many more are done."""
+        self._bar.update(frames)
+
+    def close(self) -> None:
+        """Leave the bar as it is; safe to call twice."""
+        self._bar.close()
+
+
 def item_progress(items: Iterable[T], *, total: int, unit: str) -> Iterator[T]:
     """A bar over a known number of items."""
     yield from _tqdm()(items, total=total, unit=unit, dynamic_ncols=True, disable=_hidden())

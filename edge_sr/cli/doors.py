@@ -107,6 +107,13 @@ DOORS = (
         ("plan fleet.toml", "plan fleet.toml --output plan/"),
     ),
     Door(
+        "library",
+        "fleet.library",
+        "upscale a library of films on many machines",
+        "Upscale a library of films with Ray; the same as python -m fleet.library.",
+        ("films/ --output bigger/", "/mnt/films --output /mnt/bigger --ray 10.0.0.1:6379"),
+    ),
+    Door(
         "export-triton",
         "fleet.export_triton",
         "write a model repository for a Triton server",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,8 @@ from edge_sr.media.libraries import load_av
 from edge_sr.model.sidecar import sha256_of
 from edge_sr.pipeline.job import JobSpec
 from fleet.films.sources import Film
+
+logger = logging.getLogger(__name__)
 
 CHUNKS = 2  # of a segment: what is lost at most when a process is killed
 
@@ -124,23 +127,30 @@ def job_facts(film: Film, spec: JobSpec, model: Path) -> dict[str, str]:
     }
 
 
-def begin(film: Film, facts: dict[str, str]) -> bool:
-    """Take up a film where it was left, or begin it; True where other settings were forgotten.
+def begin(film: Film, facts: dict[str, str], *, force: bool = False) -> None:
+    """Take up a film where it was left, or begin it.
+
+    Args:
+        force: replace a result of other settings, or of another program.
 
     Raises:
-        MediaError: the folder cannot be written.
+        MediaError: there is such a result; the folder cannot be written.
     """
     path = film.state / "job.json"
-    other = path.exists() and _read(path) != facts
-    if other:
+    same = _read(path) == facts
+    if film.output.exists() and not same and not force:
+        why = "is of other settings" if path.exists() else "exists"
+        raise MediaError(f"{film.output}: {why}; use --force to replace it")
+    if same:
+        return
+    if path.exists():
+        logger.info("%s: was begun with other settings, and begins again", film.path)
         shutil.rmtree(film.state, ignore_errors=True)
     try:
         film.state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{film.state}: cannot be written ({error.strerror})") from error
-    if not path.exists():
-        write_whole(path, json.dumps(facts, indent=2) + "\n", error=MediaError)
-    return other
+    write_whole(path, json.dumps(facts, indent=2) + "\n", error=MediaError)
 
 
 def done(segment: Segment) -> Made | None:

@@ -28,6 +28,7 @@ PROGRAMS = (
     "bench.__main__",
     "fleet.__main__",
     "fleet.export_triton",
+    "fleet.library",
 )
 HEAD = """# Commands
 

@@ -18,7 +18,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-KEPT = ("PIP_", "REQUESTS_", "SSL_", "http_proxy", "https_proxy", "no_proxy")
+CHROOT = shutil.which("chroot") or "/usr/sbin/chroot"
+CERTIFICATES = "/etc/replay.crt"  # this machine's, for package indexes
+KEPT = ("PIP_", "http_proxy", "https_proxy", "no_proxy")
 
 
 def steps(path: Path) -> list[tuple[str, str]]:
@@ -40,22 +42,22 @@ class Stage:
         self.user, self.folder, self.entry = "0", "/", [""]
         command = ["debootstrap", "--variant=minbase", suite[1], str(place)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        for name in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):
-            (place / name[1:]).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(name, place / name[1:])
+        shutil.copy("/etc/resolv.conf", place / "etc" / "resolv.conf")
+        shutil.copy("/etc/ssl/certs/ca-certificates.crt", place / CERTIFICATES[1:])
 
     def run(self, command: list[str]) -> None:
         """Run a command inside."""
         user = [] if self.user == "0" else [f"--userspec={self.user}:{self.user}"]
         inside = f"cd {shlex.quote(self.folder)} && exec {shlex.join(command)}"
         kept = {key: value for key, value in os.environ.items() if key.startswith(KEPT)}
+        kept |= dict.fromkeys(("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), CERTIFICATES)
         for path in self.mounts:
             (self.place / path[1:]).mkdir(parents=True, exist_ok=True)
             bind = ["mount", "--bind", path, str(self.place / path[1:])]
             subprocess.run(bind, check=True)
         try:
             subprocess.run(
-                ["chroot", *user, str(self.place), "/bin/sh", "-c", inside],
+                [CHROOT, *user, str(self.place), "/bin/sh", "-c", inside],
                 env={**kept, **self.environment},
                 check=True,
             )

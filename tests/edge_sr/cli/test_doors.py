@@ -54,6 +54,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
         ("bench run --models a", "bench", "run --models a"),
         ("bench", "bench", ""),
         ("fleet plan a.toml", "fleet", "plan a.toml"),
+        ("library a -o b --ray auto", "fleet.library", "a -o b --ray auto"),
         ("export-triton a -o b", "fleet.export_triton", "a -o b"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_sr.errors import MediaError
 from edge_sr.media.codec.index import read_index
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.run import run_job
@@ -117,9 +118,13 @@ def test_other_settings_begin_a_film_again(tmp_path: Path, spec: Callable[..., J
     model = tmp_path / "model"
     model.write_bytes(b"1")
     facts = job_facts(film, spec(crf=18), model)
-    assert begin(film, facts) is False
+    begin(film, facts)
     (film.state / "00000.mp4").touch()
-    assert begin(film, facts) is False
+    begin(film, facts)
     assert (film.state / "00000.mp4").exists()
-    assert begin(film, job_facts(film, spec(crf=20), model)) is True
+    film.output.touch()
+    other = job_facts(film, spec(crf=20), model)
+    with pytest.raises(MediaError, match="is of other settings; use --force"):
+        begin(film, other)
+    begin(film, other, force=True)
     assert not (film.state / "00000.mp4").exists()

@@ -1,0 +1,180 @@
+"""A library on Ray: killed at random moments, on a full disk, and on a cluster of two nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.run import run_job
+from tests.fakes.library_films import assert_same, write_film
+
+psutil = pytest.importorskip("psutil", reason="pip install 'edge-sr[serve]'")
+pytest.importorskip("ray", reason="pip install 'edge-sr[ray]'")
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[3]
+FRAMES = (520, 60, 760, 1100, 300, 510, 40, 900, 530)
+BROKEN = ("empty.mp4", "text.mp4", "cut.mp4")
+OPTIONS = ("--model", "edge-unet-s-x2", "--preset", "ultrafast", "--threads", "1")
+MOMENTS = 20
+LONGEST_S = 240
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine films and three broken ones."""
+    folder = tmp_path_factory.mktemp("films")
+    for number, frames in enumerate(FRAMES):
+        ending = ("mp4", "mkv", "mov")[number % 3]
+        write_film(folder / f"{number}.{ending}", frames, uneven=number % 2 == 1)
+    (folder / BROKEN[0]).touch()
+    (folder / BROKEN[1]).write_text("no film")
+    data = (folder / "0.mp4").read_bytes()
+    (folder / BROKEN[2]).write_bytes(data[: len(data) // 2])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What edge-sr run makes of the nine."""
+    folder = tmp_path_factory.mktemp("expected")
+    for path in films.iterdir():
+        if path.name not in BROKEN:
+            spec = {"model": "edge-unet-s-x2", "preset": "ultrafast", "threads": 1}
+            run_job(JobSpec(input=str(path), output=str(folder / path.name), **spec))
+    return folder
+
+
+def start(films: Path, output: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "fleet.library", str(films), "--output", str(output)]
+    return subprocess.Popen(
+        [*command, *OPTIONS, *more],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def workers(driver: int) -> list[int]:
+    """The processes that make segments now."""
+    found = []
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(driver).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if any(word.startswith("ray::") for word in child.cmdline()[:1]):
+                    found.append(child.pid)
+    return found
+
+
+def kill_tree(driver: int) -> None:
+    """kill -9 of the driver; what it started ends by itself, and is waited for."""
+    children = psutil.Process(driver).children(recursive=True)
+    os.kill(driver, signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert alive == []
+
+
+def facts(output: Path) -> dict[str, float]:
+    """When the facts of segments and films that are done were written."""
+    return {str(path): path.stat().st_mtime_ns for path in output.rglob("[0-9]*.json")}
+
+
+def assert_complete(output: Path, expected: Path) -> None:
+    found = json.loads((output / "report.json").read_text())
+    states = {Path(film["film"]).name: film["state"] for film in found["films"]}
+    assert {name for name, state in states.items() if state == "failed"} == set(BROKEN)
+    assert [state for name, state in states.items() if name not in BROKEN] == ["done"] * 9
+    for path in expected.iterdir():
+        assert_same(output / path.name, path)
+
+
+def test_killed_at_random_moments_it_ends_with_the_films_of_run(
+    films: Path, expected: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    moments = random.Random(7)  # noqa: S311 - no secret
+    before: dict[str, float] = {}
+    killed = 0
+    while killed < MOMENTS:
+        driver = start(films, output)
+        for _ in range(LONGEST_S):
+            if workers(driver.pid) or driver.poll() is not None:
+                break
+            time.sleep(1)
+        for _ in range(moments.randint(1, 4)):
+            time.sleep(moments.uniform(0.2, 3))
+            for pid in workers(driver.pid)[:1]:
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+        if driver.poll() is None:
+            time.sleep(moments.uniform(0, 2))
+        if driver.poll() is None:
+            kill_tree(driver.pid)
+            killed += 1
+        driver.communicate()
+        now = facts(output)
+        assert all(now.get(name, when) == when for name, when in before.items()), "made twice"
+        before = now
+        if driver.returncode in (0, 1):
+            break
+    last = start(films, output)
+    said, _ = last.communicate(timeout=LONGEST_S * 2)
+    assert last.returncode == 1, said
+    assert_complete(output, expected)
+
+
+def test_on_a_full_disk_films_are_reported_and_the_next_call_ends_them(
+    films: Path, expected: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "small"
+    output.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(output)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a disk of 3 MB needs root")
+    try:
+        driver = start(films, output)
+        said, _ = driver.communicate(timeout=LONGEST_S)
+        assert driver.returncode == 1
+        assert "Traceback" not in said
+        assert "No space left" in said + (output / "report.md").read_text()
+        subprocess.run(["mount", "-o", "remount,size=300m", str(output)], check=True)
+        driver = start(films, output)
+        said, _ = driver.communicate(timeout=LONGEST_S)
+        assert driver.returncode == 1, said
+        assert_complete(output, expected)
+    finally:
+        subprocess.run(["umount", "-l", str(output)], check=True)
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    from ray.cluster_utils import Cluster
+
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    found.add_node(num_cpus=2)
+    yield found.address
+    found.shutdown()
+
+
+def test_two_nodes_make_the_films_of_run(
+    films: Path, expected: Path, tmp_path: Path, cluster: str
+) -> None:
+    output = tmp_path / "out"
+    driver = start(films, output, "--ray", cluster, "--actors", "2")
+    said, _ = driver.communicate(timeout=LONGEST_S)
+    assert driver.returncode == 1, said
+    assert "2 processes" in said
+    assert_complete(output, expected)
