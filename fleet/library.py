@@ -17,6 +17,7 @@ from edge_sr.cli.run_options import add_encoder_options, add_model_options
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.media.codec.encoder import check_settings
 from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.open_model import with_model_file
 from edge_sr.progress import FrameBar
 from fleet.films.cluster import Workers, check_ray
 from fleet.films.library import Library
@@ -91,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output: Path = args["output"]
     films = find_films(args["sources"], output)
     _check_folder(output)
-    library = Library(films, spec)
+    library = Library(films, with_model_file(spec))
     library.plan()
     logger.info("%d films, %d frames, %d of them from before", len(films), library.frames,
                 library.kept)  # fmt: skip

@@ -6,12 +6,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from edge_sr import zoo
 from edge_sr.errors import EdgeSRError
+from edge_sr.media.address import parse_address
 from edge_sr.media.codec.index import read_index
 from edge_sr.pipeline.job import JobSpec
+from edge_sr.zoo.flavour import choose, fit_input
 from fleet.films.cluster import Outcome, Work, Workers
 from fleet.films.segments import (
     Made,
@@ -79,15 +82,10 @@ class Library:
         return bool(self._work)
 
     def plan(self) -> None:
-        """Look at every film and at what is done of it; a broken one is noted, and left out.
-
-        Raises:
-            EdgeSRError: there is no such model.
-        """
-        model, _ = zoo.find(self._spec.model, precision=_file_precision(self._spec))
+        """Look at every film and at what is done of it; a broken one is noted, and left out."""
         for entry in self.entries:
             try:
-                self._plan(entry, model)
+                self._plan(entry)
             except EdgeSRError as error:
                 entry.error = str(error)
 
@@ -112,15 +110,20 @@ class Library:
         finally:
             self.seconds = time.monotonic() - begun
 
-    def _plan(self, entry: Entry, model: Path) -> None:
+    def _plan(self, entry: Entry) -> None:
         film = entry.film
-        facts = job_facts(film, self._spec, model)
+        address = parse_address(str(film.path))
+        model, why = choose(self._spec.model, self._spec.flavour, lambda: fit_input(address))
+        if why:
+            logger.debug("%s: %s", film.path, why)
+        spec = replace(self._spec, model=model, flavour=None)
+        facts = job_facts(film, spec, zoo.find(model, spec.scale or Fraction(2))[0])
         begin(film, facts, force=self._spec.force)
         entry.made = finished(film)
         if entry.made:
             entry.frames = entry.kept = entry.made.frames
             return
-        spec = replace(self._spec, input=str(film.path), output=str(film.output), force=True)
+        spec = replace(spec, input=str(film.path), output=str(film.output), force=True)
         index = read_index(film.path)
         entry.frames = len(index.times[: spec.max_frames])
         entry.segments = plan_segments(film, spec, index, warm_up=self._warm_up)
@@ -156,7 +159,3 @@ class Library:
         on_frames(outcome.made.frames)
         entry.waiting.discard(outcome.work[0].number)
         return [] if entry.waiting or entry.error else [tuple(entry.segments)]
-
-
-def _file_precision(spec: JobSpec) -> str:
-    return spec.precision if spec.precision in ("fp16", "int8") else "fp32"

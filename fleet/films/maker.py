@@ -16,7 +16,7 @@ from edge_sr.media.protocols import SinkBase, SourceBase
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.pipeline.job import JobSpec
-from edge_sr.pipeline.open_model import open_upscaler
+from edge_sr.pipeline.open_model import open_upscaler, takes_depth
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.run import run_job
 from edge_sr.session.model_switch import ModelSwitch
@@ -112,7 +112,7 @@ class Maker:
         spec = segment.spec
         segment.path.unlink(missing_ok=True)  # without facts: of a process that was killed
         with _Part(segment) as source:
-            switch, _, runs = self._model(spec, source.info.size)
+            switch, _, runs = self._model(spec, source.info)
             switch.reset()
             writer = VideoWriter(
                 segment.path,
@@ -147,20 +147,31 @@ class Maker:
             notices=tuple(source.notices),
         )
 
-    def _model(self, spec: JobSpec, size: Size) -> tuple[ModelSwitch, Size, str]:
-        """The model for frames of this size; opened once."""
-        key = (size, *(str(getattr(spec, name)) for name in MODEL))
+    def _model(self, spec: JobSpec, info: StreamInfo) -> tuple[ModelSwitch, Size, str]:
+        """The model for such frames; opened once."""
+        key = (info.size, info.format, *(str(getattr(spec, name)) for name in MODEL))
         if key not in self._open:
             while len(self._open) >= PARTS:
                 self._open.pop(next(iter(self._open)))[0].close()
-            upscaler, result = open_upscaler(spec, size)
+            upscaler, result = open_upscaler(spec, info.size, bits=info.format.bits, measured=True)
             backend = upscaler.backend
             runs = f"{backend.name}, {backend.device}, {backend.precision}"
             self._open[key] = ModelSwitch(upscaler, result, _no_other), result, runs
         return self._open[key]
 
 
-MODEL = ("model", "scale", "target", "precision", "backend", "threads", "slots", "graphs", "tile")
+MODEL = (
+    "model",
+    "scale",
+    "target",
+    "precision",
+    "backend",
+    "threads",
+    "slots",
+    "graphs",
+    "tile",
+    "device",
+)
 
 
 class _Part(SourceBase):
@@ -168,7 +179,12 @@ class _Part(SourceBase):
 
     def __init__(self, segment: Segment) -> None:
         self._times = [*segment.warm_up, *segment.times]
-        self._file = VideoFile(Path(segment.spec.input or ""), start=segment.key)
+        spec = segment.spec
+        self._file = VideoFile(
+            Path(spec.input or ""),
+            start=segment.key,
+            keep_depth=spec.bits == "keep" and takes_depth(spec),
+        )
 
     @property
     def info(self) -> StreamInfo:

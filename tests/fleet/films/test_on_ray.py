@@ -74,14 +74,14 @@ def workers(driver: int) -> list[int]:
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(driver).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if any(word.startswith("ray::") for word in child.cmdline()[:1]):
+                if any(word.startswith("ray::Retried") for word in child.cmdline()[:1]):
                     found.append(child.pid)
     return found
 
 
 def kill_tree(driver: int) -> None:
     """kill -9 of the driver; what it started ends by itself, and is waited for."""
-    children = psutil.Process(driver).children(recursive=True)
+    children = [psutil.Process(pid) for pid in workers(driver)]
     os.kill(driver, signal.SIGKILL)
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
