@@ -5,8 +5,9 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY . /src
 ENV PIP_CONSTRAINT=/src/constraints.txt
+ARG EXTRAS=cpu,serve
 RUN python3 -m venv /opt/edge-sr \
- && /opt/edge-sr/bin/pip install --no-cache-dir '/src[cpu,serve]'
+ && /opt/edge-sr/bin/pip install --no-cache-dir "/src[$EXTRAS]"
 
 FROM debian:bookworm-slim
 RUN apt-get update \

@@ -7,8 +7,9 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 python3-venv \
  && rm -rf /var/lib/apt/lists/*
 COPY . /src
+ARG EXTRAS=rtx,build,serve
 RUN python3 -m venv /opt/edge-sr \
- && /opt/edge-sr/bin/pip install --no-cache-dir '/src[rtx,build,serve]'
+ && /opt/edge-sr/bin/pip install --no-cache-dir "/src[$EXTRAS]"
 
 FROM debian:bookworm-slim
 RUN apt-get update \

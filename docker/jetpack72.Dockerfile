@@ -18,8 +18,9 @@ RUN apt-get update \
  && useradd --uid 10001 --no-create-home --groups video edge-sr \
  && install -d -o edge-sr -g edge-sr /data /var/cache/edge-sr
 COPY . /src
+ARG EXTRAS=jetson,build,serve
 RUN python3 -m venv --system-site-packages /opt/edge-sr \
- && /opt/edge-sr/bin/pip install --no-cache-dir '/src[jetson,build,serve]' \
+ && /opt/edge-sr/bin/pip install --no-cache-dir "/src[$EXTRAS]" \
  && rm -rf /src
 ENV PATH=/opt/edge-sr/bin:/usr/bin:/bin XDG_CACHE_HOME=/var/cache PYTHONUNBUFFERED=1 \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all

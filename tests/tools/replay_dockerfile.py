@@ -94,7 +94,7 @@ def main(file: Path, folder: Path, mounts: list[str]) -> None:
             stage.run(["/bin/sh", "-ec", rest])
         elif name == "COPY":
             stage.copy(rest.split(), stages)
-        elif name == "ENV":
+        elif name in ("ENV", "ARG"):
             stage.environment |= dict(word.split("=", 1) for word in shlex.split(rest))
         elif name == "USER":
             stage.user = rest
