@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+from fractions import Fraction
 
 from edge_sr.backend import DEVICE
 from edge_sr.backend.protocol import SIDES
 from edge_sr.cuda.driver import select_gpu
 from edge_sr.errors import UsageError
+from edge_sr.files import parse_ratio
 from edge_sr.session.calm import parse_calm
 
 
@@ -62,6 +64,17 @@ def calm(text: str) -> str:
         return parse_calm(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def frame_rate(text: str) -> Fraction:
+    """ "25", "29.97" or "30000/1001": above 0 and up to 1000."""
+    try:
+        rate = parse_ratio(text)
+    except ValueError:
+        rate = Fraction(0)
+    if not 0 < rate <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected frames a second, as 25 or 30000/1001")
+    return rate
 
 
 def crf(text: str) -> int:

@@ -71,6 +71,18 @@ def _add_source(group: Any) -> None:
         help="inputs that are worked on at the same time (default: 1)",
     )
     group.add_argument(
+        "--fps",
+        type=options.frame_rate,
+        metavar="N",
+        help="frames a second of a raw H.264, HEVC or AV1 stream, as 25 or 30000/1001 (default: "
+        "what it says itself, or 25)",
+    )
+    group.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse a file whose end is missing; else it is read up to there, and reported",
+    )
+    group.add_argument(
         "-n", "--max-frames", type=options.at_least_one, metavar="N", help="stop after N frames"
     )
 

@@ -50,6 +50,8 @@ class JobSpec:
     graphs: str = "auto"  # CUDA graphs: "on", "off", or "auto" for what is measured better
     tile: int | None = None  # side in input pixels; 0: never; None: frames above 4 megapixels
     max_frames: int | None = None  # None: all; also the number of images of a folder
+    fps: Fraction | None = None  # of raw H.264, HEVC and AV1 streams, which have no times
+    strict: bool = False  # refuse a file that is cut off, where it could be read up to there
     camera_size: Size = CAMERA_SIZE  # asked of the camera
     camera_fps: int = 30
     camera_format: str = "MJPG"  # or YUYV, NV12

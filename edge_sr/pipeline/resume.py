@@ -108,4 +108,5 @@ def _facts(spec: JobSpec, encoder: str, upscaler: Upscaler, size: Size) -> dict[
         "--crf": str(spec.crf),
         "--preset": spec.preset,
         "--max-frames": str(spec.max_frames),
+        "--fps": str(spec.fps),
     }

@@ -219,6 +219,8 @@ def _open(spec: JobSpec, address: Address) -> Source:
         fps=spec.camera_fps,
         pixels=spec.camera_format,
         max_reconnect=spec.max_reconnect,
+        rate=spec.fps,
+        strict=spec.strict,
         keep_depth=spec.bits == "keep" and takes_depth(spec),
     )
     if spec.drop_policy == "newest" and not source.info.live:

@@ -5,16 +5,44 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from edge_sr.media.libraries import load_av
 
+PIPE_BUFFER = 1 << 20  # bytes of a pipe in which FFmpeg can go back
 RATES = (Fraction(1, 10), Fraction(1000))  # frame rates that are believed
 
 
-def open_input(path: Path) -> Any:
-    """Open a file for reading as an `av` container. FFmpeg's own errors come out."""
-    return load_av().open(_local(path), metadata_errors="replace")
+def open_input(path: Path, *, stream: BinaryIO | None = None, rate: Fraction | None = None) -> Any:
+    """Open a file for reading as an `av` container. FFmpeg's own errors come out.
+
+    Args:
+        stream: what is read instead of the file, from its beginning to its end.
+        rate: frames per second of a raw stream, which has no times; see `is_raw`.
+    """
+    options = {} if rate is None else {"framerate": str(rate)}
+    if stream is None:
+        return load_av().open(_local(path), options=options, metadata_errors="replace")
+    return load_av().open(
+        _Forward(stream), options=options, metadata_errors="replace", buffer_size=PIPE_BUFFER
+    )
+
+
+class _Forward:
+    """A stream that cannot be sought in, whatever it is."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; none at the end."""
+        return self._stream.read(size)
+
+
+def is_raw(container: Any) -> bool:
+    """Whether an `av` container is a bare stream of coded pictures without times."""
+    flags = load_av().format.Flags
+    return bool(container.format.flags & flags.no_timestamps.value)
 
 
 def open_output(path: Path, kind: str, options: dict[str, str]) -> Any:
@@ -45,6 +73,8 @@ def frame_rate(stream: Any) -> Fraction | None:
     takes the codec's own rate into account, but of variable rates it is the highest.
     """
     average, guess = (_believed(rate) for rate in (stream.average_rate, stream.guessed_rate))
+    if guess and is_raw(stream.container):  # the average is what the reader assumes
+        return guess
     if average and guess and average > 2 * guess:
         return guess
     return average or guess

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from edge_sr.closing import Closing
 from edge_sr.errors import MediaError
@@ -26,8 +26,14 @@ class Demuxer(Closing):
     them. Any thread may read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, stream: BinaryIO | None = None, rate: Fraction | None = None
+    ) -> None:
         """Open the file.
+
+        Args:
+            stream: what is read instead of it; then the path is its name.
+            rate: frames per second of a raw stream.
 
         Raises:
             MediaError: it cannot be read, or has no video.
@@ -36,7 +42,7 @@ class Demuxer(Closing):
         self._av = load_av()
         self._lock = threading.Lock()
         try:
-            self.container = open_input(path)
+            self.container = open_input(path, stream=stream, rate=rate)
         except (self._av.FFmpegError, OSError, ValueError) as error:
             why = reason(error)
             raise MediaError(f"{path}: not a video file that can be read ({why})") from error

@@ -7,11 +7,11 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.boxes import Boxes, read_boxes
-from edge_sr.media.codec.containers import frame_rate, reason
+from edge_sr.media.codec.containers import frame_rate, is_raw, reason
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.timeline import BestEffort, Timestamps
 from edge_sr.media.frame import YUV420, Frame, StreamInfo
@@ -39,12 +39,22 @@ class VideoFile(SourceBase):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, keep_depth: bool = False, start: int | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        keep_depth: bool = False,
+        stream: BinaryIO | None = None,
+        rate: Fraction | None = None,
+        strict: bool = False,
+        start: int | None = None,
     ) -> None:
         """Open the file and decode its first frame.
 
         Args:
             keep_depth: hand out the bits of the file; False for 8.
+            stream: what is read instead of the file; then the path is its name.
+            rate: frames per second of a raw stream, which has no times.
+            strict: refuse a fragmented mp4 whose end is missing.
             start: time of a key frame, in the video's time base, to begin at instead.
         """
         self.path = Path(path)
@@ -52,9 +62,11 @@ class VideoFile(SourceBase):
         self._last_size = Size(0, 0)
         self.damaged = 0  # packets that could not be decoded, and frames decoded with errors
         self._av = load_av()
-        self._missing = _check_readable(self.path)  # bytes at its end
-        self._bytes = self.path.stat().st_size
-        self._demuxer = Demuxer(self.path)
+        self._missing = self._bytes = 0  # at its end, and altogether
+        if stream is None:
+            self._missing = _check_readable(self.path, strict=strict)
+            self._bytes = self.path.stat().st_size
+        self._demuxer = Demuxer(self.path, stream=stream, rate=rate)
         try:
             if start is not None:
                 self._demuxer.seek(start)
@@ -72,6 +84,8 @@ class VideoFile(SourceBase):
         self._lost = lost_side_data(self._first)
         self._deep = kept_format(self._first)  # what would be kept
         self._hdr = frame_hdr(self._first)
+        self._raw = is_raw(self._demuxer.container)
+        self._rate = rate  # that was asked for
         self.info = self._describe(self._first, keep_depth=keep_depth)
         deep = self.info.format.bits > 8
         self._siting = coded_siting(self._stream) if deep else 0  # 8 bits: as it always was
@@ -111,7 +125,12 @@ class VideoFile(SourceBase):
             )
         if self.damaged:
             found.append(f"{self.path}: {self.damaged} damaged packets or frames")
-        if self.repaired:
+        if self._rate and not self._raw:
+            found.append(f"{self.path}: has times of its own; the frame rate given is not used")
+        if self._raw and not self._rate:
+            rate = float(self.info.frame_rate or 25)
+            found.append(f"{self.path}: a raw stream, read at {rate:g} frames a second; see --fps")
+        elif self.repaired and not self._raw:
             found.append(f"{self.path}: {self.repaired} frames had no time, or one that goes back")
         return found
 
@@ -176,7 +195,7 @@ class VideoFile(SourceBase):
             size, aspect = Size(size.height, size.width), 1 / aspect
             if kept.chroma_x != kept.chroma_y:  # turned, 4:2:2 would be 4:4:0
                 kept = replace(kept, chroma_x=1, chroma_y=1)
-        rate = frame_rate(stream)
+        rate = self._rate if self._raw and self._rate else frame_rate(stream)
         return StreamInfo(
             name=str(self.path),
             width=size.width,
@@ -221,7 +240,11 @@ class VideoFile(SourceBase):
         if not self._orientation.upright:
             siting, kept = color.chroma_location, self.info.format
             y, u, v = self._orientation.turn_yuv(y, u, v, siting, kept)
-        pts = self._times.next(self._best.choose(decoded.pts, decoded.dts), decoded.duration)
+        if self._raw and (self._rate or decoded.pts is None):
+            pts = self._times.next(None)  # one frame after the one before
+        else:
+            claimed = self._best.choose(decoded.pts, decoded.dts)
+            pts = self._times.next(claimed, decoded.duration)
         cut = self._after_cut(pts, Size(decoded.width, decoded.height))
         kept = self.info.format
         return Frame((y, u, v), pts, self.info.time_base, color, kept, discontinuity=cut)
@@ -237,7 +260,7 @@ class VideoFile(SourceBase):
         return cut
 
 
-def _check_readable(path: Path) -> int:
+def _check_readable(path: Path, *, strict: bool) -> int:
     """Refuse what cannot be read, clearly; returns the bytes missing of a fragmented mp4."""
     try:
         path.stat()
@@ -252,9 +275,10 @@ def _check_readable(path: Path) -> int:
     if not os.access(path, os.R_OK):
         raise MediaError(f"{path}: may not be read; check its permissions")
     boxes = read_boxes(path) if path.is_file() else Boxes()
-    if boxes.missing and not boxes.fragmented:
-        raise MediaError(
-            f"{path}: cut off, {boxes.missing:,} bytes are missing at its end; copy it again, or "
-            "keep what there is with: ffmpeg -i FILE -c copy REPAIRED.mp4"
-        )
+    if boxes.missing and (strict or not boxes.fragmented):
+        keep = "keep what there is with: ffmpeg -i FILE -c copy REPAIRED.mp4"
+        if boxes.fragmented:
+            keep = "leave out --strict, and it is read up to there"
+        what = f"cut off, {boxes.missing:,} bytes are missing at its end"
+        raise MediaError(f"{path}: {what}; copy it again, or {keep}")
     return boxes.missing

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 
 from edge_sr.media.address import Address, Kind, parse_address
 from edge_sr.media.animation.frames import AnimationSource
 from edge_sr.media.codec.demuxer import Demuxer
-from edge_sr.media.codec.y4m import Y4mSource
+from edge_sr.media.codec.y4m import MAGIC, Y4mSource
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import Source, SourceBase
 from edge_sr.media.sources.camera import Camera
@@ -36,8 +38,10 @@ def open_source(
     pixels: str = FORMATS[0],
     max_reconnect: int | None = None,
     keep_depth: bool = False,
+    rate: Fraction | None = None,
+    strict: bool = False,
 ) -> Source:
-    """Open a camera, a network stream, a file, ``-`` (YUV4MPEG2 on stdin) or ``test://``.
+    """Open a camera, a network stream, a file, ``-`` (standard input) or ``test://``.
 
     Cameras and network streams are opened again when they break; see `Reconnecting`. What a camera
     gives, and each attempt, is logged.
@@ -48,6 +52,8 @@ def open_source(
         fps: asked of a camera.
         pixels: asked of a camera: "MJPG", "YUYV" or "NV12".
         max_reconnect: attempts in a row; None for no limit.
+        rate: frames per second of a raw H.264, HEVC or AV1 stream.
+        strict: refuse a file whose end is missing, where it could be read up to there.
         keep_depth: give the samples of files and pipes as they are; else all come as 8-bit 4:2:0.
 
     Raises:
@@ -63,10 +69,18 @@ def open_source(
             return DemoClip.from_url(found.text)
         return Pattern.from_url(found.text)
     if found.kind is Kind.STDIN:
-        return Y4mSource(sys.stdin.buffer, keep_depth=keep_depth)
+        return _open_stdin(rate, keep_depth=keep_depth)
     if is_animation(found.path):
         return AnimationSource(found.path)
-    return VideoFile(found.path, keep_depth=keep_depth)
+    return VideoFile(found.path, keep_depth=keep_depth, rate=rate, strict=strict)
+
+
+def _open_stdin(rate: Fraction | None, *, keep_depth: bool) -> Source:
+    """YUV4MPEG2 as it is; everything else through FFmpeg, which cannot go back in it."""
+    stream, name = sys.stdin.buffer, "standard input"
+    if not isinstance(stream, io.BufferedReader) or stream.peek(1)[:1] in (b"", MAGIC[:1].encode()):
+        return Y4mSource(stream, keep_depth=keep_depth)
+    return VideoFile(name, stream=stream, rate=rate, keep_depth=keep_depth)
 
 
 def _open_live(address: Address, size: Size, fps: float, pixels: str) -> Source:

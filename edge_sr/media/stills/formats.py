@@ -62,8 +62,10 @@ def is_image(path: str | os.PathLike[str]) -> bool:
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a GIF, PNG or WebP file holds several pictures."""
+    """Whether a GIF, PNG or WebP file holds several pictures. Pipes are not looked at."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             head = file.read(1 << 16)
             if head.startswith(b"\x89PNG"):
@@ -72,7 +74,7 @@ def is_animation(path: Path) -> bool:
                 return bool(head[20] & 2)
             if head.startswith((b"GIF87a", b"GIF89a")):
                 return _gif_pictures(head + file.read()) > 1
-    except (OSError, IndexError):  # no file, or a GIF that is cut off
+    except (OSError, ValueError, IndexError):  # no file, or a GIF that is cut off
         return False
     return False
 

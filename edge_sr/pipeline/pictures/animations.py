@@ -70,6 +70,8 @@ def run_animation(
                     progress(report)
                 if stop is not None and stop.is_set():
                     break
+            if source.damaged and spec.strict:
+                raise MediaError(f"{path}: is cut off; without --strict it is read up to there")
             complete = stats.written == len(durations)
             final = output if complete else partial_path(output)
             writer.finish(final)
