@@ -18,7 +18,7 @@ import onnx
 from calibration.network.graph_size import count_macs, set_size
 from calibration.network.write import check_output
 from convert.keras import to_onnx as from_keras
-from convert.keras.layers import single_precision
+from convert.keras.layers import free_size, single_precision
 from convert.onnx.add_frame_io import add_frame_io
 from convert.probe.geometry import Geometry
 from convert.probe.likeness import RangeChoice, choose_range
@@ -50,6 +50,10 @@ def export_here(
     """
     check_output(output, force=force)
     model, changes = single_precision(open_model(source))
+    if size is None and (free := free_size(model)) is not None:
+        rows, columns = model.input_shape[1:3]
+        changes.append(f"its fixed input of {columns}x{rows} was made free: it takes any size")
+        model = free
     for line in changes:
         print(f"{NOTE}{line}")
     channels, geometry = from_keras.probe(model)

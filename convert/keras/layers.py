@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -57,6 +59,60 @@ class PlainGroupedConv2D(keras.layers.Conv2D):  # type: ignore[misc]
         )
 
 
+def rebuild(
+    model: keras.Model,
+    change: Callable[[keras.layers.Layer], keras.layers.Layer],
+    *,
+    free: bool = False,
+) -> keras.Model:
+    """A copy of a Sequential or functional model with other layers, those of models inside too.
+
+    Its input is float32. Weights are copied where the new layer has any; models of other classes
+    are returned as they are.
+
+    Args:
+        change: gives the new layer for a layer, without weights.
+        free: leave rows and columns of the input free.
+    """
+    if not is_graph(model):
+        return model
+
+    def renew(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return rebuild(layer, change, free=free) if is_graph(layer) else change(layer)
+
+    clone = keras.models.clone_model(
+        model,
+        input_tensors=keras.tree.map_structure(
+            lambda item: keras.Input(
+                batch_shape=(item.shape[0], None, None, *item.shape[3:]) if free else item.shape,
+                dtype="float32",
+                name=item.name,
+            ),
+            model.inputs[0] if isinstance(model, keras.Sequential) else model.input,
+        ),
+        clone_function=renew,
+    )
+    _copy_weights(clone, model)
+    return clone
+
+
+def is_graph(model: object) -> bool:
+    """Whether a model is made of layers that can be replaced."""
+    return isinstance(model, (keras.Sequential, keras.src.models.Functional))
+
+
+def _copy_weights(clone: keras.Model, model: keras.Model) -> None:
+    ours, theirs = (
+        [layer for layer in item.layers if not isinstance(layer, keras.layers.InputLayer)]
+        for item in (clone, model)
+    )
+    for mine, old in zip(ours, theirs, strict=True):
+        if is_graph(old):
+            _copy_weights(mine, old)
+        elif mine.weights:
+            mine.set_weights(old.get_weights())
+
+
 def convertible(layer: keras.layers.Layer) -> keras.layers.Layer:
     """The layer to convert in the place of this one; a copy, without its weights."""
     config = layer.get_config()
@@ -85,28 +141,33 @@ def single_precision(model: keras.Model) -> tuple[keras.Model, list[str]]:
     if isinstance(model, keras.Sequential) and not model.built:
         model.build((None, None, None, 3))
         changes.append("the model was saved before it had an input: RGB is taken, without weights")
-    if not isinstance(model, (keras.Sequential, keras.src.models.Functional)):
+    if not is_graph(model):
         return model, changes
-    half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model.layers)
+    half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
     integers = any("int" in keras.backend.standardize_dtype(item.dtype) for item in model.inputs)
-    if not (half or integers):
-        return model, changes
     if half:
         changes.append("layers of half precision compute in float32")
     if integers:
         changes.append("its integer input became float32")
-    source = None
-    if integers and not isinstance(model, keras.Sequential):  # its type would be kept
-        source = keras.tree.map_structure(
-            lambda item: keras.Input(batch_shape=item.shape, dtype="float32"), model.input
+    if half or integers:
+        model = rebuild(model, lambda layer: layer.__class__.from_config(_single(layer)))
+    return model, changes
+
+
+def free_size(model: keras.Model) -> keras.Model | None:
+    """The same network for pictures of any size; None where its layers or its results forbid it."""
+    if not is_graph(model) or None in model.input_shape[1:3]:
+        return None
+    probe = np.random.default_rng(0).random((1, *model.input_shape[1:]), np.float32)
+    try:
+        clone = rebuild(
+            model, lambda layer: layer.__class__.from_config(layer.get_config()), free=True
         )
-    clone = keras.models.clone_model(
-        model,
-        input_tensors=source,
-        clone_function=lambda layer: layer.__class__.from_config(_single(layer)),
-    )
-    clone.set_weights(model.get_weights())
-    return clone, changes
+        clone(np.concatenate([probe, probe], axis=1), training=False)
+        old, new = (np.asarray(item(probe, training=False)) for item in (model, clone))
+    except (ValueError, TypeError, AttributeError, RuntimeError, tf.errors.OpError):
+        return None
+    return clone if np.allclose(old, new, atol=1e-4, rtol=1e-4) else None
 
 
 def _single(layer: keras.layers.Layer) -> dict[str, object]:

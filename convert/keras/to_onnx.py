@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf2onnx
 
 import training.models  # registers the layers and names of our own networks
-from convert.keras.layers import convertible
+from convert.keras.layers import convertible, rebuild
 from convert.onnx import graph
 from convert.probe.geometry import Geometry, Run, find_geometry
 from edge_sr.errors import BackendError, ModelFileError
@@ -23,13 +23,7 @@ def _deployable(model: keras.Model) -> keras.Model:
     """The same function, in layers that convert to clean ONNX nodes."""
     if training.models.is_edge_unet(model):
         model = training.models.deploy(model)
-    if not isinstance(model, (keras.Sequential, keras.src.models.Functional)):
-        return model
-    clone = keras.models.clone_model(model, clone_function=convertible)
-    for ours, theirs in zip(clone.layers, model.layers, strict=True):
-        if ours.weights:
-            ours.set_weights(theirs.get_weights())
-    return clone
+    return rebuild(model, convertible)
 
 
 def probe(model: keras.Model) -> tuple[int, Geometry]:

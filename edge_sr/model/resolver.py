@@ -66,7 +66,7 @@ def resolve(
             )
         return Resolved(path, sidecar, "tensorrt")
     if backend == "tensorrt":
-        rows_first = size[1], size[0]
+        rows_first = _taken(sidecar, size)
         engine = cached_engine(
             path,
             sidecar,
@@ -96,7 +96,7 @@ def _choose(
         machine = gpu_machine()
     except EdgeSRError as error:
         return Resolved(path, sidecar, on_cpu, f"{chosen}, not {gpu.name}: {error}")
-    rows_first = size[1], size[0]
+    rows_first = _taken(sidecar, size)
     engine = look_up(
         path, sidecar, size=rows_first, precision=precision, machine=machine, notify=notify
     )
@@ -108,6 +108,12 @@ def _choose(
         return Resolved(path, sidecar, on_cpu, why)
     why = f"auto: TensorRT, for {machine.gpu} has a cached {precision} engine"
     return Resolved(engine, load_sidecar(engine), "tensorrt", why)
+
+
+def _taken(sidecar: Sidecar, size: tuple[int, int]) -> tuple[int, int]:
+    """(rows, columns) of the engine for frames of a size: the model's own, if it takes only one."""
+    columns, rows = sidecar.window or size
+    return rows, columns
 
 
 def gpu_machine() -> Machine:

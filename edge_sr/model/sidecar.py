@@ -115,9 +115,22 @@ class Sidecar:
 
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """(columns, rows) of the upscaled frame; fractions of a pixel are cut off."""
-        if self.output_width and self.output_height:
+        whole = (width, height) == (self.width, self.height) or self.window is None
+        if self.output_width and self.output_height and whole:
             return self.output_width, self.output_height
         return int(width * self.ratio), int(height * self.ratio)
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """(columns, rows) of the tiles in which a file of one size takes other frames.
+
+        None for a file of any size, and for one that resizes its result.
+        """
+        if self.width is None or self.height is None:
+            return None
+        plain = int(self.width * self.ratio), int(self.height * self.ratio)
+        given = self.output_width or plain[0], self.output_height or plain[1]
+        return (self.width, self.height) if given == plain else None
 
 
 def _listed(versions: tuple[int, ...]) -> str:

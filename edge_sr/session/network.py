@@ -7,6 +7,7 @@ between frames is a `Network` around another one: it forgets in `reset`, and bel
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,9 +20,17 @@ from numpy.typing import NDArray
 from edge_sr.backend import Backend, Overlapping
 from edge_sr.errors import BackendError
 from edge_sr.model.sidecar import Sidecar
-from edge_sr.session.tiles import find_reach, run_tiled, tile_side
+from edge_sr.session.tiles import (
+    find_reach,
+    measure_reach,
+    run_tiled,
+    run_windows,
+    tile_side,
+    window_rim,
+)
 from edge_sr.types import Size
 
+logger = logging.getLogger(__name__)
 Image = NDArray[np.uint8]
 
 
@@ -87,6 +96,8 @@ class ModelRunner:
 
     def network(self, size: Size) -> Network:
         """A layer for images of this size, for one session."""
+        if self._in_windows(size):
+            return DirectNetwork(self.run_windows)
         side = self._side(size)
         if self._overlapping is not None and not side:
             return OverlappedNetwork(self, self._overlapping.slots)
@@ -94,7 +105,10 @@ class ModelRunner:
 
     def run(self, image: Image) -> Image:
         """One uint8 (H, W, C) image, whole or in tiles; the result is yours to keep."""
-        side = self._side(Size.of_shape(image.shape))
+        size = Size.of_shape(image.shape)
+        if self._in_windows(size):
+            return self.run_windows(image)
+        side = self._side(size)
         return self.run_tiles(image, side) if side else self.run_whole(image)
 
     def run_whole(self, image: Image) -> Image:
@@ -112,6 +126,28 @@ class ModelRunner:
             facts = self.sidecar
             self._reach = find_reach(self.run_whole, facts.channels, ratio, bits=facts.bits)
         return run_tiled(self.run_whole, image, ratio, side=side, reach=self._reach)
+
+    def run_windows(self, image: Image) -> Image:
+        """One image in overlapping tiles of the one size that the model takes."""
+        facts = self.sidecar
+        window = Size(*(facts.window or (0, 0)))
+        if self._reach is None:
+            self._reach = measure_reach(
+                self.run_whole, facts.channels, facts.ratio, window, bits=facts.bits
+            )
+            rim = window_rim(self._reach, window)
+            seams = "" if rim == self._reach else ", less than it sees: seams may show"
+            logger.info(
+                "%s takes %s: tiles of it, overlapping by %d%s", facts.name, window, 2 * rim, seams
+            )
+        return run_windows(
+            self.run_whole,
+            image,
+            facts.ratio,
+            window,
+            rim=window_rim(self._reach, window),
+            most=self.tile,
+        )
 
     def submit(self, owner: OverlappedNetwork, image: Image) -> None:
         """Begin with an image on a backend that works on several."""
@@ -157,6 +193,11 @@ class ModelRunner:
         if self._overlapping is None:
             raise BackendError(f"{self.backend.name} works on one frame at a time")
         return self._overlapping
+
+    def _in_windows(self, size: Size) -> bool:
+        """Whether the model takes one size only, another one than this, and may be given tiles."""
+        window = self.sidecar.window
+        return window is not None and size != Size(*window) and self.tile != 0
 
     def _side(self, size: Size) -> int:
         whole = self.sidecar.width is not None or (self.sidecar.engine and self.tile is None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,23 +102,90 @@ def find_reach(
     Raises:
         FrameError: the network sees further than a tile's rim can be.
     """
-    middle, top = PROBE // 2, (1 << bits) - 1
-    kind = np.uint8 if bits == 8 else np.uint16
-    furthest = 0
-    for seed in range(CHANGES):
-        rng = np.random.default_rng(seed)
-        frame = rng.integers(0, top + 1, (PROBE, PROBE, channels), kind)
-        changed = frame.copy()
-        changed[middle, middle] = 0 if frame[middle, middle].mean() > top // 2 else top
-        rows, columns, _ = np.nonzero(run(frame.view(np.uint8)) != run(changed.view(np.uint8)))
-        if rows.size:
-            away = np.abs(np.stack([rows, columns]) - float(middle * ratio))
-            furthest = max(furthest, int(np.ceil(away.max() / float(ratio))))
-    if furthest > middle - STEP:
+    furthest = measure_reach(run, channels, ratio, Size(PROBE, PROBE), bits=bits)
+    if furthest > PROBE // 2 - STEP:
         raise FrameError(
             "this network sees the whole frame and cannot work in tiles: use --tile off"
         )
     return furthest
+
+
+def measure_reach(
+    run: Callable[[Image], Image], channels: int, ratio: Fraction, size: Size, *, bits: int = 8
+) -> int:
+    """As `find_reach` on frames of one size; half of its side where all of it is seen."""
+    middle, top = (size.height // 2, size.width // 2), (1 << bits) - 1
+    kind = np.uint8 if bits == 8 else np.uint16
+    furthest = 0
+    for seed in range(CHANGES):
+        rng = np.random.default_rng(seed)
+        frame = rng.integers(0, top + 1, (size.height, size.width, channels), kind)
+        changed = frame.copy()
+        changed[middle] = 0 if frame[middle].mean() > top // 2 else top
+        rows, columns, _ = np.nonzero(run(frame.view(np.uint8)) != run(changed.view(np.uint8)))
+        if rows.size:
+            away = [
+                np.abs(found - float(place * ratio)).max()
+                for found, place in zip((rows, columns), middle, strict=True)
+            ]
+            furthest = max(furthest, int(np.ceil(max(away) / float(ratio))))
+    return furthest
+
+
+def window_rim(reach: int, window: Size) -> int:
+    """Pixels that tiles of one size give to their neighbours on each side: a quarter at most."""
+    return min(reach, min(window) // 4)
+
+
+def run_windows(
+    run: Callable[[Image], Image],
+    image: Image,
+    ratio: Fraction,
+    window: Size,
+    *,
+    rim: int,
+    most: int | None = None,
+) -> Image:
+    """Upscale uint8 (H, W, C) by a network that takes one size, in overlapping tiles of it.
+
+    A frame smaller than the window is extended by its border.
+
+    Args:
+        run: uint8 (h, w, C) of the window's size -> uint8 (h*ratio, w*ratio, C).
+        rim: of a tile, input pixels that are not kept where it has a neighbour.
+        most: rows and columns that are kept of a tile, at most; None for all but the rims.
+    """
+    height, width = image.shape[:2]
+    unit = ratio.denominator
+    more = [max(side - have, 0, -(have - side) % unit) for side, have in
+            ((window.height, height), (window.width, width))]  # fmt: skip
+    whole = np.pad(image, [(0, more[0]), (0, more[1]), (0, 0)], mode="edge")
+    high, wide = whole.shape[:2]
+    result = np.empty((int(high * ratio), int(wide * ratio), image.shape[2]), np.uint8)
+    for top, first, last in _windows(high, window.height, rim, unit, most):
+        for left, start, stop in _windows(wide, window.width, rim, unit, most):
+            tile = whole[top : top + window.height, left : left + window.width]
+            big = run(np.ascontiguousarray(tile))
+            (a, b), (c, d) = (
+                (int(low * ratio), int(end * ratio)) for low, end in ((first, last), (start, stop))
+            )
+            up, over = int(top * ratio), int(left * ratio)
+            result[a:b, c:d] = big[a - up : b - up, c - over : d - over]
+    return np.ascontiguousarray(result[: int(height * ratio), : int(width * ratio)])
+
+
+def _windows(
+    length: int, side: int, rim: int, unit: int, most: int | None
+) -> list[tuple[int, int, int]]:
+    """(start of the tile, first and end of what is kept of it), in input pixels."""
+    step = min(side - 2 * rim - (unit - 1), most or side)
+    grid = STEP if step >= STEP else unit  # any stride of the network divides it
+    step = max(unit, step // grid * grid)
+    starts = [0]
+    while starts[-1] + side < length:
+        starts.append(min(starts[-1] + step, length - side))
+    cuts = [(low + high + side) // 2 // unit * unit for low, high in pairwise(starts)]
+    return list(zip(starts, [0, *cuts], [*cuts, length], strict=True))
 
 
 def _spans(length: int, side: int, reach: int) -> Iterator[Span]:

@@ -309,6 +309,21 @@ def test_layers_that_run_code_are_refused_before_keras_sees_them(name: str, tmp_
         export_here(path, tmp_path / "out.onnx")
 
 
+def test_a_layer_that_needs_its_size_keeps_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layers = keras.layers
+    source = keras.Input((24, 32, 3))
+    flat = layers.Reshape((24, 32, 3))(layers.Reshape((24 * 32 * 3,))(source))
+    up = layers.UpSampling2D(2)(flat)
+    keras.Model(source, layers.Conv2D(3, 3, padding="same")(up)).save(tmp_path / "m.keras")
+    card = export_here(
+        tmp_path / "m.keras", tmp_path / "m.onnx", input_range="0..1", output_range="0..1"
+    )
+    assert (card.width, card.height, card.window) == (32, 24, (32, 24))
+    assert "made free" not in capsys.readouterr().out
+
+
 def _free(make: Any, channels: int = 3) -> Any:
     source = keras.Input((None, None, channels))
     return keras.Model(source, make(source))
@@ -334,6 +349,9 @@ def _layers() -> dict[str, Any]:
         source = keras.Input((None, None, 3), dtype="uint8")
         return keras.Model(source, layers.Rescaling(255.0)(up(layers.Rescaling(1 / 255)(source))))
 
+    def inside() -> Any:  # a model as a layer of another one
+        return keras.Sequential([keras.Input((None, None, 8)), layers.UpSampling2D(2)])
+
     return {
         "x3": lambda: _free(lambda x: conv()(layers.UpSampling2D(3)(x))),
         "bilinear": lambda: _free(lambda x: conv()(layers.UpSampling2D(2, None, "bilinear")(x))),
@@ -348,6 +366,7 @@ def _layers() -> dict[str, Any]:
         "separable": lambda: _free(lambda x: up(layers.SeparableConv2D(6, 3, padding="same")(x))),
         "mixed_float16": half,
         "uint8 input": integers,
+        "one size": lambda: keras.Sequential([keras.Input((40, 48, 3)), conv(8), inside(), conv()]),
         "sequential without input": lambda: keras.Sequential(
             [conv(8), layers.UpSampling2D(2), conv()]
         ),

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_sr import Upscaler
+from edge_sr import Upscaler, zoo
+from edge_sr.backend import open_backend
 from edge_sr.errors import FrameError
-from edge_sr.session.tiles import AUTO_SIDE, _spans, find_reach, parse_tile, run_tiled, tile_side
+from edge_sr.session.network import ModelRunner
+from edge_sr.session.tiles import (
+    AUTO_SIDE,
+    _spans,
+    find_reach,
+    parse_tile,
+    run_tiled,
+    run_windows,
+    tile_side,
+)
 from edge_sr.types import Size
 
 Image = NDArray[np.uint8]
@@ -85,3 +96,64 @@ def test_when_frames_are_cut() -> None:
     for text in ("32", "100", "-64", "many"):
         with pytest.raises(ValueError, match="expected auto, off"):
             parse_tile(text)
+
+
+def one_size(width: int, height: int, *, tile: int | None = None) -> ModelRunner:
+    """A shipped model as a file that takes one size only."""
+    path, sidecar = zoo.find("edge-unet-s-x2")
+    facts = replace(
+        sidecar,
+        width=width,
+        height=height,
+        output_width=2 * width,
+        output_height=2 * height,
+    )
+    return ModelRunner(open_backend(path, facts, backend="onnxruntime"), facts, tile=tile)
+
+
+@pytest.mark.parametrize("tile", [None, 64])
+def test_a_model_of_one_size_takes_larger_frames_in_tiles(
+    tile: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="edge_sr")
+    image = picture(144, 192)[..., None]
+    runner = one_size(128, 96, tile=tile)
+    with Upscaler.open("edge-unet-s-x2", tile=0) as whole:
+        expected = whole.upscale(image[..., 0])[..., None]
+    assert runner.network(Size(192, 144)).depth == 1
+    found = runner.run(image)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert "takes 128x96: tiles of it, overlapping by" in caplog.text
+    assert runner.sidecar.output_size(192, 144) == (384, 288)
+    assert runner.sidecar.output_size(128, 96) == (256, 192)
+
+
+def test_a_model_of_one_size_takes_smaller_frames_extended() -> None:
+    image = picture(50, 200)[..., None]
+    assert one_size(128, 96).run(image).shape == (100, 400, 1)
+    with pytest.raises(FrameError, match=r"200x50; .* takes 128x96 only"):
+        one_size(128, 96, tile=0).run(image)
+
+
+def test_windows_at_x1_5_begin_on_whole_pixels() -> None:
+    def thrice_by_two(image: Image) -> Image:
+        assert image.shape[:2] == (20, 24)
+        return image.repeat(3, 0).repeat(3, 1)[::2, ::2]
+
+    image = picture(51, 67)[..., None]
+    found = run_windows(thrice_by_two, image, Fraction(3, 2), Size(24, 20), rim=3)
+    assert np.array_equal(found, thrice(image))
+
+
+def thrice(image: Image) -> Image:
+    """x1.5 of the whole picture by repetition, fractions cut off."""
+    rows, columns = (int(side * 1.5) for side in image.shape[:2])
+    return image.repeat(3, 0).repeat(3, 1)[::2, ::2][:rows, :columns]
+
+
+def test_a_file_that_resizes_its_result_is_not_tiled() -> None:
+    sidecar = replace(
+        zoo.find("edge-unet-s-x2")[1], width=96, height=64, output_width=150, output_height=100
+    )
+    assert sidecar.window is None
+    assert sidecar.output_size(192, 128) == (150, 100)
