@@ -151,20 +151,24 @@ def _wide_tail(tail: list[_Node]) -> list[_Node]:
         _Node("Cast", tail[0].inputs[:1], ("wide_result",), _number("to", FLOAT)),
         _Node("Mul", ("wide_result", "wide_factor"), ("wide_samples",)),
         _Node("Clip", ("wide_samples", "wide_black", "wide_white"), ("wide_clipped",)),
-        _Node("Round", ("wide_clipped",), ("wide_rounded",)),
-    ]
-    for node in tail:
-        if node.operator in SHAPES:
-            inputs = (made[-1].outputs[0], *node.inputs[1:])
-            made.append(_Node(node.operator, inputs, node.outputs, node.attributes))
-    sample = made[-1].outputs[0]
-    return [
-        *made,
-        _Node("Mul", (sample, "wide_low"), ("wide_ratio",)),
+        _Node("Round", ("wide_clipped",), ("wide_sample",)),
+        _Node("Mul", ("wide_sample", "wide_low"), ("wide_ratio",)),
         _Node("Floor", ("wide_ratio",), ("wide_high_byte",)),
         _Node("Mul", ("wide_high_byte", "wide_high"), ("wide_high_part",)),
-        _Node("Sub", (sample, "wide_high_part"), ("wide_low_byte",)),
-        _Node("Concat", ("wide_low_byte", "wide_high_byte"), ("wide_pair",), _number("axis", 3)),
+        _Node("Sub", ("wide_sample", "wide_high_part"), ("wide_low_byte",)),
+    ]
+    pair = []
+    for name in ("wide_low_byte", "wide_high_byte"):  # ONNX Runtime is slow on (1, H, W, 1)
+        for node in tail:
+            if node.operator in SHAPES:
+                outputs = (f"{name}_{node.outputs[0]}",)
+                inputs = (name, *node.inputs[1:])
+                made.append(_Node(node.operator, inputs, outputs, node.attributes))
+                name = outputs[0]
+        pair.append(name)
+    return [
+        *made,
+        _Node("Concat", tuple(pair), ("wide_pair",), _number("axis", 3)),
         _Node("Cast", ("wide_pair",), (UPSCALED,), _number("to", UINT8)),
     ]
 
