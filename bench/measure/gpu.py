@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.measure.power import Meter
 from edge_sr.backend.onnxruntime.backend import OnnxRuntimeBackend
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.cuda import Device, open_device
@@ -49,6 +50,10 @@ class Timing:
     frames: int
     p50_ms: float  # from one result to the next
     p99_ms: float
+    latency_p50_ms: float  # of a frame, from its submission to its result
+    latency_p99_ms: float
+    watts: float | None  # mean while they ran; None without a sensor
+    frame_mj: float | None  # energy of a frame
     fps: float
     gpu_ms: float  # mean, from events, copies included
     submit_us: float  # median time of the host to submit a frame, its copy included
@@ -133,27 +138,38 @@ def time_frames(
     backend = TensorRTBackend(engine, sidecar, graphs="on" if graphs else "off", slots=slots)
     done: list[int] = []
     begun: list[int] = []
+    submitted: list[int] = []
+    meter = Meter()
     try:
         gpu_ms = 0.0
-        for number in range(WARM_UP + frames + slots):
-            if backend.in_flight == slots:
-                backend.collect()
-                done.append(time.perf_counter_ns())
-                gpu_ms += backend.gpu_ms if len(done) > WARM_UP else 0.0
-            before = time.perf_counter_ns()
-            backend.submit(given[number % len(given)])
-            begun.append(time.perf_counter_ns() - before)
+        with meter:
+            for number in range(WARM_UP + frames + slots):
+                if backend.in_flight == slots:
+                    backend.collect()
+                    done.append(time.perf_counter_ns())
+                    gpu_ms += backend.gpu_ms if len(done) > WARM_UP else 0.0
+                submitted.append(time.perf_counter_ns())
+                backend.submit(given[number % len(given)])
+                begun.append(time.perf_counter_ns() - submitted[-1])
         notes = tuple(backend.notices)
     finally:
         backend.close()
     gaps = sorted(b - a for a, b in zip(done[WARM_UP - 1 :], done[WARM_UP:], strict=False))
+    pairs = zip(submitted[WARM_UP:], done[WARM_UP:], strict=False)
+    latencies = sorted(b - a for a, b in pairs)
+    mean_ms = sum(gaps) / len(gaps) / 1e6
+    watts = meter.watts
     return Timing(
         graphs=graphs,
         slots=slots,
         frames=len(gaps),
         p50_ms=gaps[len(gaps) // 2] / 1e6,
         p99_ms=gaps[int(len(gaps) * 0.99)] / 1e6,
-        fps=len(gaps) / (sum(gaps) / 1e9),
+        latency_p50_ms=latencies[len(latencies) // 2] / 1e6,
+        latency_p99_ms=latencies[int(len(latencies) * 0.99)] / 1e6,
+        watts=None if watts is None else round(watts, 2),
+        frame_mj=None if watts is None else round(watts * mean_ms, 2),
+        fps=1e3 / mean_ms,
         gpu_ms=gpu_ms / len(gaps),
         submit_us=statistics.median(begun[WARM_UP:]) / 1e3,
         notes=notes,

@@ -46,7 +46,7 @@ def cuda_version(number: int) -> str:
 
 def find_gpu() -> tuple[Gpu | None, str]:
     """The GPU that CUDA programs get, or None and why there is none. Makes no context."""
-    driver = _load()
+    driver = load_library()
     if driver is None:
         return None, f"no CUDA driver ({LIBRARY} is not installed)"
     count, why_not = _count(driver)
@@ -75,7 +75,7 @@ def gpu_uuid() -> str:
     NVML counts GPUs in another order than CUDA, and knows nothing of CUDA_VISIBLE_DEVICES.
     """
     gpu, _ = find_gpu()
-    driver = _load()
+    driver = load_library()
     if gpu is None or driver is None or not hasattr(driver, "cuDeviceGetUuid_v2"):
         return ""
     device, uuid = ctypes.c_int(), ctypes.create_string_buffer(16)
@@ -87,7 +87,7 @@ def gpu_uuid() -> str:
 def free_mib() -> int | None:
     """Memory that the first GPU can still give, MiB; on a Jetson that is the machine's own."""
     gpu, _ = find_gpu()
-    driver = _load()
+    driver = load_library()
     if gpu is None or driver is None:
         return None
     context, free, total = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_size_t()
@@ -122,7 +122,7 @@ def hold_primary_context(index: int = 0) -> None:
     of them destroys the context, and the next one creates it again: it takes time, and the
     kernels of TensorRT are loaded again. A driver that refuses is no error here.
     """
-    library = _load()
+    library = load_library()
     if library is None or index in _held:
         return
     device, context = ctypes.c_int(), ctypes.c_void_p()
@@ -137,7 +137,7 @@ def hold_primary_context(index: int = 0) -> None:
 
 def release_primary_contexts() -> None:
     """Give back what `hold_primary_context` keeps; runs at exit."""
-    library = _load()
+    library = load_library()
     while _held:
         _, device = _held.popitem()
         if library is not None:
@@ -179,7 +179,7 @@ def driver_facts() -> dict[str, Any] | None:
 
     {"cuda": "12.6", "names": ["Orin"]}, or {"error": "cuInit gives error 999"}.
     """
-    driver = _load()
+    driver = load_library()
     if driver is None:
         return None
     count, why_not = _count(driver)
@@ -191,7 +191,8 @@ def driver_facts() -> dict[str, Any] | None:
     return {"cuda": cuda_version(version.value), "names": names}
 
 
-def _load() -> ctypes.CDLL | None:
+def load_library() -> ctypes.CDLL | None:
+    """The driver's library, or None where there is none."""
     try:
         return ctypes.CDLL(LIBRARY)
     except OSError:

@@ -36,7 +36,7 @@ enum {
   CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901
 };
 
-typedef enum { STREAM = 1, EVENT, GRAPH, EXEC } Kind;
+typedef enum { STREAM = 1, EVENT, GRAPH, EXEC, MODULE, FUNCTION, KINDS } Kind;
 typedef enum { COPY, RECORD, WORK } Action;
 
 typedef struct Object Object;
@@ -59,6 +59,7 @@ struct Object {
   Op *captured, *captured_last;
   uint64_t recorded, done; /* an event's recordings, asked for and reached */
   double time_ms;
+  int fails;               /* a kernel's */
   Object *next;
 };
 
@@ -393,7 +394,7 @@ API int double_enqueue(Object *stream, Work work, void *argument) {
 
 API void double_report(char *text, size_t size) {
   pthread_mutex_lock(&lock);
-  long live[5] = {0}, live_blocks = 0, pending = 0;
+  long live[KINDS] = {0}, live_blocks = 0, pending = 0;
   for (Object *item = objects; item; item = item->next) {
     live[item->kind] += item->alive;
     pending += item->kind == STREAM && item->first;
@@ -401,9 +402,9 @@ API void double_report(char *text, size_t size) {
   for (Block *block = blocks; block; block = block->next) live_blocks += block->alive;
   snprintf(text, size,
            "{\"calls\": %ld, \"violations\": \"%s\", \"left\": {\"streams\": %ld, \"events\": %ld, "
-           "\"graphs\": %ld, \"replays\": %ld, \"blocks\": %ld, \"bytes\": %ld, \"contexts\": %ld, "
+           "\"graphs\": %ld, \"replays\": %ld, \"modules\": %ld, \"blocks\": %ld, \"bytes\": %ld, \"contexts\": %ld, "
            "\"pushed\": %ld, \"pending\": %ld}}",
-           calls, violations, live[STREAM], live[EVENT], live[GRAPH], live[EXEC], live_blocks, used,
+           calls, violations, live[STREAM], live[EVENT], live[GRAPH], live[EXEC], live[MODULE], live_blocks, used,
            retained, pushed, pending);
   pthread_mutex_unlock(&lock);
 }
@@ -652,6 +653,75 @@ API Status cuEventElapsedTime_v2(float *ms, Object *start, Object *end) {
 
 API Status cuEventElapsedTime(float *ms, Object *start, Object *end) {
   return cuEventElapsedTime_v2(ms, start, end);
+}
+
+/* ---- the driver: kernels, those of bench/check/kernel.py ---- */
+
+typedef struct Launch {
+  Address source, target;
+  unsigned count, total;
+} Launch;
+
+static int fail(void *unused) {
+  (void)unused;
+  return 1;
+}
+
+static int shade(void *argument) { /* runs without the lock */
+  Launch *launch = argument;
+  pthread_mutex_lock(&lock);
+  Block *from = device_block(launch->source, launch->count, "a kernel");
+  Block *to = device_block(launch->target, launch->total, "a kernel");
+  unsigned char *source = (unsigned char *)host(launch->source);
+  unsigned char *target = (unsigned char *)host(launch->target);
+  for (unsigned i = 0; from && to && copies && i < launch->total; i++)
+    target[i] = 255 - source[i % launch->count] + i / launch->count;
+  pthread_mutex_unlock(&lock);
+  return !from || !to;
+}
+
+API Status cuModuleLoadData(Object **module, const void *image) {
+  Status status = enter("cuModuleLoadData", 1);
+  if (!status && !strstr(image, ".entry shade(")) status = INVALID_VALUE;
+  if (!status) *module = make(MODULE);
+  return leave(status);
+}
+
+API Status cuModuleUnload(Object *module) {
+  enter_giving_back("cuModuleUnload", 1);
+  if (!is_live(module, MODULE, "cuModuleUnload")) return leave(INVALID_HANDLE);
+  module->alive = 0;
+  return leave(OK);
+}
+
+API Status cuModuleGetFunction(Object **function, Object *module, const char *name) {
+  Status status = enter("cuModuleGetFunction", 1);
+  if (!status && !is_live(module, MODULE, "cuModuleGetFunction")) status = INVALID_HANDLE;
+  if (!status && strcmp(name, "shade") && strcmp(name, "fail")) status = NOT_FOUND;
+  if (!status) {
+    *function = make(FUNCTION);
+    (*function)->fails = !strcmp(name, "fail");
+  }
+  return leave(status);
+}
+
+API Status cuLaunchKernel(Object *function, unsigned blocks, unsigned y, unsigned z,
+                          unsigned threads, unsigned ty, unsigned tz, unsigned shared,
+                          Object *stream, void **values, void **extra) {
+  Status status = enter("cuLaunchKernel", 1);
+  int good = !status && is_live(function, FUNCTION, "cuLaunchKernel");
+  if (!status && !(good && is_live(stream, STREAM, "cuLaunchKernel"))) status = INVALID_HANDLE;
+  if (!status && (y * z * ty * tz != 1 || shared || extra || !threads)) status = INVALID_VALUE;
+  if (!status && function->fails) {
+    enqueue(stream, (Op){.action = WORK, .work = fail});
+  } else if (!status) {
+    Launch *launch = malloc(sizeof *launch); /* graphs keep it: it stays */
+    *launch = (Launch){*(Address *)values[0], *(Address *)values[1], *(unsigned *)values[2],
+                       *(unsigned *)values[3]};
+    if (launch->total > blocks * threads) violate("too few threads", "cuLaunchKernel");
+    enqueue(stream, (Op){.action = WORK, .work = shade, .argument = launch});
+  }
+  return leave(status);
 }
 
 /* ---- the driver: graphs ---- */

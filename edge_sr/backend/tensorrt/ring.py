@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
+from typing import Protocol
 
-from edge_sr.backend.tensorrt.engine import Engine
-from edge_sr.backend.tensorrt.slot import Slot
+from edge_sr.backend.tensorrt.slot import Context, Slot
 from edge_sr.cuda.errors import CudaError
 from edge_sr.cuda.protocol import Device
 from edge_sr.errors import BackendError
@@ -15,6 +15,31 @@ from edge_sr.errors import BackendError
 GRAPHS = ("auto", "on", "off")  # "auto": by the frame times that are measured on this device
 TRIALS = 100  # frames of each way, in turns
 TAIL = 0.99
+
+
+class SizedContext(Context, Protocol):
+    """An execution context that is set to one frame size."""
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the result."""
+        ...
+
+
+class ContextMaker(Protocol):
+    """What a ring needs of an engine."""
+
+    def context(self, shape: tuple[int, ...]) -> SizedContext:
+        """An execution context for frames of one shape, (1, H, W, C).
+
+        Raises:
+            FrameError, BackendError: there is none for it.
+        """
+        ...
+
+    def keep_compiled(self) -> str:
+        """Keep what was compiled for later runs; returns why that failed, or ""."""
+        ...
 
 
 def frame_times(slot: Slot) -> tuple[list[float], list[float]]:
@@ -33,7 +58,7 @@ def frame_times(slot: Slot) -> tuple[list[float], list[float]]:
 class Ring:
     """Makes the slots for a size, and keeps which are in flight. The device is current."""
 
-    def __init__(self, device: Device, engine: Engine, *, count: int, graphs: str) -> None:
+    def __init__(self, device: Device, engine: ContextMaker, *, count: int, graphs: str) -> None:
         """Begin without slots: `resize` makes them.
 
         Args:
