@@ -17,6 +17,7 @@ NEEDS = {"convert": "onnx", "calibration": "onnx", "bench": "onnx", "training": 
 
 
 CHILDREN = {
+    "bench.check.step",
     "bench.measure.memory",
     "lab.soak.counted",
     "convert.engine.child",

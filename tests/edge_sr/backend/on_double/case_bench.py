@@ -76,7 +76,7 @@ def test_device_check_reports_engines_that_differ(
     assert not found["good"]
     assert found["agreement"]["psnr_db"] < 30
     other, _ = write_engine(tmp_path, model="edge-unet-s-x1.5", size=(96, 64), gpu="Orin")
-    with pytest.raises(ModelFileError, match="this machine is TensorRT 10.13"):
+    with pytest.raises(ModelFileError, match="this machine is TensorRT "):
         check_engine(options, str(other), "")
 
 
