@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.backend.protocol import SIDES
 from edge_sr.errors import FrameError
 from edge_sr.types import Size
 
@@ -54,10 +55,11 @@ def tile_side(tile: int | None, size: Size) -> int:
     """Side of the tiles for a frame of this size; 0 to run it whole.
 
     Args:
-        tile: a side in input pixels, 0 for never, None to cut frames above 4 megapixels.
+        tile: a side in input pixels, 0 for never, None to cut frames above 4 megapixels, and those
+            with a side that no backend takes.
     """
     if tile is None:
-        return AUTO_SIDE if size.pixels > AUTO_PIXELS else 0
+        return AUTO_SIDE if size.pixels > AUTO_PIXELS or max(size) not in SIDES else 0
     return tile if tile and max(size) > tile else 0
 
 

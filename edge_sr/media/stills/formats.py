@@ -26,6 +26,8 @@ JPEG = ImageFormat("JPEG", alpha=False, dpi=65535, quality=True)
 TIFF = ImageFormat("TIFF", dpi=METRIC)
 JPEG_2000 = ImageFormat("JPEG2000", exif=False, icc=False)
 PNM = ImageFormat("PPM", alpha=False, icc=False, exif=False)
+DIB = ImageFormat("DIB", writes=False)
+SGI = ImageFormat("SGI", writes=False)
 HEIF = ImageFormat("HEIF", writes=False, plugin="pillow_heif")
 FORMATS = {
     ".png": ImageFormat("PNG", dpi=METRIC),
@@ -43,11 +45,22 @@ FORMATS = {
     ".gif": ImageFormat("GIF", icc=False, exif=False),
     ".jp2": JPEG_2000,
     ".j2k": JPEG_2000,
+    ".j2c": JPEG_2000,
+    ".jpx": JPEG_2000,
     ".ppm": PNM,
     ".pgm": PNM,
     ".pnm": PNM,
     ".pbm": ImageFormat("PPM", writes=False),
     ".tga": ImageFormat("TGA", icc=False, exif=False),
+    ".dds": ImageFormat("DDS", writes=False),
+    ".dib": DIB,
+    ".icns": ImageFormat("ICNS", writes=False),
+    ".ico": ImageFormat("ICO", writes=False),
+    ".pcx": ImageFormat("PCX", writes=False),
+    ".psd": ImageFormat("PSD", writes=False),
+    ".qoi": ImageFormat("QOI", writes=False),
+    ".sgi": SGI,
+    ".bw": SGI,
     ".heic": HEIF,
     ".heif": HEIF,
     ".jxl": ImageFormat("JXL", writes=False, plugin="pillow_jxl"),

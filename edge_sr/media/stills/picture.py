@@ -14,6 +14,8 @@ from edge_sr.errors import FrameError, MediaError
 from edge_sr.media.libraries import load_pillow
 
 Image = NDArray[np.uint8]
+# of the pictures of an MPO, cameras' JPEG, the first is the photograph; of a PSD, all its layers
+FIRST_COUNTS = ("MPO", "PSD")
 MODES = {0: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # channels, 0 for a 2-D array
 DEEP = ";16"  # in the names of Pillow's raw modes with 16 bits per channel
 PACKED = ("BGR;16", "RGB;16")  # 5, 6 and 5 bits in 16
@@ -40,8 +42,7 @@ def check_kind(path: Path, image: Any) -> None:
         raise MediaError(f"{path}: {bits} bits per channel; edge-sr works on 8: convert it first")
     if image.mode in ("LAB", "HSV"):
         raise MediaError(f"{path}: is {image.mode}; edge-sr works on RGB: convert it first")
-    # of the pictures of an MPO, cameras' JPEG, the first is the photograph
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+    if image.format not in FIRST_COUNTS and getattr(image, "n_frames", 1) > 1:
         raise MediaError(f"{path}: holds {image.n_frames} pictures; expected one")
 
 

@@ -19,6 +19,7 @@ from edge_sr.media.stills.files import (
     list_images,
     read_image,
     resize_image,
+    writable_name,
     write_image,
 )
 from edge_sr.media.stills.formats import is_image
@@ -368,6 +369,32 @@ def test_an_animation_is_a_video(tmp_path: Path) -> None:
         assert parse_address(str(tmp_path / name)).kind is Kind.FILE
         frames[0].save(tmp_path / name)
         assert parse_address(str(tmp_path / name)).kind is Kind.IMAGE
+
+
+@pytest.mark.parametrize("name", ["a.ico", "a.icns", "a.dds", "a.pcx", "a.qoi", "a.sgi", "a.dib"])
+def test_formats_that_are_only_read(tmp_path: Path, name: str) -> None:
+    picture = Image.new("RGBA", (64, 64), (200, 30, 90, 255))
+    picture.convert("RGB" if name.endswith(("pcx", "sgi", "dib")) else "RGBA").save(tmp_path / name)
+    pixels = read_image(tmp_path / name).pixels
+    assert tuple(pixels[10, 10, :3]) == (200, 30, 90)
+    assert writable_name(tmp_path / name) == tmp_path / "a.png"
+
+
+@pytest.mark.parametrize(("name", "package"), [("a.heic", "pillow_heif"), ("a.jxl", "pillow_jxl")])
+def test_photographs_of_phones_through_their_plugins(
+    tmp_path: Path, name: str, package: str
+) -> None:
+    plugin = pytest.importorskip(package)
+    if package == "pillow_heif":
+        plugin.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x010F] = "Acme"
+    Image.new("RGB", (32, 16), (200, 30, 90)).save(tmp_path / name, exif=exif.tobytes())
+    found = read_image(tmp_path / name)
+    assert found.pixels.shape == (16, 32, 3)
+    assert np.abs(found.pixels[8, 8].astype(int) - (200, 30, 90)).max() < 8
+    assert found.exif is not None
+    assert b"Acme" in found.exif
 
 
 def test_heic_names_the_package_that_it_needs(

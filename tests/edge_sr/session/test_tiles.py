@@ -89,6 +89,7 @@ def test_spans_cover_an_axis_once(length: int, side: int) -> None:
 def test_when_frames_are_cut() -> None:
     assert tile_side(None, Size(2560, 1440)) == 0
     assert tile_side(None, Size(4000, 3000)) == AUTO_SIDE
+    assert tile_side(None, Size(9000, 10)) == AUTO_SIDE  # a strip of a panorama
     assert tile_side(0, Size(9000, 9000)) == 0
     assert tile_side(512, Size(512, 512)) == 0
     assert tile_side(512, Size(513, 100)) == 512
