@@ -155,6 +155,8 @@ def _check(spec: JobSpec, inputs: Sequence[str]) -> None:
         ("--serve", spec.serve is not None),
         ("--virtual-camera", spec.virtual_camera is not None),
         ("--output -", spec.output == "-"),
+        ("more than one --output", bool(spec.more_outputs)),
+        ("--publish", bool(spec.publish)),
     ):
         if given:
             raise UsageError(f"{option} goes with one input; there are {len(inputs)}")

@@ -101,12 +101,20 @@ def _schema(keys: Mapping[str, argparse.Action]) -> type[msgspec.Struct]:
     kinds: list[tuple[str, Any, Any]] = [
         (
             key.replace("-", "_"),
-            (bool if action.nargs == 0 else str | int | float) | msgspec.UnsetType,
+            _kind(action) | msgspec.UnsetType,
             msgspec.UNSET,
         )
         for key, action in keys.items()
     ]
     return msgspec.defstruct("Options", kinds, rename="kebab", forbid_unknown_fields=True)
+
+
+def _kind(action: argparse.Action) -> Any:
+    """What a value may be; an option that may be given several times takes an array as well."""
+    if action.nargs == 0:
+        return bool
+    one = str | int | float
+    return one | list[str] if isinstance(action, argparse._AppendAction) else one
 
 
 def _as_words(values: Mapping[str, Any], keys: Mapping[str, argparse.Action]) -> list[str]:
@@ -116,6 +124,8 @@ def _as_words(values: Mapping[str, Any], keys: Mapping[str, argparse.Action]) ->
             words.append(f"--{key}")
         elif value is False:
             words += [name for name in keys[key].option_strings if name == f"--no-{key}"]
+        elif isinstance(value, list):
+            words += [f"--{key}={item}" for item in value]
         else:
             words.append(f"--{key}={value}")
     return words
@@ -126,6 +136,8 @@ def _as_toml(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
+    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+        return json.dumps(value, ensure_ascii=False)
     return json.dumps(_as_option(value), ensure_ascii=False)
 
 

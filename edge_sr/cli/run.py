@@ -23,6 +23,7 @@ from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import sha256_of
 from edge_sr.pipeline.job import JobSpec, Result
 from edge_sr.pipeline.open_model import with_model_file
+from edge_sr.pipeline.outputs import has_options
 from edge_sr.pipeline.run import run_job
 from edge_sr.pipeline.signals import SignalStop
 from edge_sr.pipeline.target import Target
@@ -129,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
             logger.info(RESUME)
         raise
     for output in result.outputs:
-        if spec.output == "-":  # video went to stdout
+        if "-" in spec.outputs:  # video went to stdout
             logger.info("%s", output.summary)
         else:
             print(output.summary)
@@ -140,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _can_resume(spec: JobSpec, result: Result) -> bool:
     """Whether a stopped job has left a part that --resume goes on with."""
-    if spec.output is None or spec.input in (None, "-"):
+    if spec.output is None or len(spec.outputs) > 1 or spec.input in (None, "-"):
         return False
     parts = (Path(spec.output), partial_path(Path(spec.output)))
     return any(output.path in parts for output in result.outputs) and not parts[0].is_file()
@@ -159,6 +160,13 @@ def make_spec(args: argparse.Namespace) -> JobSpec:
         raise UsageError("nothing to read: give a file, a folder, a camera number or an address")
     if values.get("scale") is not None and values.get("target") is not None:
         raise UsageError("--scale and --target were both given; one of them decides the size")
+    given = values.pop("output", [])
+    plain = [text for text in given if not has_options(text)]  # the one that --resume goes on with
+    values["output"] = plain[0] if plain else None
+    values["more_outputs"] = tuple(text for text in given if text != values["output"])
+    if len(given) != len(set(given)):
+        raise UsageError("--output: the same place was given twice")
+    values["publish"] = tuple(values.get("publish", ()))
     names = [item.name for item in fields(JobSpec)]
     return JobSpec(**{name: values[name] for name in names if name in values})
 
@@ -219,8 +227,7 @@ def with_output(spec: JobSpec) -> JobSpec:
         ModelFileError: there is no such model.
         UsageError: the environment variable of the input is not set.
     """
-    somewhere = spec.output is not None or spec.show or spec.serve is not None
-    if somewhere or spec.virtual_camera is not None or spec.input is None:
+    if spec.goes_somewhere or spec.show or spec.serve is not None or spec.input is None:
         return spec
     address = parse_address(spec.input)
     if address.live or address.kind is Kind.PATTERN:
@@ -259,6 +266,8 @@ def options_of(spec: JobSpec) -> dict[str, object]:
     found: dict[str, object] = {item.name: getattr(spec, item.name) for item in fields(JobSpec)}
     if spec.target is not None:
         found["target"] = _target_text(spec.target)
+    found["output"] = spec.outputs[0] if len(spec.outputs) == 1 else spec.outputs or None
+    found["publish"] = spec.publish or None
     if spec.tile == 0:
         found["tile"] = "off"
     return found

@@ -92,10 +92,19 @@ def _add_sinks(group: Any) -> None:
     group.add_argument(
         "-o",
         "--output",
+        action="append",
         metavar="PATH",
-        help="file to write, or a folder for several inputs; - for YUV4MPEG2 on stdout; 'null' "
-        "upscales and writes nothing "
+        help="file to write, any number of times, or a folder for several inputs; how one file is "
+        "written may follow its name: 'b.mkv?codec=h265&crf=20&size=1080p'; - for YUV4MPEG2 on "
+        "stdout; 'null' upscales and writes nothing "
         "(default: film-x2.mp4 for film.mp4; a window for a camera or a stream)",
+    )
+    group.add_argument(
+        "--publish",
+        action="append",
+        metavar="URL",
+        help="send it as a live stream to a server, rtsp://, rtmp:// or srt://, or write HLS: "
+        "FOLDER/live.m3u8; env:NAME for an address in a variable",
     )
     group.add_argument("--show", action="store_true", help="show the result in a window")
     group.add_argument(

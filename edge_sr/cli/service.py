@@ -10,17 +10,18 @@ import os
 import re
 import secrets
 import shlex
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edge_sr.children import module_command
 from edge_sr.cli.common import add_command
 from edge_sr.cli.config import config_text
 from edge_sr.cli.run import make_spec, options_of, run_parser
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.media.address import hide_credentials
 from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.outputs import with_absolute_outputs
 
 EXAMPLES = """\
 examples:
@@ -30,6 +31,7 @@ examples:
 UNITS = Path("/etc/systemd/system")
 SETTINGS = Path("/etc/edge-sr")  # of services: NAME.toml, and NAME.env with what is secret
 INPUT = "EDGE_SR_INPUT"  # the variable that an address with a password moves to
+PUBLISH = "EDGE_SR_PUBLISH"  # likewise, of a server that is published to
 TOKEN = "EDGE_SR_TOKEN"  # noqa: S105 - the variable that holds the page's token
 GROUPS = ("video", "render")
 START_S = 180  # until the first frame; systemd then tries again
@@ -197,16 +199,14 @@ def make_service(
     shown = hide_credentials(spec.camera or spec.input or "")
     spec, hidden = _hide(spec, token)
     spec, folders = _absolute(spec)
-    command = [python or sys.executable, "-m", "edge_sr", "run", "--config"]
-    command.append(str(SETTINGS / f"{name}.toml"))
-    lines = [f"EnvironmentFile={SETTINGS / f'{name}.env'}\n"] if hidden else []
-    if python is None and "site-packages" not in __file__:  # a checkout: found only there
-        lines.append(f"Environment=PYTHONPATH={_quote(str(Path(__file__).parents[2]))}\n")
+    words = ["run", "--config", str(SETTINGS / f"{name}.toml")]
+    # not by -m: that would import from the folder which the service writes to
+    command = [python, "-m", "edge_sr", *words] if python else module_command("edge_sr", words)
     unit = UNIT.format(
         name=name,
         described=f"run {shown}".replace("%", "%%")[:200],
         command=" ".join(_quote(word) for word in command),
-        environment="".join(lines),
+        environment=f"EnvironmentFile={SETTINGS / f'{name}.env'}\n" if hidden else "",
         start_s=BUILD_S if spec.backend == "tensorrt" else START_S,
         identity=_identity(user, here=python is None),
         writable="".join(f"ReadWritePaths={_quote(folder)}\n" for folder in folders),
@@ -252,6 +252,12 @@ def _hide(spec: JobSpec, token: str | None) -> tuple[JobSpec, dict[str, str]]:
     if hide_credentials(address) != address:
         hidden[INPUT] = address
         spec = replace(spec, input=f"env:{INPUT}", camera=None)
+    publish = list(spec.publish)
+    for number, text in enumerate(publish, 1):
+        if hide_credentials(text) != text:
+            name = PUBLISH if number == 1 else f"{PUBLISH}_{number}"
+            hidden[name], publish[number - 1] = text, f"env:{name}"
+    spec = replace(spec, publish=tuple(publish))
     if spec.serve is not None and not ipaddress.ip_address(spec.serve[0]).is_loopback:
         hidden[TOKEN] = token or os.environ.get(TOKEN) or secrets.token_urlsafe(18)
     return spec, hidden
@@ -259,11 +265,7 @@ def _hide(spec: JobSpec, token: str | None) -> tuple[JobSpec, dict[str, str]]:
 
 def _absolute(spec: JobSpec) -> tuple[JobSpec, list[str]]:
     """The job with absolute paths, and the folders that must be writable."""
-    folders = []
-    if spec.output is not None and spec.output not in ("-", "null"):
-        path = Path(spec.output).absolute()
-        spec = replace(spec, output=str(path))
-        folders.append(str(path.parent))
+    spec, folders = with_absolute_outputs(spec)
     if spec.save_to != JobSpec().save_to:  # else it is the service's own folder
         folders.append(str(Path(spec.save_to).absolute()))
         spec = replace(spec, save_to=folders[-1])

@@ -30,6 +30,8 @@ class JobSpec:
     input: str | None = field(default=None, repr=False)  # path, address, "-", "test://..."
     camera: str | None = field(default=None, repr=False)  # number, device or address
     output: str | None = None  # file, folder for a folder of images, "-" or "null"
+    more_outputs: tuple[str, ...] = ()  # other files; "?codec=h265&crf=20" may follow a name
+    publish: tuple[str, ...] = field(default=(), repr=False)  # servers, or a playlist of HLS
     show: bool = False  # in a window
     model: str = "auto"  # the default family, in the flavour that fits the input
     flavour: str | None = None  # of a family: "auto", "plain", "live", "vivid"
@@ -70,6 +72,16 @@ class JobSpec:
     calm: str | None = None  # "off", "auto" or 0 to 1; None: "auto" where live
     max_reconnect: int | None = None  # attempts in a row; None: no limit
     save_to: str = "."  # folder of snapshots and recordings
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """All files and pipes, in the order of their results."""
+        return (() if self.output is None else (self.output,)) + self.more_outputs
+
+    @property
+    def goes_somewhere(self) -> bool:
+        """Whether the result goes anywhere but to a window or a page."""
+        return bool(self.outputs or self.publish) or self.virtual_camera is not None
 
     @property
     def import_options(self) -> ImportOptions:

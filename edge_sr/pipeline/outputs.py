@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import logging
 import os
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_sr.errors import UsageError
 from edge_sr.live.control import RunControl
 from edge_sr.live.window import LiveWindow
+from edge_sr.media.address import resolve_address
 from edge_sr.media.animation.frames import AnimationSink
 from edge_sr.media.animation.write import FROM_FILMS
 from edge_sr.media.codec.unfinished import partial_path
@@ -18,51 +23,129 @@ from edge_sr.media.codec.y4m import Y4mSink
 from edge_sr.media.protocols import Sink, Source
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.null import NullSink
+from edge_sr.media.sinks.publisher import PLAYLIST, Publisher
+from edge_sr.media.sinks.resized import Resized
 from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.page.server import PageServer
 from edge_sr.pipeline.job import JobSpec
-from edge_sr.pipeline.shot import ShotSink
+from edge_sr.pipeline.shot import AnySink, ShotSink
+from edge_sr.pipeline.target import parse_target
 
+# at the end of an output: how this one is written
+OPTIONS = re.compile(r"\?((?:(?:codec|crf|preset|size)=[^&=?]*(?:&|$))+)$")
 logger = logging.getLogger(__name__)
 
 WAITING = 8  # frames of a live run that may wait for an encoder or a pipe
 
 
-def output_sinks(spec: JobSpec, source: Source) -> list[Sink]:
-    """Where the upscaled frames go besides screens.
+class Placed(NamedTuple):
+    """A sink, and the file that it makes, if it makes one."""
+
+    sink: AnySink
+    path: Path | None = None
+
+    def finished(self, *, complete: bool) -> Path | None:
+        """The file as it is called in the end."""
+        return self.path if complete or self.path is None else partial_path(self.path)
+
+
+def output_sinks(spec: JobSpec, source: Source) -> list[Placed]:
+    """Where the upscaled frames go besides screens; the file of ``spec.output`` comes first.
 
     Raises:
         EdgeSRError: an output cannot be written, or a package is missing.
     """
-    sinks: list[Sink] = []
-    if spec.output == "null":
-        sinks.append(NullSink())
-    elif spec.output == "-":
+    found: list[Placed] = []
+    for text in spec.outputs:
+        sink = _output_sink(text, spec, source, first=not found)
+        if sink.path is not None and sink.path in [other.path for other in found]:
+            raise UsageError(f"--output {text}: was given twice")
+        found.append(sink)
+    found += [Placed(_publisher(text, source)) for text in spec.publish]
+    if spec.virtual_camera is not None:
+        camera = VirtualCameraSink(spec.virtual_camera or None, source=source.info)
+        found.append(Placed(Mailbox(camera)))
+    return found
+
+
+def has_options(text: str) -> bool:
+    """Whether an output says how it is written: ``b.mkv?codec=h265``."""
+    return OPTIONS.search(text) is not None
+
+
+def output_path(text: str) -> str:
+    """An output without its options."""
+    return OPTIONS.sub("", text)
+
+
+def with_absolute_outputs(spec: JobSpec) -> tuple[JobSpec, list[str]]:
+    """The job with absolute paths of all that it writes, and the folders that those are in."""
+    folders: list[str] = []
+
+    def absolute(text: str) -> str:
+        path = Path(output_path(text)).absolute()
+        folders.append(str(path.parent))
+        return f"{path}{text[len(output_path(text)) :]}"
+
+    kept = ("-", "null")
+    found = [text if text in kept else absolute(text) for text in spec.outputs]
+    output = None if spec.output is None else found.pop(0)
+    publish = [absolute(text) if text.endswith(PLAYLIST) else text for text in spec.publish]
+    spec = replace(spec, output=output, more_outputs=tuple(found), publish=tuple(publish))
+    return spec, folders
+
+
+def _output_sink(text: str, spec: JobSpec, source: Source, *, first: bool) -> Placed:
+    """One file, pipe or nothing."""
+    if text == "null":
+        return Placed(NullSink())
+    if text == "-":
         if sys.stdout.isatty():
             raise UsageError("--output - would write raw video to the terminal: pipe it somewhere")
         stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-        sinks.append(_boxed(Y4mSink(stream, source=source.info), spec, source))
-    elif spec.output is not None and Path(spec.output).suffix.lower() in FROM_FILMS:
-        sink = AnimationSink(
-            Path(spec.output), source=source.info, beside=source.beside, force=spec.force
-        )
-        sinks.append(_boxed(sink, spec, source))
-    elif spec.output is not None:
-        writer = VideoWriter(
-            Path(spec.output),
-            source=source.info,
-            copy_from=source.beside,
-            force=spec.force,
-            codec=spec.codec,
-            crf=spec.crf,
-            preset=spec.preset,
-        )
-        sinks.append(_boxed(writer, spec, source))
-    if spec.virtual_camera is not None:
-        camera = VirtualCameraSink(spec.virtual_camera or None, source=source.info)
-        sinks.append(Mailbox(camera))
-    return sinks
+        return Placed(_boxed(Y4mSink(stream, source=source.info), spec, source))
+    path, given = Path(output_path(text)), _options(text)
+    beside = source.beside
+    if path.suffix.lower() in FROM_FILMS:
+        return Placed(_boxed(_animation(path, spec, source, given), spec, source), path)
+    writer: Sink = VideoWriter(
+        path,
+        source=source.info,
+        copy_from=beside if first or beside is None else beside.path,
+        force=spec.force,
+        codec=given.get("codec", spec.codec),
+        crf=_crf(text, given["crf"]) if "crf" in given else spec.crf,
+        preset=given.get("preset", spec.preset),
+    )
+    if "size" in given:
+        try:
+            target = parse_target(given["size"])
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f"--output {text}: size is {error}") from error
+        writer = Resized(writer, target.size_for)
+    return Placed(_boxed(writer, spec, source), path)
+
+
+def _options(text: str) -> dict[str, str]:
+    match = OPTIONS.search(text)
+    return dict(part.split("=", 1) for part in match[1].split("&")) if match else {}
+
+
+def _animation(path: Path, spec: JobSpec, source: Source, given: dict[str, str]) -> Sink:
+    if given:
+        raise UsageError(f"--output {path}: {', '.join(given)} is for video, not for animations")
+    return AnimationSink(path, source=source.info, beside=source.beside, force=spec.force)
+
+
+def _crf(text: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise UsageError(f"--output {text}: crf is {value!r}; expected 0 to 51")
+    return int(value)
+
+
+def _publisher(text: str, source: Source) -> Sink:
+    return Mailbox(Publisher(resolve_address(text), source=source.info), size=WAITING)
 
 
 def screen_sinks(
@@ -82,14 +165,6 @@ def screen_sinks(
     if spec.show or not (anything or screens):
         screens.append(LiveWindow(title=f"edge-sr: {name}", control=control))
     return screens
-
-
-def finished_file(spec: JobSpec, *, complete: bool) -> Path | None:
-    """The video file of a finished job; None where the output is no file."""
-    if spec.output in (None, "-", "null"):
-        return None
-    path = Path(spec.output or "")
-    return path if complete else partial_path(path)
 
 
 def _boxed(sink: Sink, spec: JobSpec, source: Source) -> Sink:

@@ -63,6 +63,8 @@ def check_resume(spec: JobSpec, source: Source) -> None:
         raise UsageError("--resume goes on with a file; a camera, stream or pipe has moved on")
     if spec.drop_policy == "newest":
         raise UsageError("--resume loses no frame; --drop-policy newest does: leave one out")
+    if len(spec.outputs) > 1 or spec.publish:
+        raise UsageError("--resume goes on with one --output; leave the others out")
     if spec.output in (None, "-", "null") or Path(spec.output or "").suffix.lower() in FROM_FILMS:
         raise UsageError("--resume goes on with --output FILE, a video; nothing else does")
 

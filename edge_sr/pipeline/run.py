@@ -45,7 +45,7 @@ def run_job(
     camera = spec.camera is not None or (address is not None and address.live)
     if spec.compare and not screen and not camera:
         raise UsageError("--compare is for looking at: add --show or --serve PORT")
-    if not (spec.output or screen or spec.virtual_camera is not None or camera):
+    if not (spec.goes_somewhere or screen or camera):
         raise UsageError("nowhere to put the result: give --output FILE, --show, --serve or both")
     return run_video(spec, progress=progress, stop=stop)
 

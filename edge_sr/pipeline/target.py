@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from edge_sr.errors import UsageError
 from edge_sr.files import parse_ratio
+from edge_sr.types import Size
 
 NAMED = {"4k": 2160, "2k": 1440, "hd": 720, "fullhd": 1080}
 LARGEST = 16384  # pixels a side
@@ -20,6 +21,13 @@ class Target:
     short: int | None = None
     width: int | None = None
     height: int | None = None
+
+    def size_for(self, size: Size) -> Size:
+        """The target in pixels, for a picture of `size`; it may be smaller than that."""
+        if self.width and self.height:
+            return Size(self.width, self.height)
+        ratio = Fraction(self.short or 0, min(size))
+        return Size(_even(size.width * ratio), _even(size.height * ratio))
 
 
 def parse_target(text: str) -> Target:
@@ -68,11 +76,7 @@ def output_size(
         return int(width * scale), int(height * scale)
     if target is None:
         return None
-    if target.width and target.height:
-        size = target.width, target.height
-    else:
-        ratio = Fraction(target.short or 0, min(width, height))
-        size = _even(width * ratio), _even(height * ratio)
+    size = target.size_for(Size(width, height))
     if size[0] < width or size[1] < height or size == (width, height):
         raise UsageError(
             f"the target {size[0]}x{size[1]} is not larger than the input {width}x{height}; "

@@ -20,7 +20,7 @@ from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.open import Paced, open_source
 from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
 from edge_sr.pipeline.open_model import open_other, open_upscaler, takes_depth
-from edge_sr.pipeline.outputs import finished_file, output_sinks, screen_sinks
+from edge_sr.pipeline.outputs import Placed, output_sinks, screen_sinks
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.resume import Skipping, begin, check_resume
 from edge_sr.pipeline.shot import AnySink
@@ -53,13 +53,14 @@ def run_video(
         if why:
             logger.info("%s", why)
         check_resume(spec, source)
-        sinks = output_sinks(spec, source)
-        for sink in sinks:
-            stack.callback(sink.abort)  # where the run does not even begin
+        placed = output_sinks(spec, source)
+        for item in placed:
+            stack.callback(item.sink.abort)  # where the run does not even begin
         upscaler, size = open_upscaler(spec, info.size, bits=info.format.bits, measured=True)
         kept = 0
-        if sinks and isinstance(sinks[0], VideoWriter) and not info.live and spec.input != "-":
-            kept = begin(spec, sinks[0], upscaler, size)
+        writer = placed[0].sink if placed else None
+        if isinstance(writer, VideoWriter) and not info.live and spec.input != "-":
+            kept = begin(spec, writer, upscaler, size)
             source = Skipping(source, kept) if kept else source
 
         def opener(name: str) -> Upscaler:
@@ -79,10 +80,8 @@ def run_video(
             folder=Path(spec.save_to),
             view=view,
         )
-        wanted: list[AnySink] = [
-            *sinks,
-            *screen_sinks(spec, stack, control, info.name, anything=bool(sinks)),
-        ]
+        screens = screen_sinks(spec, stack, control, info.name, anything=bool(placed))
+        wanted = [*placed, *map(Placed, screens)]
         return _Run(spec, source, control, wanted, kept).run(progress, stop or threading.Event())
 
 
@@ -90,9 +89,10 @@ class _Run:
     """The pipeline of a job that is set up, and the end of every sink."""
 
     def __init__(
-        self, spec: JobSpec, source: Source, control: RunControl, wanted: list[AnySink], kept: int
+        self, spec: JobSpec, source: Source, control: RunControl, placed: list[Placed], kept: int
     ) -> None:
-        self._spec, self._source, self._control, self._wanted = spec, source, control, wanted
+        self._spec, self._source, self._control, self._placed = spec, source, control, placed
+        self._wanted = [item.sink for item in placed]
         self._kept = kept  # frames that an earlier job has made
         self._notifier = Notifier()
         self._shown: set[str] = set()
@@ -125,13 +125,13 @@ class _Run:
 
     def _finish(self, stats: Stats, *, complete: bool) -> list[Output]:
         """Finish every sink; those that kept something, with the figures of the run."""
-        path = finished_file(self._spec, complete=complete)
         dropped = f", {stats.dropped} dropped" if stats.dropped else ""
         figures = f"({stats.written} frames at {stats.fps:.2f} fps{dropped})"
         outputs = []
-        for number, sink in enumerate(self._wanted):
-            if summary := sink.finish(complete=complete):
-                outputs.append(Output(None if number else path, f"{summary} {figures}"))
+        for item in self._placed:
+            if summary := item.sink.finish(complete=complete):
+                path = item.finished(complete=complete)
+                outputs.append(Output(path, f"{summary} {figures}"))
         recordings = self._control.recorder.finish()
         return [*outputs, *([Output(None, recordings)] if recordings else [])]
 
@@ -210,7 +210,7 @@ def _address(spec: JobSpec) -> Address:
 
 
 def _open(spec: JobSpec, address: Address) -> Source:
-    if spec.output is None and address.kind is Kind.PATTERN and "live=" not in address.text:
+    if not spec.outputs and address.kind is Kind.PATTERN and "live=" not in address.text:
         text = address.text + ("&live=1" if "?" in address.text else "?live=1")
         address = replace(address, text=text)  # to look at: at its own pace
     source = open_source(
@@ -223,6 +223,7 @@ def _open(spec: JobSpec, address: Address) -> Source:
         strict=spec.strict,
         keep_depth=spec.bits == "keep" and takes_depth(spec),
     )
-    if spec.drop_policy == "newest" and not source.info.live:
+    paced = spec.drop_policy == "newest" or spec.publish  # a server takes what a camera gives
+    if paced and not source.info.live:
         return Paced(source)
     return source

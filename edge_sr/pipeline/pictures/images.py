@@ -53,6 +53,8 @@ def run_images(
         UsageError: no output, or a window was asked for.
         EdgeSRError: the image, or the output folder, cannot be read or written.
     """
+    if spec.more_outputs or spec.publish:
+        raise UsageError("images go to one --output; several, and --publish, are for video")
     if spec.output is None or spec.show:
         raise UsageError("images go to a file: give --output FILE, or a folder for a folder")
     if spec.resume and (not path.is_dir() or spec.output == "null"):

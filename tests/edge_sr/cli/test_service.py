@@ -14,6 +14,7 @@ from edge_sr.cli.main import main
 from edge_sr.cli.run import make_spec, run_parser
 from edge_sr.cli.service import Service, install_service, make_service
 from edge_sr.errors import MediaError
+from edge_sr.pipeline.job import JobSpec
 
 SECRET = "rtsp://me:p@ss/word@cam.local/1"  # noqa: S105 - made up
 
@@ -36,7 +37,8 @@ def test_print_shows_a_hardened_unit_and_its_options(capsys: pytest.CaptureFixtu
     for line in ("Type=notify", "NoNewPrivileges=yes", "PrivateTmp=yes", "WatchdogSec=30",
                  "StartLimitBurst=10", "ProtectSystem=strict", "User=nobody"):  # fmt: skip
         assert f"\n{line}\n" in printed
-    assert "-m edge_sr run --config /etc/edge-sr/edge-sr.toml\n" in printed
+    assert " edge_sr run --config /etc/edge-sr/edge-sr.toml\n" in printed
+    assert " -m edge_sr" not in printed  # the folder that the service writes to holds no code
     assert printed.endswith('input = "0"\nserve = "127.0.0.1:8080"\n')
 
 
@@ -139,3 +141,20 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     )
     complaints = [line for line in done.stderr.splitlines() if "edge-sr.service" in line]
     assert complaints == []
+
+
+def test_all_outputs_are_absolute_and_servers_with_passwords_are_hidden(tmp_path: Path) -> None:
+    service = make_service(
+        JobSpec(
+            input="0",
+            output=str(tmp_path / "a.mp4"),
+            more_outputs=(f"{tmp_path}/b/b.mkv?crf=30",),
+            publish=("rtsp://me:secret@host/x", "rtmp://host/y", f"{tmp_path}/c/live.m3u8"),
+        )
+    )
+    assert f'output = ["{tmp_path}/a.mp4", "{tmp_path}/b/b.mkv?crf=30"]' in service.config
+    assert 'publish = ["env:EDGE_SR_PUBLISH", "rtmp://host/y", ' in service.config
+    assert "secret" not in service.unit + service.config
+    assert dict(service.secrets)["EDGE_SR_PUBLISH"] == "rtsp://me:secret@host/x"
+    for folder in (tmp_path, tmp_path / "b", tmp_path / "c"):
+        assert f"ReadWritePaths={folder}\n" in service.unit
