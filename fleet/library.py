@@ -78,7 +78,14 @@ def build_parser() -> argparse.ArgumentParser:
         default=1,
         help="processes that share a GPU (default: 1)",
     )
-    add_model_options(parser.add_argument_group("model"))
+    model = parser.add_argument_group("model")
+    add_model_options(model)
+    model.add_argument(
+        "--calm",
+        type=options.calm,
+        metavar="auto|off|0-1",
+        help="average the noise of films over time where nothing moves (default: off)",
+    )
     add_encoder_options(parser.add_argument_group("results"))
     return parser
 

@@ -53,16 +53,15 @@ class Entry:
 class Library:
     """Films, in the order in which they are made."""
 
-    def __init__(self, films: Sequence[Film], spec: JobSpec, *, warm_up: int = 0) -> None:
+    def __init__(self, films: Sequence[Film], spec: JobSpec) -> None:
         """Begin.
 
         Args:
             spec: of every film; its input and output are those of the film.
-            warm_up: as for `plan_segments`.
         """
         self.entries = [Entry(film=film) for film in films]
         self.seconds = 0.0
-        self._spec, self._warm_up = spec, warm_up
+        self._spec = spec
         self._by_state: dict[Path, Entry] = {}
         self._work: list[Work] = []
 
@@ -126,7 +125,7 @@ class Library:
         spec = replace(spec, input=str(film.path), output=str(film.output), force=True)
         index = read_index(film.path)
         entry.frames = len(index.times[: spec.max_frames])
-        entry.segments = plan_segments(film, spec, index, warm_up=self._warm_up)
+        entry.segments = plan_segments(film, spec, index)
         self._by_state[film.state] = entry
         if not entry.segments:
             self._work.append((whole(film, spec),))

@@ -12,7 +12,7 @@ from edge_sr import __version__
 from edge_sr.errors import EdgeSRError, UsageError
 from edge_sr.media.codec.join import Part, join_parts, plan_text, read_plan
 from edge_sr.media.frame import Frame, StreamInfo
-from edge_sr.media.protocols import SinkBase, SourceBase
+from edge_sr.media.protocols import SourceBase
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.pipeline.job import JobSpec
@@ -122,11 +122,10 @@ class Maker:
                 preset=spec.preset,
                 goes_on=segment.goes_on,
             )
-            sink = _After(writer, len(segment.warm_up))
             try:
-                stats = run_pipeline(source, switch, [sink])
-                wanted = len(segment.warm_up) + len(segment.times)
-                if stats.written != wanted:
+                stats = run_pipeline(source, switch, [writer])
+                if stats.written != len(segment.times):
+                    wanted = len(segment.times)
                     raise NotExactError(f"{spec.input}: {stats.written} frames, not {wanted}")
                 plan = writer.plan
                 summary = writer.finish()
@@ -156,7 +155,11 @@ class Maker:
             upscaler, result = open_upscaler(spec, info.size, bits=info.format.bits, measured=True)
             backend = upscaler.backend
             runs = f"{backend.name}, {backend.device}, {backend.precision}"
-            self._open[key] = ModelSwitch(upscaler, result, _no_other), result, runs
+            self._open[key] = (
+                ModelSwitch(upscaler, result, _no_other),
+                result,
+                runs,
+            )
         return self._open[key]
 
 
@@ -175,10 +178,10 @@ MODEL = (
 
 
 class _Part(SourceBase):
-    """The frames of a segment, its warm-up before them; decoded from a key frame on."""
+    """The frames of a segment; decoded from a key frame on."""
 
     def __init__(self, segment: Segment) -> None:
-        self._times = [*segment.warm_up, *segment.times]
+        self._times = segment.times
         spec = segment.spec
         self._file = VideoFile(
             Path(spec.input or ""),
@@ -218,20 +221,6 @@ class _Part(SourceBase):
     def close(self) -> None:
         """Close the film."""
         self._file.close()
-
-
-class _After(SinkBase):
-    """Writes what comes after the warm-up."""
-
-    def __init__(self, writer: VideoWriter, skip: int) -> None:
-        self._writer, self._skip = writer, skip
-
-    def write(self, frame: Frame) -> None:
-        """Write a frame, unless it belongs to the warm-up."""
-        if self._skip:
-            self._skip -= 1
-        else:
-            self._writer.write(frame)
 
 
 def _no_other(name: str) -> Upscaler:

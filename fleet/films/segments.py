@@ -42,7 +42,6 @@ class Segment:
     first: int = 0  # frame
     times: tuple[int, ...] = ()  # of its frames, in the time base of the video; () for all
     key: int = 0  # time of the key frame that decoding begins at
-    warm_up: tuple[int, ...] = ()  # times of frames before it that the filters see first
     goes_on: bool = False  # another one follows
 
     @property
@@ -69,24 +68,19 @@ class Made:
     notices: tuple[str, ...] = ()
 
 
-def plan_segments(
-    film: Film, spec: JobSpec, index: FilmIndex, *, warm_up: int = 0
-) -> list[Segment]:
+def plan_segments(film: Film, spec: JobSpec, index: FilmIndex) -> list[Segment]:
     """Cut a film where chunks begin; [] where it has to be made as a whole.
 
-    The last `TAIL` frames are never a chunk of their own, and so no segment.
-
-    Args:
-        warm_up: frames before each segment that filters with a memory see first.
+    The last `TAIL` frames are never a chunk of their own, and so no segment. A mean over time
+    depends on all frames before: no part gives what the whole film gives.
     """
     times = index.times[: spec.max_frames]
     size = CHUNK * CHUNKS
     starts = [at for at in range(0, len(times), size) if at == 0 or len(times) - at > TAIL]
-    if index.why_whole or len(starts) < 2:
+    if index.why_whole or len(starts) < 2 or spec.calm not in (None, "off"):
         return []
     found = []
     for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(times)], strict=True)):
-        begin = max(0, first - warm_up)
         found.append(
             Segment(
                 spec=spec,
@@ -94,8 +88,7 @@ def plan_segments(
                 number=number,
                 first=first,
                 times=times[first:end],
-                key=index.key_before(begin),
-                warm_up=times[begin:first],
+                key=index.key_before(first),
                 goes_on=end < len(times),
             )
         )

@@ -19,12 +19,12 @@ from fleet.films.sources import Film
 from tests.fakes.library_films import assert_same, write_film
 
 
-def planned(path: Path, spec: JobSpec, folder: Path, **more: int) -> list[segments.Segment]:
+def planned(path: Path, spec: JobSpec, folder: Path) -> list[segments.Segment]:
     film = Film(path, folder / path.name)
     job = replace(spec, input=str(film.path), output=str(film.output))
     folder.mkdir(exist_ok=True)
     begin(film, {})
-    return plan_segments(film, job, read_index(path), **more)
+    return plan_segments(film, job, read_index(path))
 
 
 @pytest.fixture(autouse=True)
@@ -60,16 +60,6 @@ def test_joined_segments_are_the_film_of_one_run(
     assert_same(tmp_path / "out" / name, whole)
 
 
-def test_a_warm_up_comes_before_a_segment_and_is_not_written(
-    tmp_path: Path, spec: Callable[..., JobSpec]
-) -> None:
-    path = write_film(tmp_path / "a.mp4", 300)
-    plain, warm = (planned(path, spec(), tmp_path / str(n), warm_up=n)[1] for n in (0, 30))
-    assert len(warm.warm_up) == 30
-    assert warm.key <= warm.warm_up[0]
-    assert Maker().make(warm).sha256 == Maker().make(plain).sha256
-
-
 def test_the_last_frames_are_no_segment_of_their_own(
     tmp_path: Path, spec: Callable[..., JobSpec]
 ) -> None:
@@ -86,6 +76,9 @@ def test_what_cannot_be_cut_is_made_as_a_whole(
     path = write_film(tmp_path / "a.ts", 300, sound=False)
     assert "no index of exact times" in read_index(path).why_whole
     assert planned(path, spec(), tmp_path / "out") == []
+    path = write_film(tmp_path / "a.mp4", 300, sound=False)
+    assert planned(path, spec(calm="1"), tmp_path / "out") == []
+    assert len(planned(path, spec(calm="off"), tmp_path / "out")) == 2
 
 
 def test_frames_that_the_packets_did_not_promise_are_refused(
