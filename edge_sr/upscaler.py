@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from edge_sr.session.model_session import ModelSession, assemble, network_input
 from edge_sr.session.network import ModelRunner
 from edge_sr.types import Size
 
-Image = NDArray[np.uint8]
+Image = NDArray[Any]  # uint8, or uint16 of 16 bits per channel
 DEFAULT_SIZE = Size(1280, 720)
 
 
@@ -136,18 +137,26 @@ class Upscaler(Closing):
 
         uint8 (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGBA, full range,
         becomes the same at (floor(H*scale), floor(W*scale)). Colour and alpha that the model does
-        not see are resized bicubically. The result is yours to keep.
+        not see are resized bicubically. The result is yours to keep. A model that was opened with
+        ``bits=16`` takes and gives uint16, 0 to 65535.
 
         Raises:
             FrameError: another dtype or shape, or a size the model does not take.
             BackendError: the runtime failed.
         """
         kinds = image.ndim == 2 or (image.ndim == 3 and 1 <= image.shape[2] <= 4)
-        if image.dtype != np.uint8 or not kinds:
+        bits = self.sidecar.bits
+        if image.dtype != {8: np.uint8, 16: np.uint16}.get(bits) or not kinds:
+            wanted = {8: "uint8", 16: "uint16"}.get(bits, f"frames of {bits} bits, not images,")
             raise FrameError(
-                f"image is {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 1 to 4)"
+                f"image is {image.dtype} {image.shape}; expected {wanted} (H, W) or (H, W, 1 to 4)"
             )
-        return upscale_still(image, self.sidecar.color, self._runner.run)
+        run = self._runner.run if bits == 8 else self._run_samples
+        return upscale_still(image, self.sidecar.color, run)
+
+    def _run_samples(self, plane: Image) -> Image:
+        """uint16 (H, W, 1) through a model of two bytes a sample."""
+        return self._runner.run(np.ascontiguousarray(plane).view(np.uint8)).view(np.uint16)
 
     def upscale_frame(self, frame: Frame) -> Frame:
         """Upscale one planar YUV 4:2:0 frame; time and colour tags are carried over.

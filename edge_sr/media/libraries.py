@@ -45,7 +45,7 @@ def load_cv2() -> Any:
 
 
 def load_pillow() -> Any:
-    """Pillow's ``PIL`` with ``Image``, ``ImageCms`` and ``ImageOps`` loaded, for still images.
+    """Pillow's ``PIL`` with its parts for colour, turning and TIFF loaded, for still images.
 
     Raises:
         MissingDependencyError: it is not installed, or does not load here.
@@ -54,6 +54,7 @@ def load_pillow() -> Any:
         import PIL.Image
         import PIL.ImageCms
         import PIL.ImageOps
+        import PIL.TiffImagePlugin
     except ImportError as error:
         raise _missing("Pillow", "image files", error) from error
     return PIL

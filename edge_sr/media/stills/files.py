@@ -1,4 +1,4 @@
-"""Reading and writing still image files, 8 bits per channel."""
+"""Reading and writing still image files, 8 or 16 bits per channel."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.media.codec.containers import reason
 from edge_sr.media.libraries import load_pillow
 from edge_sr.media.sinks.output import check_output, commit, discard, part_path
+from edge_sr.media.stills.deep import FORMATS as DEEP_FORMATS
+from edge_sr.media.stills.deep import read_deep, resize_deep, to_8_bits, write_deep
 from edge_sr.media.stills.formats import (
     FORMATS,
     PACKAGES,
@@ -36,7 +38,7 @@ from edge_sr.media.stills.picture import (
 )
 
 logger = logging.getLogger(__name__)
-Image = NDArray[np.uint8]
+Image = NDArray[Any]  # uint8, or uint16 of 16 bits per channel
 NAMED = 5  # files of a folder that are named when they are left out
 
 
@@ -44,7 +46,7 @@ NAMED = 5  # files of a folder that are named when they are left out
 class ImageFile:
     """A picture and what else its file said."""
 
-    pixels: Image  # (H, W) grey, (H, W, 2) grey + alpha, (H, W, 3) RGB, (H, W, 4) RGBA
+    pixels: Image  # (H, W) grey, (H, W, 2) grey + alpha, (H, W, 3) RGB, (H, W, 4) RGBA; or uint16
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None  # without orientation: the pixels are upright
@@ -79,12 +81,12 @@ def list_images(folder: Path, *, name_others: bool = True) -> list[Path]:
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
     """Read one image, turned as its Exif orientation says; grey stays grey, alpha stays alpha.
 
-    Palettes and bilevel images become RGB(A) and grey, CMYK becomes RGB through its profile. The
-    array is yours to keep.
+    Palettes and bilevel images become RGB(A) and grey, CMYK becomes RGB through its profile. PNG
+    and TIFF of 16 bits per channel are uint16. The array is yours to keep.
 
     Raises:
-        MediaError: the file cannot be read, or is of a kind that has to be converted first: more
-            than 8 bits per channel, an animation.
+        MediaError: the file cannot be read, or is of a kind that has to be converted first: other
+            files of more than 8 bits per channel, an animation.
         MissingDependencyError: Pillow, or what it needs for this format, is not installed.
     """
     pil, path = load_pillow(), Path(path)
@@ -98,11 +100,16 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large images
             with pil.Image.open(path, formats=formats) as image:
-                check_kind(path, image)
+                deep = read_deep(path, image)
+                if deep is None:
+                    check_kind(path, image)
                 info = dict(image.info)
                 exif = parse_exif(image)  # of TIFF, before its pixels are read
                 image.load()
                 exif = exif or parse_exif(image)  # of PNG, after
+                if deep is not None:
+                    profile, dpi = image.info.get("icc_profile"), image.info.get("dpi")
+                    return ImageFile(deep, profile, parse_dpi(dpi), exif)
                 upright = pil.ImageOps.exif_transpose(image)
                 profile = info.get("icc_profile")
                 if upright.mode == "CMYK":
@@ -150,6 +157,7 @@ def write_image(
 ) -> None:
     """Write uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); the ending of `path` says the format.
 
+    uint16 is written with 16 bits to PNG and TIFF, and with 8, which is logged, to other formats.
     The file appears whole or not at all.
 
     Args:
@@ -166,6 +174,12 @@ def write_image(
     path = Path(path)
     check_image_output(path, force=force)
     kind = FORMATS[path.suffix.lower()]
+    if pixels.dtype == np.uint16 and kind.name in DEEP_FORMATS:
+        _write_16_bits(path, pixels, kind, like)
+        return
+    if pixels.dtype == np.uint16:
+        logger.info("%s: 16 bits per channel become 8; PNG and TIFF hold 16", path)
+        pixels = to_8_bits(pixels)
     picture = to_pillow(pixels)
     if not kind.alpha and picture.mode in ("LA", "RGBA"):
         raise MediaError(f"{path}: {kind.name} cannot hold transparency; write a .png")
@@ -190,11 +204,23 @@ def resize_image(pixels: Image, width: int, height: int) -> Image:
     """Resize (bicubic, antialiased); colour under transparency does not bleed. Yours to keep.
 
     Raises:
-        FrameError: not uint8 (H, W[, 2 to 4]).
+        FrameError: neither uint8 nor uint16 (H, W[, 2 to 4]).
         MissingDependencyError: Pillow is not installed.
     """
+    if pixels.dtype == np.uint16:
+        return resize_deep(pixels, width, height)
     resample = load_pillow().Image.Resampling.BICUBIC
     return np.array(to_pillow(pixels).resize((width, height), resample), np.uint8)
+
+
+def _write_16_bits(path: Path, pixels: Image, kind: ImageFormat, like: ImageFile | None) -> None:
+    try:
+        about = _describe(path, kind, like) if like is not None else {}
+        write_deep(part_path(path), pixels, kind.name, about)
+    except Exception as error:  # what encoders raise is open-ended
+        discard(path)
+        raise MediaError(f"{path}: cannot be written ({reason(error)})") from error
+    commit(path)
 
 
 def _describe(path: Path, kind: ImageFormat, like: ImageFile) -> dict[str, Any]:

@@ -39,7 +39,10 @@ def check_kind(path: Path, image: Any) -> None:
     deep = any(DEEP in name and name not in PACKED for name in raw)
     if image.mode.startswith(("I", "F")) or deep:
         bits = 32 if image.mode in ("I", "F") and not deep else 16
-        raise MediaError(f"{path}: {bits} bits per channel; edge-sr works on 8: convert it first")
+        raise MediaError(
+            f"{path}: {bits} bits per channel; edge-sr works on 8, and on 16 of PNG and TIFF: "
+            "convert it first"
+        )
     if image.mode in ("LAB", "HSV"):
         raise MediaError(f"{path}: is {image.mode}; edge-sr works on RGB: convert it first")
     if image.format not in FIRST_COUNTS and getattr(image, "n_frames", 1) > 1:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.media.libraries import load_cv2
 
-Image = NDArray[np.uint8]
+Image = NDArray[Any]  # uint8, or uint16 of 16 bits per channel
 Plane = NDArray[np.float32]
 SMALLEST = 4  # pixels a side that a model takes
 SEEN = 32  # alpha from which on the colour of a pixel is left as it is
@@ -17,6 +18,8 @@ SEEN = 32  # alpha from which on the colour of a pixel is left as it is
 
 def upscale_still(image: Image, color: str, run: Callable[[Image], Image]) -> Image:
     """Upscale uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4) and keep its kind.
+
+    uint16 of full range, 0 to 65535, is taken too where ``run`` takes it.
 
     Args:
         color: what ``run`` takes, "luma" or "rgb".
@@ -50,17 +53,19 @@ def upscale_still(image: Image, color: str, run: Callable[[Image], Image]) -> Im
     big = run(y[..., None])[..., 0]
     height, width = big.shape
     merged = cv2.merge([big, _resize(cr, width, height), _resize(cb, width, height)])
-    return np.asarray(cv2.cvtColor(merged, cv2.COLOR_YCrCb2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(merged, cv2.COLOR_YCrCb2RGB), image.dtype)
 
 
 def fill_hidden(colors: Image, alpha: Image) -> Image:
-    """Colours, uint8 (H, W, C), with those of transparent pixels taken from visible ones nearby."""
-    if alpha.min() >= SEEN:
+    """Colours (H, W, C) with those of transparent pixels taken from visible ones nearby."""
+    top = np.iinfo(colors.dtype).max
+    seen = SEEN * (top // 255)
+    if alpha.min() >= seen:
         return colors
-    weight = np.minimum(alpha.astype(np.float32) / SEEN, 1)
+    weight = np.minimum(alpha.astype(np.float32) / seen, 1)
     weighted = colors.astype(np.float32) * weight[..., None]
     filled = _spread(weighted, weight, first=True)
-    return np.clip(np.rint(filled), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(filled), 0, top).astype(colors.dtype)
 
 
 def _spread(weighted: Plane, weight: Plane, *, first: bool = False) -> Plane:
@@ -83,12 +88,12 @@ def _grey(image: Image, color: str, run: Callable[[Image], Image]) -> Image:
     if color == "luma":
         return run(image[..., None])[..., 0]
     big = run(np.repeat(image[..., None], 3, axis=2))
-    return np.asarray(np.rint(big.mean(axis=2)), np.uint8)
+    return np.asarray(np.rint(big.mean(axis=2)), image.dtype)
 
 
 def _resize(plane: Image, width: int, height: int) -> Image:
     cv2 = load_cv2()
     return np.asarray(
         cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=cv2.INTER_CUBIC),
-        np.uint8,
+        plane.dtype,
     )

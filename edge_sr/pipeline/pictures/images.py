@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from edge_sr.closing import Closing
 from edge_sr.errors import EdgeSRError, FrameError, MediaError, UsageError
 from edge_sr.media.address import is_media
 from edge_sr.media.codec.unfinished import clear, same_job, write_ticket
+from edge_sr.media.stills.deep import to_8_bits
 from edge_sr.media.stills.files import (
     check_image_output,
     list_images,
@@ -22,7 +25,7 @@ from edge_sr.media.stills.files import (
     write_image,
 )
 from edge_sr.pipeline.job import JobSpec, Output, Progress, Result
-from edge_sr.pipeline.open_model import open_upscaler
+from edge_sr.pipeline.open_model import open_upscaler, takes_depth
 from edge_sr.pipeline.stats import Stats
 from edge_sr.types import Size
 from edge_sr.upscaler import Image, Upscaler
@@ -31,7 +34,7 @@ from edge_sr.zoo.flavour import choose, fit_image
 logger = logging.getLogger(__name__)
 
 # fields that two jobs must share for the images of the first to be kept by the second
-SAME = ("model", "precision", "scale", "target", "backend", "threads", "tile")
+SAME = ("bits", "model", "precision", "scale", "target", "backend", "threads", "tile")
 
 
 def run_images(
@@ -135,7 +138,7 @@ class Models(Closing):
 
     def __init__(self, spec: JobSpec) -> None:
         self._spec = spec
-        self._opened: dict[tuple[str, Size], tuple[Upscaler, Size]] = {}
+        self._opened: dict[tuple[str, Size, int], tuple[Upscaler, Size]] = {}
 
     def upscale(self, source: Path, output: Path) -> Output:
         """Upscale one file; each model stays open for the next."""
@@ -153,6 +156,8 @@ class Models(Closing):
     def enlarge(self, pixels: Image, source: Path) -> Image:
         """An image, uint8 (H, W[, 2 to 4]), at the size that was asked for.
 
+        uint16 stays so where the model can, or becomes uint8, which is logged.
+
         Args:
             source: the file it comes from; the model may depend on it.
 
@@ -161,11 +166,17 @@ class Models(Closing):
         """
         size, spec = Size.of_shape(pixels.shape), self._spec
         model, why = choose(spec.model, spec.flavour, lambda: fit_image(source))
-        if (model, size) not in self._opened:
+        spec = replace(spec, model=model)
+        if pixels.dtype == np.uint16 and not (spec.bits == "keep" and takes_depth(spec)):
+            why_not = "--bits 8" if spec.bits == "8" else f"{model} takes no more"
+            logger.info("%s: 16 bits per channel become 8 (%s)", source, why_not)
+            pixels = to_8_bits(pixels)
+        key = (model, size, 8 * pixels.itemsize)
+        if key not in self._opened:
             if why:
                 logger.info("%s", why)
-            self._opened[model, size] = open_upscaler(replace(spec, model=model), size)
-        upscaler, wanted = self._opened[model, size]
+            self._opened[key] = open_upscaler(spec, size, bits=key[2])
+        upscaler, wanted = self._opened[key]
         try:
             made = upscaler.upscale(pixels)
         except FrameError as error:
