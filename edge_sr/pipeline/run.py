@@ -75,8 +75,8 @@ def upscale_file(
 
     Args:
         input: a path, or whatever else ``edge-sr run`` reads.
-        output: a .mp4, .m4v, .mov or .mkv file for video, or a .gif, .apng or .webp; an image file
-            for an image, a folder for a folder; "null" upscales and writes nothing.
+        output: a .mp4, .m4v, .mov, .mkv or .webm file for video, or a .gif, .apng or .webp; an
+            image file for an image, a folder for a folder; "null" upscales and writes nothing.
         model: a shipped model or family, or an .onnx or .engine file; "auto" for the default
             family in the flavour that fits the input.
         flavour: of a family: "plain" for clean pictures, "live" for compressed or noisy ones, or

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 from edge_sr.media.libraries import load_av
 
+MATROSKA = ("matroska", "webm")  # FFmpeg's names of its two kinds
+NEW_CODECS = ("av1_nvenc", "libsvtav1", "libvpx-vp9")
 PIPE_BUFFER = 1 << 20  # bytes of a pipe in which FFmpeg can go back
 RATES = (Fraction(1, 10), Fraction(1000))  # frame rates that are believed
 
@@ -53,6 +55,20 @@ def open_output(path: Path, kind: str, options: dict[str, str]) -> Any:
         options: of the container.
     """
     return load_av().open(_local(path), "w", format=kind, container_options=options)
+
+
+def why_not(kind: str, encoder: str) -> str:
+    """Why a container cannot hold the video of an encoder; "" where it can.
+
+    Args:
+        kind: FFmpeg's name of the container.
+        encoder: FFmpeg's name of the encoder.
+    """
+    if kind == "webm" and encoder not in NEW_CODECS:
+        return "WebM holds VP9 and AV1: leave out --codec, or take av1"
+    if kind == "mov" and encoder in NEW_CODECS:
+        return ".mov holds neither VP9 nor AV1: take .mp4, .mkv or .webm"
+    return ""
 
 
 def reason(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_sr.errors import MediaError, UsageError
+from edge_sr.media.codec.containers import MATROSKA
 from edge_sr.media.codec.lookahead import FRAGMENT_S, INTERLEAVE_S, lookahead_options
 from edge_sr.media.frame import YUV420, Color, Frame, PixelFormat
 from edge_sr.media.hdr import Hdr
@@ -21,11 +22,12 @@ FAMILIES = {
     "h264": ("h264_nvenc", "h264_v4l2m2m", "libx264"),
     "h265": ("hevc_nvenc", "hevc_v4l2m2m", "libx265"),
     "av1": ("av1_nvenc", "libsvtav1"),
+    "vp9": ("libvpx-vp9",),
 }
-AUTO = "auto"  # H.264 for 8 bits, HEVC for more
+AUTO = "auto"  # H.264 for 8 bits, HEVC for more; VP9 in WebM
 CODECS = (
     AUTO, *FAMILIES,
-    "libx264", "libx265", "libsvtav1", "h264_nvenc", "hevc_nvenc", "av1_nvenc",
+    "libx264", "libx265", "libsvtav1", "libvpx-vp9", "h264_nvenc", "hevc_nvenc", "av1_nvenc",
 )  # fmt: skip
 BOARDS = "aarch64"  # where V4L2 encoders are worth a try; elsewhere that would open cameras
 PRESETS = {  # x264's and x265's -> NVENC's
@@ -37,9 +39,14 @@ SVT_PRESETS = {  # x264's -> SVT-AV1's, whose faster ones are for calls and show
     "ultrafast": "9", "superfast": "9", "veryfast": "8", "faster": "8", "fast": "7",
     "medium": "6", "slow": "5", "slower": "4", "veryslow": "3", "placebo": "2",
 }  # fmt: skip
+VP9_SPEEDS = {  # x264's presets -> libvpx's
+    "ultrafast": "8", "superfast": "6", "veryfast": "5", "faster": "5", "fast": "4",
+    "medium": "3", "slow": "2", "slower": "1", "veryslow": "0", "placebo": "0",
+}  # fmt: skip
+LIVE_SPEED = 5  # beyond, libvpx works as for calls
 PARAMETERS = {"libx265": "x265-params", "libsvtav1": "svtav1-params"}
 HDR_ENCODERS = tuple(PARAMETERS)  # that take mastering data: in their parameters
-AV1_QUALITY = Fraction(63, 51)  # steps of AV1's quality for one of ours
+AV1_QUALITY = Fraction(63, 51)  # steps of AV1's and VP9's quality for one of ours
 MAIN10 = PixelFormat(bits=10)  # 4:2:0: all that NVENC takes of more than 8 bits, as P010
 LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 RANGES = {None: 0, False: 1, True: 2}  # FFmpeg's AVColorRange
@@ -82,6 +89,8 @@ class EncoderPlan:
         return found | {"b": str(round(bits * 2 ** ((23 - self.crf) / 6)))}
 
     def _library_options(self) -> dict[str, str]:
+        if self.encoder == "libvpx-vp9":
+            return self._vp9_options()
         found = {"crf": str(self.crf), "preset": self.preset}
         found |= lookahead_options(self.encoder, self.preset, self.rate or FALLBACK_RATE)
         params: list[str] = []
@@ -94,6 +103,17 @@ class EncoderPlan:
             name = PARAMETERS[self.encoder]
             found[name] = ":".join(filter(None, [found.get(name, ""), *params]))
         return found
+
+    def _vp9_options(self) -> dict[str, str]:
+        speed = VP9_SPEEDS[self.preset]
+        ahead = lookahead_options(self.encoder, self.preset, self.rate or FALLBACK_RATE)
+        return ahead | {
+            "crf": str(round(self.crf * AV1_QUALITY)),
+            "b": "0",  # as good as crf says, whatever it takes
+            "cpu-used": speed,
+            "deadline": "realtime" if int(speed) > LIVE_SPEED else "good",
+            "row-mt": "1",
+        }
 
     def apply(self, context: Any) -> None:
         """Set an `av` codec context up, before it is opened."""
@@ -213,7 +233,7 @@ def container_options(kind: str, time_base: Fraction) -> dict[str, str]:
         "flush_packets": "1",
         "max_interleave_delta": str(round(1_000_000 * INTERLEAVE_S)),
     }
-    if kind == "matroska":  # FFmpeg would move everything by the B-frames' delay
+    if kind in MATROSKA:  # FFmpeg would move everything by the B-frames' delay
         limit = str(round(500 * FRAGMENT_S))  # counted without the B-frames that come before
         return prompt | {"avoid_negative_ts": "disabled", "cluster_time_limit": limit}
     ticks = str(time_base.denominator)

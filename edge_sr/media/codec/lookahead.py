@@ -13,6 +13,7 @@ LOST_S = 2
 HELD_S = Fraction("1.2")
 FRAGMENT_S = Fraction("0.5")
 INTERLEAVE_S = Fraction("0.2")
+VP9_AHEAD = 25  # frames of lookahead that libvpx takes at most
 OUTSIDE = 3  # of the held frames: two wait in case they are the last, one ends the fragment
 X265_BESIDES = 12  # frames that x265 holds beside its lookahead with 4 B-frames and 32 cores
 
@@ -65,4 +66,6 @@ def lookahead_options(encoder: str, preset: str, rate: Fraction) -> dict[str, st
     elif encoder == "libsvtav1":
         most = next(held for held in SVT if held <= frames)
         found["svtav1-params"] = SVT[most]
+    elif encoder == "libvpx-vp9":
+        found["lag-in-frames"] = str(min(VP9_AHEAD, frames))
     return found

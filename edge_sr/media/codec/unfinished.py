@@ -45,7 +45,8 @@ class Unfinished:
         try:
             with open_input(self.path) as found:
                 stream = found.streams.video[0]
-                name = f"{stream.codec_context.name}_mp4toannexb"  # start codes, not lengths
+                codec = stream.codec_context.name  # of two, start codes instead of lengths
+                name = f"{codec}_mp4toannexb" if codec in ("h264", "hevc") else "null"
                 convert = av.bitstream.BitStreamFilterContext(name, stream)
                 for packet in islice(found.demux(stream), self.frames):
                     yield from convert.filter(packet)

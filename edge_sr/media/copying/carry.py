@@ -7,7 +7,7 @@ import io
 from fractions import Fraction
 from typing import Any
 
-from edge_sr.media.codec.containers import is_cover
+from edge_sr.media.codec.containers import MATROSKA, is_cover
 from edge_sr.media.codec.encoder import container_options
 from edge_sr.media.copying.subtitles import (
     HEADER,
@@ -19,7 +19,7 @@ from edge_sr.media.copying.subtitles import (
 from edge_sr.media.copying.tags import stream_tags
 from edge_sr.media.libraries import load_av
 
-NAMES = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4"}
+NAMES = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4", "webm": ".webm"}
 NO_TAG = "\0\0\0\0"  # the muxer then chooses the container's own
 COVER_TYPES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
@@ -53,7 +53,7 @@ class Carrier:
         mp4 writes what it knows of an audio stream from its first packet, and a track without any
         can make it fail.
         """
-        return self.stream.type == "audio" and (self._kind != "matroska" or self._is_adts)
+        return self.stream.type == "audio" and (self._kind not in MATROSKA or self._is_adts)
 
     @property
     def _is_adts(self) -> bool:
@@ -161,7 +161,7 @@ def plan_carrier(stream: Any, kind: str) -> Carrier | str:
     if stream.type == "video":
         if not is_cover(stream):
             return "only one video stream is kept"
-        if codec in COVER_TYPES and kind != "mov":
+        if codec in COVER_TYPES and kind in ("matroska", "mp4"):
             return CoverCarrier(stream, kind)
         advice = ": take .mkv or .mp4" if codec in COVER_TYPES else ""
         return f"{NAMES[kind]} cannot hold a cover picture of type {codec or 'unknown'}{advice}"

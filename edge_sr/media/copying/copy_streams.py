@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import MediaError
-from edge_sr.media.codec.containers import reason
+from edge_sr.media.codec.containers import MATROSKA, reason
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.copying.carry import NAMES, Carrier, describe, plan_carrier
 from edge_sr.media.copying.tags import film_tags, is_timecode, lost_tags
@@ -139,7 +139,7 @@ class StreamCopier:
         container = self._source.container
         kept = film_tags(container, self._source.video)
         for name, value in list(kept.items()):  # Matroska writes names in capitals
-            fits = kind == "matroska" or is_timecode(value, rate)
+            fits = kind in MATROSKA or is_timecode(value, rate)
             if name.lower() == "timecode" and not fits:
                 del kept[name]
                 self._leave_out(f"time code {value}", "it does not fit the frame rate")
@@ -162,7 +162,7 @@ class StreamCopier:
         if not self._in_order(packet):
             self._disordered += 1
             return
-        if self._kind == "matroska" and packet.is_discard and _end(packet) < 0:
+        if self._kind in MATROSKA and packet.is_discard and _end(packet) < 0:
             return  # cut off by an edit list, which Matroska does not have
         try:
             for made in carrier.convert(packet):

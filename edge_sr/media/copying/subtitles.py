@@ -7,7 +7,7 @@ import struct
 
 # what can be read as text, by FFmpeg's names; the form that each container holds is in `TEXT_FORMS`
 TEXT_CODECS = ("ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt")
-TEXT_FORMS = {"matroska": "subrip", "mp4": "mov_text", "mov": "mov_text"}
+TEXT_FORMS = {"matroska": "subrip", "webm": "webvtt", "mp4": "mov_text", "mov": "mov_text"}
 HEADER = b"""[Script Info]
 ScriptType: v4.00+
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from edge_sr.media.codec.containers import MATROSKA
 from edge_sr.media.libraries import load_av
 
 # of the file that was read, not of the film in it
@@ -52,7 +53,7 @@ def lost_tags(kind: str, tags: Mapping[str, str]) -> list[str]:
     """
     av = load_av()
     wanted = {name: value for name, value in tags.items() if name.lower() != "timecode"}
-    if not wanted or kind == "matroska":
+    if not wanted or kind in MATROSKA:
         return []
     with io.BytesIO() as file:
         with av.open(file, "w", format=kind) as scratch:

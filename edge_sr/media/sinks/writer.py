@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.chunks import CHUNK
-from edge_sr.media.codec.containers import reason
+from edge_sr.media.codec.containers import reason, why_not
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.encoder import (
     AUTO,
@@ -27,7 +27,7 @@ from edge_sr.media.libraries import load_av
 from edge_sr.media.protocols import SinkBase
 from edge_sr.media.sinks.output import check_output, commit, discard, part_path
 
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 
 class VideoWriter(SinkBase):
@@ -111,11 +111,16 @@ class VideoWriter(SinkBase):
         """Choose the encoder for frames of (columns, rows); returns its name.
 
         Raises:
-            MediaError: none works here.
+            MediaError: none works here, or the container cannot hold what it makes.
         """
         if not self.encoder:
             plan = self._make_plan(size, Color(), self._source.time_base)
-            self.encoder = pick_encoder(self._av, self._codec, plan)
+            kind = FORMATS[self.path.suffix.lower()]
+            codec = "vp9" if self._codec == AUTO and kind == "webm" else self._codec
+            found = pick_encoder(self._av, codec, plan)
+            if why := why_not(kind, found):
+                raise MediaError(f"{self.path}: {why}")
+            self.encoder = found
         return self.encoder
 
     def go_on(self, unfinished: Unfinished) -> None:
