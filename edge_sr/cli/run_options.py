@@ -144,8 +144,8 @@ def add_encoder_options(group: Any) -> None:
         "--codec",
         choices=CODECS,
         help="h264, h265 or av1 by the device's encoder where there is one, else by libx264, "
-        "libx265 or libsvtav1; vp9; or one by its name (default: auto: h264, h265 above 8 bits, vp9 "
-        "in .webm)",
+        "libx265 or libsvtav1; vp9; or one by its name (default: auto: h264, h265 above 8 bits, "
+        "vp9 in .webm)",
     )
     group.add_argument(
         "--bits",
