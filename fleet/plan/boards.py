@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_sr.cli.service import SETTINGS, Service, environment_text, make_service
 from edge_sr.media.address import Kind, parse_address
+from edge_sr.pipeline.outputs import output_path
 from fleet.plan.admission import Placed
 from fleet.plan.fleet_file import Board, Camera
 
@@ -124,8 +125,8 @@ def _mounts(camera: Camera) -> list[str]:
     """What of the board a container sees: the folder of a recording, the socket of a CSI camera."""
     address = parse_address(camera.address, camera=camera.spec.camera is not None)
     found = [ARGUS] if address.kind is Kind.CSI else []
-    if camera.spec.output not in (None, "-", "null"):
-        found.append(str(Path(camera.spec.output or "").parent))
+    files = [text for text in camera.spec.outputs if text not in ("-", "null")]
+    found += [str(Path(output_path(text)).parent) for text in files]
     if Path(camera.spec.model).suffix in (".onnx", ".engine"):
         found.append(str(Path(camera.spec.model).parent))
-    return found
+    return list(dict.fromkeys(found))

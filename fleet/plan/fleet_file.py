@@ -16,6 +16,7 @@ from edge_sr.cli.run import make_spec, run_parser
 from edge_sr.errors import UsageError
 from edge_sr.media.address import Kind, parse_address
 from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.outputs import output_path
 from edge_sr.types import Size
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
@@ -23,7 +24,6 @@ HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
 IMAGE = re.compile(r"[\w][\w./:@-]{0,254}", re.ASCII)
 KINDS = (Kind.NETWORK, Kind.CAMERA, Kind.CSI, Kind.PATTERN)
-PATHS = ("output", "save_to")
 FIXED = ("serve", "show", "force", "resume", "max-frames", "source")  # the plan decides these
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65000)]
@@ -152,7 +152,7 @@ def _camera(where: str, name: str, values: dict[str, Any]) -> Camera:
         raise UsageError(text if text.startswith(where) else f"{where}: {text}") from error
     if address.kind not in KINDS:
         raise UsageError(f"{where}: reads a {address.kind.value}; expected a camera or a stream")
-    for path in (*(getattr(spec, key) for key in PATHS), _model_file(spec)):
+    for path in (*map(output_path, spec.outputs), spec.save_to, _model_file(spec)):
         if path not in (None, "-", "null", JobSpec().save_to) and not Path(path).is_absolute():
             raise UsageError(f"{where}: {path!r} is relative; expected a path of the board")
     if spec.camera is None:

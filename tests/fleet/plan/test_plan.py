@@ -85,6 +85,8 @@ FAULTS = [
     ('[camera.a]\ninput = "rtsp://a/1"\nsize = "big"\n', "expected WIDTHxHEIGHT"),
     ('[camera.a]\ninput = "rtsp://a/1"\nserve = "80"\n', "serve is not for cameras of a fleet"),
     ('[camera.a]\ninput = "rtsp://a/1"\noutput = "a.mp4"\n', "expected a path of the board"),
+    ('[camera.a]\ninput = "rtsp://a/1"\noutput = ["/a.mp4", "b.mp4?crf=20"]\n',
+     "'b.mp4' is relative"),
     ('[camera.a]\ninput = "env:EDGE_SR_NOT_SET"\n', "EDGE_SR_NOT_SET is not set"),
     ('[camera.a]\ninput = "film.mp4"\n', "expected a camera or a stream"),
     ('[camera.a]\nfps = 5\n', "nothing to read"),

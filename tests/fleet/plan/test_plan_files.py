@@ -22,7 +22,7 @@ deadline-ms = 40
 [camera.counter]
 input = "/dev/video2"
 board = "roof"
-output = "/data/counter.mkv"
+output = ["/data/counter.mkv", "/more/counter.mp4?codec=h265"]
 [camera.gate]
 input = "csi://0"
 board = "roof"
@@ -52,7 +52,8 @@ def program(name: str) -> str:
 def test_each_camera_has_the_options_it_will_run_with(plan: Path) -> None:
     config = plan / "boards/roof/edge-sr-counter.toml"
     spec = make_spec(run_parser().parse_args(["--config", str(config)]))
-    assert (spec.input, spec.output) == ("/dev/video2", "/data/counter.mkv")
+    assert spec.input == "/dev/video2"
+    assert spec.outputs == ("/data/counter.mkv", "/more/counter.mp4?codec=h265")
     assert (spec.camera_size, spec.camera_fps) == ((640, 360), 25)
     assert spec.serve == ("0.0.0.0", 8080)  # noqa: S104
     assert (spec.backend, spec.precision) == ("tensorrt", "fp16")
@@ -100,7 +101,8 @@ def test_systemd_takes_the_units(plan: Path) -> None:
 def test_containers_are_described(plan: Path) -> None:
     text = (plan / "boards/roof/compose.yaml").read_text()
     for line in ('image: "edge-sr:jetpack62"', 'devices: ["/dev/video2:/dev/video2"]',
-                 '- "/tmp/argus_socket:/tmp/argus_socket"', '- "/data:/data"', "runtime: nvidia",
+                 '- "/tmp/argus_socket:/tmp/argus_socket"', '- "/data:/data"', '- "/more:/more"',
+                 "runtime: nvidia",
                  "cap_drop: [ALL]"):  # fmt: skip
         assert line in text
     assert "runtime" not in (plan / "boards/hall/compose.yaml").read_text()  # measured on a CPU
