@@ -170,11 +170,11 @@ def refused_capture() -> Found:
                 device.capture(stream, stream.synchronize).free()
                 return {"good": False, "lines": ["a wait inside a capture was allowed"]}
             except CudaError as error:
-                told, expected = str(error), error.refuses_capture
+                message, expected = str(error), error.refuses_capture
             enqueue()
             stream.synchronize()
             works = bool((taken.array == 252).all())
-    lines = [told, f"the stream {'works' if works else 'DOES NOT WORK'} afterwards"]
+    lines = [message, f"the stream {'works' if works else 'DOES NOT WORK'} afterwards"]
     return {"good": expected and works, "lines": lines}
 
 

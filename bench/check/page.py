@@ -20,7 +20,7 @@ NAME = "device-check"
 
 
 class Pages:
-    """Writes both files anew after every step, each whole: a crash leaves the steps before it."""
+    """Writes both files again after every step, each whole: a crash leaves the steps before it."""
 
     def __init__(self, folder: Path, options: Options, *, minutes: float) -> None:
         """Make the folder.

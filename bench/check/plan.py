@@ -34,7 +34,7 @@ class Step:
 
 @dataclass
 class Outcome:
-    """What became known of a step."""
+    """The result of a step."""
 
     name: str
     title: str
@@ -85,12 +85,12 @@ def run_plan(
     Args:
         keep: gets all outcomes before and after each step, to write them down.
     """
-    ends = time.monotonic() + 60 * minutes
+    end_s = time.monotonic() + 60 * minutes
     outcomes: list[Outcome] = []
     for step in steps:
         outcome = Outcome(step.name, step.title)
         outcomes.append(outcome)
-        left_s = ends - time.monotonic()
+        left_s = end_s - time.monotonic()
         if left_s <= 0:
             outcome.state, outcome.lines = "not run", [f"the {minutes:g} minutes were over"]
         else:

@@ -1,7 +1,7 @@
 """Whether the extras have wheels for the machines they are for, and which versions those are.
 
-``python tests/tools/check_platforms.py`` asks the package index, through pip's dry run, and prints
-a table; it needs a network.
+``python tests/tools/check_platforms.py`` asks the package index, through pip's dry run; it needs a
+network and some minutes. Where all is well it writes the table of docs/platforms.md again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -18,7 +19,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+ROOT = Path(__file__).parents[2]
+PROJECT, PAGE = ROOT / "pyproject.toml", ROOT / "docs" / "platforms.md"
+BEGIN, END = "<!-- make check-platforms -->", "<!-- end -->"
 # JetPack 6, JetPack 7, and a desktop: the glibc of their Ubuntu
 JETSONS = (("3.10", "manylinux_2_35_aarch64"), ("3.12", "manylinux_2_39_aarch64"))
 DESKTOPS = tuple((f"3.{minor}", "manylinux_2_35_x86_64") for minor in range(10, 14))
@@ -76,35 +79,61 @@ def resolve(wanted: list[str], python: str, platform: str) -> tuple[dict[str, st
     return {item["name"].lower().replace("_", "-"): item["version"] for item in items}, ""
 
 
+def asked(extra: str) -> list[str]:
+    """What pip is given for an extra, or for several with commas between."""
+    found = []
+    for item in requirements(tuple(extra.split(","))):
+        name = re.split(r"[<>=!;\[ ]", item)[0]
+        found += [item.replace(name, other, 1) for other in BEHIND.get(name, (name,))]
+    return found
+
+
+def complaint_about(extra: str, found: dict[str, str]) -> str:
+    """What is wrong with a set of versions; "" where it fits its machine."""
+    if extra.startswith("jetson") and not found["numpy"].startswith("1."):
+        return f"NumPy {found['numpy']} does not fit JetPack's OpenCV"
+    binding = found.get("cuda-python", "12.")
+    if not binding.startswith("12."):
+        return f"cuda-python {binding} refuses drivers before 580"
+    return ""
+
+
+def row(extra: str, python: str, platform: str, found: dict[str, str]) -> str:
+    """One line of the table."""
+    shown = [found.get(name, "") for name in SHOWN[:-1]]
+    shown.append(next((v for name, v in found.items() if re.match("tensorrt.*bindings", name)), ""))
+    major = next((m for m in DRIVER if extra.endswith(m)), "cu12")
+    driver = f"{DRIVER[major]} or later" if found.get("cuda-python") else ""
+    driver = "L4T's" if extra.startswith("jetson") else driver
+    machine = platform.partition("_2_")[2][3:]
+    return f"| {' | '.join([f'`{extra}`', python, machine, *shown, driver])} |"
+
+
+def write_table(rows: list[str], day: str) -> None:
+    """Put the rows between the marks of the page."""
+    head = f"| extra | Python | machine | {' | '.join(SHOWN)} | driver |"
+    table = [f"Resolved on {day}.", "", head, "|---|---|---|" + "---|" * (len(SHOWN) + 1), *rows]
+    text = PAGE.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text("\n".join([before + BEGIN, *table, END + after]))
+
+
 def main() -> int:
-    """Returns 0 when all resolve to wheels, and a Jetson to NumPy 1."""
-    failed = 0
-    print(f"| extra | Python | machine | {' | '.join(SHOWN)} | driver |")
-    print(f"|---|---|---|{'---|' * len(SHOWN)}---|")
+    """Returns 0 when all resolve to wheels that fit, and the page is written."""
+    rows, failed = [], []
     for extra, machines in WANTED.items():
-        wanted = []
-        for item in requirements(tuple(extra.split(","))):
-            name = re.split(r"[<>=!;\[ ]", item)[0]
-            wanted += [item.replace(name, other, 1) for other in BEHIND.get(name, (name,))]
         for python, platform in machines:
-            found, complaint = resolve(wanted, python, platform)
-            if extra.startswith("jetson") and not complaint and not found["numpy"].startswith("1."):
-                complaint = f"NumPy {found['numpy']} does not fit JetPack's OpenCV"
-            failed += bool(complaint)
-            shown = [
-                ", ".join(
-                    v
-                    for name, v in found.items()
-                    if name == key
-                    or (key == "tensorrt" and name.startswith("tensorrt") and "bindings" in name)
-                )
-                for key in SHOWN
-            ]
-            major = next((m for m in DRIVER if extra.endswith(m)), "cu12")
-            driver = f"{DRIVER[major]} or later" if found.get("cuda-python") else ""
-            cells = [extra, python, platform.partition("_2_")[2][3:], *shown, driver]
-            print(f"| {' | '.join(cells)} |{' ' + complaint if complaint else ''}")
-    return 1 if failed else 0
+            found, complaint = resolve(asked(extra), python, platform)
+            complaint = complaint or complaint_about(extra, found)
+            rows.append(row(extra, python, platform, found))
+            print(rows[-1] + (f" {complaint}" if complaint else ""), flush=True)
+            failed += [f"{extra} for Python {python}: {complaint}"] if complaint else []
+    if failed:
+        print("\n".join(failed), file=sys.stderr)
+        return 1
+    write_table(rows, time.strftime("%d %B %Y", time.gmtime()).lstrip("0"))
+    return 0
 
 
 if __name__ == "__main__":
