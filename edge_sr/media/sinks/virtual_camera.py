@@ -17,6 +17,10 @@ LOOPBACK = (
     "sudo modprobe v4l2loopback devices=1 exclusive_caps=1"
 )
 DEFAULT_FPS = 30.0
+# a loopback device has no tag for the range, and programs take its I420 for limited range
+LEVELS = np.arange(256)
+LUMA = np.rint(16 + LEVELS * 219 / 255).astype(np.uint8)
+CHROMA = np.rint(128 + (LEVELS - 128) * 224 / 255).astype(np.uint8)
 
 
 class VirtualCameraSink(SinkBase):
@@ -56,6 +60,8 @@ class VirtualCameraSink(SinkBase):
             self._open(width, height)
         half = (slice(height // 2), slice(width // 2))
         planes = (frame.y[:height, :width], frame.u[half], frame.v[half])
+        if frame.color.full_range:
+            planes = (LUMA[planes[0]], CHROMA[planes[1]], CHROMA[planes[2]])
         packed = np.concatenate([np.ascontiguousarray(plane).reshape(-1) for plane in planes])
         try:
             self._camera.send(packed)

@@ -84,7 +84,7 @@ class _Jpegs:
     """FFmpeg's decoder on single pictures. Damaged ones are left out.
 
     Cables and hubs lose packets, and what is decoded of the rest is grey or of wrong colours below
-    the gap. Where every picture counts as damaged, the camera writes them so: they are then taken.
+    the gap. Where the first ten count as damaged, the camera writes them so: they are then taken.
     """
 
     def __init__(self) -> None:
@@ -92,6 +92,7 @@ class _Jpegs:
         self._reformatter = self._av.video.reformatter.VideoReformatter()
         self._decoder = self._open("explode")
         self._damaged = 0
+        self._whole = False  # whether one was not damaged
 
     def _open(self, care: str) -> Any:
         decoder = self._av.CodecContext.create("mjpeg", "r")
@@ -110,13 +111,14 @@ class _Jpegs:
             frames = []
         if not frames:
             self._damaged += 1
-            if self._damaged == PATIENCE:
+            if not self._whole and self._damaged == PATIENCE:
                 logger.info("the camera's first pictures are damaged: they are shown as they are")
                 self._decoder = self._open("careful")
             return None
-        if self._damaged < PATIENCE:
-            self._damaged = 0
+        self._whole = True
         frame = frames[0]
-        size = {"width": frame.width & ~1, "height": frame.height & ~1}
+        size = {"width": frame.width, "height": frame.height}
         y, u, v, color = to_planes(frame, self._decoder, self._reformatter, **size)
-        return (y, u, v), color
+        rows, columns = frame.height & ~1, frame.width & ~1
+        half = (slice(rows // 2), slice(columns // 2))
+        return (y[:rows, :columns], u[half], v[half]), color

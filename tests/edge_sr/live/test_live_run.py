@@ -21,7 +21,7 @@ from edge_sr.cli.main import main
 from edge_sr.cli.options import bind_address
 from edge_sr.errors import MediaError, MissingDependencyError, UsageError
 from edge_sr.media.codec.y4m import Y4mSink, Y4mSource
-from edge_sr.media.frame import Color
+from edge_sr.media.frame import Color, Frame
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
 from edge_sr.media.sinks.writer import VideoWriter
@@ -206,6 +206,20 @@ def test_a_virtual_camera_gets_even_planes(monkeypatch: pytest.MonkeyPatch) -> N
     sink.write(frame(0, 65, 49))
     assert fake.sent[0].shape == (64 * 48 * 3 // 2,)
     assert re.match(r"virtual camera /dev/video9: 1 frames", sink.finish())
+
+
+def test_a_virtual_camera_gets_limited_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeVirtual()
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", fake)  # type: ignore[arg-type]
+    sink = VirtualCameraSink(source=info())
+    y = np.tile(np.array([0, 128, 255], np.uint8).repeat(2), (6, 1))
+    u, v = np.full((3, 3), 0, np.uint8), np.full((3, 3), 255, np.uint8)
+    for full in (True, False):
+        sink.write(Frame((y, u, v), 0, Fraction(1, 25), Color(full_range=full)))
+    full, limited = fake.sent
+    assert full[:6].tolist() == [16, 16, 126, 126, 235, 235]
+    assert (full[36], full[45]) == (16, 240)
+    assert limited.tobytes() == y.tobytes() + u.tobytes() + v.tobytes()
 
 
 def test_no_loopback_device_says_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:

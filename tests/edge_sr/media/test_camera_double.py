@@ -122,7 +122,7 @@ def run(double: Path, film: Film, fault: str = "") -> subprocess.CompletedProces
     """`edge-sr run --camera 7` with 300 frames as YUV4MPEG2 on stdout."""
     command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--camera", "7", "-o", "-"]
     command += ["--camera-format", film.layout, "--max-frames", str(WANTED)]
-    command += ["--backend", "nearest"]
+    command += ["--backend", "nearest", "--calm", "off"]
     return subprocess.run(
         command,
         env=environment(double, film, fault),
@@ -213,6 +213,27 @@ def test_a_camera_in_use_is_one_line(films: dict[str, Film], double: Path) -> No
     assert done.stdout == b""
 
 
+CONTROLS = """
+import cv2
+camera = cv2.VideoCapture("/dev/video7", cv2.CAP_V4L2)
+brightness = cv2.CAP_PROP_BRIGHTNESS
+print(camera.get(brightness), camera.set(brightness, 200), camera.get(brightness))
+print(camera.set(brightness, 300), camera.get(cv2.CAP_PROP_CONTRAST), camera.get(cv2.CAP_PROP_FPS))
+"""
+
+
+def test_controls_are_answered(films: dict[str, Film], double: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CONTROLS],
+        env=environment(double, films["YUYV"], ""),
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["128.0 True 200.0", f"False -1.0 {RATE}.0"]
+
+
 READER = """
 import hashlib, itertools, sys, av
 wanted = {"video_size": "1280x720", "framerate": "30"}
@@ -259,11 +280,19 @@ def test_a_camera_that_gives_damaged_jpegs_only_is_shown_as_it_is(films: dict[st
     jpeg = whole[: whole.index(b"\xff\xd8\xff", 2)]
     cut = np.frombuffer(jpeg[: len(jpeg) * 3 // 4], np.uint8)
     convert = converter("MJPG")
-    assert convert(np.frombuffer(jpeg, np.uint8)) is not None
     assert [convert(cut) for _ in range(PATIENCE)] == [None] * PATIENCE
     (y, _u, _v), color = convert(cut) or pytest.fail("nothing")
     assert y.shape == (HEIGHT, WIDTH)
     assert color.full_range
+
+
+def test_a_long_burst_of_damaged_jpegs_is_left_out(films: dict[str, Film]) -> None:
+    whole = films["MJPG"].path.read_bytes()
+    jpeg = np.frombuffer(whole[: whole.index(b"\xff\xd8\xff", 2)], np.uint8)
+    convert = converter("MJPG")
+    assert convert(jpeg) is not None
+    assert [convert(jpeg[:-300]) for _ in range(3 * PATIENCE)] == [None] * 3 * PATIENCE
+    assert convert(jpeg) is not None
 
 
 def test_odd_sides_are_cut() -> None:
