@@ -219,7 +219,7 @@ def _add_live(group: Any) -> None:
     group.add_argument(
         "--compare",
         choices=("split", "side", "diff"),
-        help="what window and page show; before is bicubic",
+        help="what window and page show, or the file where there is neither; before is bicubic",
     )
     group.add_argument(
         "--overlay",

@@ -39,7 +39,7 @@ class RunControl(ShotSink):
         self.stats = Stats()
         self.switch, self.recorder, self.view = switch, recorder, view
         self.device = DeviceMeter()
-        self._source, self._size, self._folder = source, size, folder
+        self._source, self._size, self.folder = source, size, folder
         self._latest: Shot | None = None
         self._model = switch.name
         self._verdict = Verdict(source.info)
@@ -90,7 +90,7 @@ class RunControl(ShotSink):
         """
         if self._latest is None:
             raise MediaError("no frame has come yet; try again in a moment")
-        return [path.name for path in save_snapshot(self._latest, self._folder)]
+        return [path.name for path in save_snapshot(self._latest, self.folder)]
 
 
 def _shown(name: str) -> str:

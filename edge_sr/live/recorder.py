@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from edge_sr.errors import UsageError
+from edge_sr.live.compare import CHOICES, compose
 from edge_sr.live.snapshot import free_stem
-from edge_sr.media.frame import Frame, StreamInfo
-from edge_sr.media.protocols import SinkBase
+from edge_sr.media.frame import StreamInfo
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.pipeline.shot import Shot, ShotSink
 
 WAITING = 8  # frames that may wait for the encoder before one is dropped
 
 
-class Recorder(SinkBase):
+class Recorder(ShotSink):
     """Writes ``edge-sr-TIME.mp4`` while it is on; `start` and `stop` from any thread."""
 
     def __init__(self, folder: Path, *, source: StreamInfo) -> None:
@@ -22,6 +24,7 @@ class Recorder(SinkBase):
         self._lock = threading.Lock()
         self._file: Mailbox | None = None
         self._path: Path | None = None
+        self._mode, self._divider = "after", 0.5
         self.frames = 0
         self.lines: list[str] = []  # what was recorded, for the end of the run
 
@@ -30,13 +33,21 @@ class Recorder(SinkBase):
         """The file that is being written; None while it is off."""
         return self._path
 
-    def start(self) -> Path:
+    def start(self, mode: str = "after", divider: float = 0.5) -> Path:
         """Begin a new file, unless one is being written; returns its path.
 
+        Args:
+            mode: "after", or how before and after are compared: "split", "side" or "diff".
+            divider: of "split".
+
         Raises:
+            UsageError: no such mode.
             MediaError: nothing can be written there.
         """
+        if mode not in ("after", *CHOICES):
+            raise UsageError(f"recording: {mode!r}; expected after, {', '.join(CHOICES)}")
         with self._lock:
+            self._mode, self._divider = mode, divider
             if self._path is None:
                 path = self._folder / f"{free_stem(self._folder, ('.mp4',))}.mp4"
                 writer = VideoWriter(path, source=self._source)
@@ -65,10 +76,12 @@ class Recorder(SinkBase):
         self.lines.append(line)
         return line
 
-    def write(self, frame: Frame) -> None:
+    def show(self, shot: Shot) -> None:
         """Record one frame if it is on."""
         with self._lock:
             if self._file is not None:
+                whole = self._mode == "after"
+                frame = shot.after if whole else compose(shot, self._mode, divider=self._divider)
                 self._file.write(frame)
                 self.frames += 1
 

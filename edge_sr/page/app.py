@@ -14,6 +14,7 @@ from edge_sr.files import parse_json
 from edge_sr.live.compare import MODES
 from edge_sr.live.control import RunControl
 from edge_sr.page.channels import Switchboard, Viewer
+from edge_sr.page.gallery import Gallery
 from edge_sr.page.guard import Guard
 from edge_sr.page.metrics import CONTENT_TYPE, prometheus
 from edge_sr.page.streams import Hub
@@ -57,6 +58,10 @@ def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
             Route("/api/stats", pages.stats),
             Route("/api/model", _command(pages.model), methods=["POST"]),
             Route("/api/snapshot", _command(pages.snapshot), methods=["POST"]),
+            Route("/files/{name}", pages.file),
+            Route("/small/{name}", pages.small),
+            Route("/api/files", pages.files),
+            Route("/api/delete", _command(pages.delete), methods=["POST"]),
             Route("/api/freeze", _command(pages.freeze), methods=["POST"]),
             Route("/api/record", _command(pages.record), methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -71,6 +76,7 @@ class _Pages:
     def __init__(self, hub: Hub, control: RunControl) -> None:
         self._hub, self._control = hub, control
         self._switchboard = Switchboard(hub)
+        self._gallery = Gallery(control.folder)
 
     async def index(self, _request: Request) -> Response:
         from starlette.responses import FileResponse
@@ -163,6 +169,36 @@ class _Pages:
         divider = _number(request, "divider", 0.5)
         return await run_in_threadpool(self._hub.picture, number, shot, mode, divider, width)
 
+    async def files(self, _request: Request) -> Response:
+        """The snapshots and recordings."""
+        return await _answer(lambda: {"files": self._gallery.files()})
+
+    async def file(self, request: Request) -> Response:
+        """One of them, to be kept: browsers do not open it."""
+        from starlette.responses import FileResponse, PlainTextResponse
+
+        try:
+            path = self._gallery.find(request.path_params["name"])
+        except EdgeSRError as error:
+            return PlainTextResponse(f"{error}\n", 404)
+        return FileResponse(path, filename=path.name)
+
+    async def small(self, request: Request) -> Response:
+        """A small JPEG of one of them."""
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import PlainTextResponse, Response
+
+        try:
+            data = await run_in_threadpool(self._gallery.small, request.path_params["name"])
+        except EdgeSRError as error:
+            return PlainTextResponse(f"{error}\n", 404)
+        return Response(data, media_type="image/jpeg")
+
+    def delete(self, wanted: dict[str, object]) -> dict[str, object]:
+        name = str(wanted.get("name", ""))
+        self._gallery.delete(name)
+        return {"deleted": name}
+
     def model(self, wanted: dict[str, object]) -> dict[str, object]:
         name = str(wanted.get("model", ""))
         self._control.switch.request(name)
@@ -182,7 +218,9 @@ class _Pages:
     def record(self, wanted: dict[str, object]) -> dict[str, object]:
         recorder = self._control.recorder
         if wanted.get("on"):
-            return {"recording": recorder.start().name}
+            mode, divider = str(wanted.get("view", "after")), wanted.get("divider", 0.5)
+            share = float(divider) if isinstance(divider, int | float) else 0.5
+            return {"recording": recorder.start(mode, share).name}
         return {"recording": None, "saved": recorder.stop()}
 
 
@@ -190,7 +228,6 @@ def _command(work: Callable[[dict[str, object]], dict[str, object]]) -> Handler:
     """A handler that takes a JSON object, works in a thread, and returns our errors as 400."""
 
     async def handler(request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
         from starlette.responses import JSONResponse
 
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
@@ -206,12 +243,20 @@ def _command(work: Callable[[dict[str, object]], dict[str, object]]) -> Handler:
             wanted = None
         if not isinstance(wanted, dict):
             return JSONResponse({"error": "expected a JSON object"}, 400)
-        try:
-            return JSONResponse(await run_in_threadpool(work, wanted))
-        except EdgeSRError as error:
-            return JSONResponse({"error": str(error)}, 400)
+        return await _answer(lambda: work(wanted))
 
     return handler
+
+
+async def _answer(work: Callable[[], dict[str, object]]) -> Response:
+    """What a function returns, as JSON; our errors as 400."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import JSONResponse
+
+    try:
+        return JSONResponse(await run_in_threadpool(work))
+    except EdgeSRError as error:
+        return JSONResponse({"error": str(error)}, 400)
 
 
 def _number(request: Request, name: str, default: float) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_sr.errors import UsageError
+from edge_sr.live.compare import CHOICES, Compared
 from edge_sr.live.control import RunControl
 from edge_sr.live.window import LiveWindow
 from edge_sr.media.address import resolve_address
@@ -33,7 +34,7 @@ from edge_sr.pipeline.shot import AnySink, ShotSink
 from edge_sr.pipeline.target import parse_target
 
 # at the end of an output: how this one is written
-OPTIONS = re.compile(r"\?((?:(?:codec|crf|preset|size)=[^&=?]*(?:&|$))+)$")
+OPTIONS = re.compile(r"\?((?:(?:codec|crf|preset|size|compare)=[^&=?]*(?:&|$))+)$")
 logger = logging.getLogger(__name__)
 
 WAITING = 8  # frames of a live run that may wait for an encoder or a pipe
@@ -124,12 +125,23 @@ def _output_sink(text: str, spec: JobSpec, source: Source, *, first: bool) -> Pl
         except argparse.ArgumentTypeError as error:
             raise UsageError(f"--output {text}: size is {error}") from error
         writer = Resized(writer, target.size_for)
-    return Placed(_boxed(writer, spec, source), path)
+    mode = given.get("compare", _compared(spec))
+    if mode is None:
+        return Placed(_boxed(writer, spec, source), path)
+    if mode not in CHOICES:
+        raise UsageError(f"--output {text}: compare is {mode!r}; expected {', '.join(CHOICES)}")
+    return Placed(Compared(_boxed(writer, spec, source), mode), path)
+
+
+def _compared(spec: JobSpec) -> str | None:
+    """How files show before and after; where there is a screen, --compare is for that."""
+    return None if spec.show or spec.serve is not None else spec.compare
 
 
 def _options(text: str) -> dict[str, str]:
     match = OPTIONS.search(text)
-    return dict(part.split("=", 1) for part in match[1].split("&")) if match else {}
+    parts = match[1].strip("&").split("&") if match else []
+    return dict(part.split("=", 1) for part in parts)
 
 
 def _animation(path: Path, spec: JobSpec, source: Source, given: dict[str, str]) -> Sink:

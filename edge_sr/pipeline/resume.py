@@ -65,6 +65,8 @@ def check_resume(spec: JobSpec, source: Source) -> None:
         raise UsageError("--resume loses no frame; --drop-policy newest does: leave one out")
     if len(spec.outputs) > 1 or spec.publish:
         raise UsageError("--resume goes on with one --output; leave the others out")
+    if spec.compare and not (spec.show or spec.serve):
+        raise UsageError("--resume goes on with the result, not with a comparison")
     if spec.output in (None, "-", "null") or Path(spec.output or "").suffix.lower() in FROM_FILMS:
         raise UsageError("--resume goes on with --output FILE, a video; nothing else does")
 

@@ -43,8 +43,8 @@ def run_job(
         return run_animation(spec, address.path, progress=progress, stop=stop)
     screen = spec.show or spec.serve is not None
     camera = spec.camera is not None or (address is not None and address.live)
-    if spec.compare and not screen and not camera:
-        raise UsageError("--compare is for looking at: add --show or --serve PORT")
+    if spec.compare and not (screen or camera or spec.outputs):
+        raise UsageError("--compare is for looking at: add --show, --serve PORT or --output FILE")
     if not (spec.goes_somewhere or screen or camera):
         raise UsageError("nowhere to put the result: give --output FILE, --show, --serve or both")
     return run_video(spec, progress=progress, stop=stop)

@@ -46,12 +46,14 @@ async function freeze() {
 async function snapshot() {
   const found = await command("/api/snapshot", {});
   if (found) el("message").textContent = `saved ${found.files.join(", ")}`;
+  refreshGallery();
 }
 
 async function record() {
-  const found = await command("/api/record", { on: !(stats && stats.recording) });
+  const view = ["split", "side", "diff"].includes(shown.mode) ? shown.mode : "after"; // what is seen
+  const found = await command("/api/record", { on: !(stats && stats.recording), view, divider: shown.divider });
   if (found) el("message").textContent = found.recording ? `recording ${found.recording}` : found.saved || "nothing was recorded";
-  ask();
+  ask(); refreshGallery();
 }
 
 function fullscreen() {
@@ -107,4 +109,6 @@ new ResizeObserver(resize).observe(el("frame"));
   setMode(MODES.includes(first) ? first : "split");
   setDivider(0.5);
   setInterval(ask, 500);
+  refreshGallery();
+  setInterval(refreshGallery, 10000);
 })();

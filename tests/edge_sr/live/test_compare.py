@@ -19,6 +19,11 @@ from edge_sr.media.frame import Color
 from edge_sr.media.screen import to_bgr, to_jpeg
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.stills.files import read_image
+from edge_sr.pipeline.shot import Shot
+
+
+def shot_of(number: int) -> Shot:
+    return Shot(frame(number), frame(number), 0.0, 0.0)
 
 
 def test_split_changes_at_the_divider() -> None:
@@ -79,11 +84,11 @@ def test_a_snapshot_is_before_and_after(tmp_path: Path) -> None:
 
 def test_recording_goes_on_and_off(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, source=info(live=True))
-    recorder.write(frame(0))  # off: nothing
+    recorder.show(shot_of(0))  # off: nothing
     path = recorder.start()
     assert recorder.start() == path
     for number in range(8):
-        recorder.write(frame(number))
+        recorder.show(shot_of(number))
     line = recorder.stop()
     assert path.name in line
     assert recorder.path is None

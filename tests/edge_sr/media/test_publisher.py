@@ -73,6 +73,23 @@ def test_ffmpeg_receives_every_frame(kind: str, tmp_path: Path, no_wait: None) -
 
 
 @needs_ffmpeg
+def test_udp_needs_no_server_and_players_may_come_late(tmp_path: Path, no_wait: None) -> None:
+    address = f"udp://127.0.0.1:{free_port()}"
+    path = tmp_path / "received.mkv"
+    sink = Publisher(f"{address}?pkt_size=1316", source=SOURCE)
+    frames = iter(Pattern(160, 90, 25, live=True))
+    with listener(address, ["-f", "mpegts", "-probesize", "100000"], path) as player:
+        deadline = time.monotonic() + 60
+        while not path.is_file() or path.stat().st_size < 20_000:
+            assert time.monotonic() < deadline
+            sink.write(next(frames))
+        player.terminate()
+        player.wait()
+    sink.finish()
+    assert len(received(path)) > 10
+
+
+@needs_ffmpeg
 @pytest.mark.slow
 def test_a_server_that_comes_late_or_is_lost_is_connected_again(
     tmp_path: Path, no_wait: None

@@ -141,7 +141,7 @@ def test_switch_snapshot_and_record(page: PageServer, control: RunControl, tmp_p
         files = client.post("/api/snapshot", json={}).json()["files"]
         assert all((tmp_path / name).is_file() for name in files)
         assert client.post("/api/record", json={"on": True}).json()["recording"].endswith(".mp4")
-        control.recorder.write(a_shot().after)
+        control.recorder.show(a_shot())
         assert "128x96" in client.post("/api/record", json={"on": False}).json()["saved"]
 
 

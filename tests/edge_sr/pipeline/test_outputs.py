@@ -87,6 +87,17 @@ def test_several_outputs_go_with_one_video_and_without_resume(
         assert message in capsys.readouterr().err
 
 
+def test_a_file_can_hold_the_comparison(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("a.mp4", "b.mp4?compare=diff", "c.mp4")]
+    words = ["run", "test://64x48?frames=3", "--backend", "nearest", "--compare", "side"]
+    assert main([*words, "-o", names[0], "-o", names[1]]) == 0
+    assert facts_of(tmp_path / "a.mp4")[1:] == (256, 96, 3)
+    assert facts_of(tmp_path / "b.mp4")[1:] == (128, 96, 3)
+    assert main(["run", "test://64x48?frames=3", "-o", f"{names[2]}?compare=upside"]) == 2
+    assert main([*words, "-o", names[2], "--resume"]) == 2
+    assert not (tmp_path / "c.mp4").exists()
+
+
 def test_a_question_mark_may_be_part_of_a_name() -> None:
     assert has_options("b.mkv?codec=h265&crf=20")
     assert output_path("b.mkv?size=1080p") == "b.mkv"
