@@ -35,7 +35,7 @@ ELSEWHERE = {
     "python -m training.scenes.vivid ": "sharpens what make_pool filmed; test_vivid.py does it",
     "python -m training.held_out ": "needs pictures of its list; test_held_out.py has such",
     "python -m training.train --recipe training/recipes/edge-unet-s-live-x2-second": "test_pool.py",
-    "python -m training.train --recipe training/recipes/edge-unet-l-x2-tenth": "test_draw.py",
+    "python -m training.train --recipe lab/recipes/edge-unet-l-x2-tenth": "test_draw.py",
 }
 PIP = re.compile(r"(?:\.venv/bin/)?pip install '\.\[([\w,]+)\]'")
 PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
