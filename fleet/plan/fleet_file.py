@@ -18,6 +18,7 @@ from edge_sr.media.address import Kind, parse_address
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.outputs import output_path
 from edge_sr.types import Size
+from edge_sr.zoo.flavour import choose, fit_input
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -145,6 +146,7 @@ def _camera(where: str, name: str, values: dict[str, Any]) -> Camera:
         given = parse_values(others, run_parser(exit_on_error=False), where=where)
         spec = make_spec(argparse.Namespace(**given))
         address = parse_address(spec.camera or spec.input or "", camera=spec.camera is not None)
+        model, _ = choose(spec.model, spec.flavour, lambda: fit_input(address))
     except (msgspec.ValidationError, argparse.ArgumentTypeError) as error:
         raise UsageError(f"{where}: {error}") from error
     except UsageError as error:
@@ -155,6 +157,7 @@ def _camera(where: str, name: str, values: dict[str, Any]) -> Camera:
     for path in (*map(output_path, spec.outputs), spec.save_to, _model_file(spec)):
         if path not in (None, "-", "null", JobSpec().save_to) and not Path(path).is_absolute():
             raise UsageError(f"{where}: {path!r} is relative; expected a path of the board")
+    spec = replace(spec, model=model, flavour=None)  # the one whose time is planned with
     if spec.camera is None:
         spec = replace(spec, input=address.text)  # the address itself, for env:NAME
     if address.kind in (Kind.CAMERA, Kind.CSI):

@@ -67,6 +67,14 @@ def test_the_row_of_the_model_and_precision_that_will_run_counts(fleet_file: Wri
     assert slower.spec.backend == "auto"  # as the file says; the plan names what was measured
 
 
+def test_the_model_that_is_chosen_for_a_camera_is_named(fleet_file: Write) -> None:
+    camera = '[camera.a]\ninput = "rtsp://a/1"\nfps = 5\n'
+    path = fleet_file(camera + 'flavour = "plain"\nmodel = "edge-unet-s"\n', defaults="")
+    assert read_fleet(path).cameras[0].spec.model == "edge-unet-s"
+    (chosen,) = read_fleet(fleet_file(camera, defaults="")).cameras
+    assert (chosen.spec.model, chosen.spec.flavour) == ("edge-unet-s-live", None)
+
+
 def test_large_cameras_are_placed_first(fleet_file: Write) -> None:
     fast = '[camera.fast]\ninput = "rtsp://f/1"\nfps = 80\n'
     boards = (
