@@ -155,6 +155,7 @@ def _check(spec: JobSpec, inputs: Sequence[str]) -> None:
         ("--serve", spec.serve is not None),
         ("--virtual-camera", spec.virtual_camera is not None),
         ("--output -", spec.output == "-"),
+        ("a second --output", bool(spec.more_outputs)),
         ("more than one --output", bool(spec.more_outputs)),
         ("--publish", bool(spec.publish)),
     ):

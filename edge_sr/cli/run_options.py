@@ -121,6 +121,12 @@ def _add_sinks(group: Any) -> None:
         help="be a camera for other programs (v4l2loopback)",
     )
     add_encoder_options(group)
+    group.add_argument(
+        "--audio",
+        choices=("copy", "convert"),
+        help="copy (default) names sound that the container cannot hold; convert makes FLAC, PCM, "
+        "AAC or, in .webm, Opus of it",
+    )
     group.add_argument("--force", action="store_true", help="replace an existing output")
     group.add_argument(
         "--resume", action="store_true", help="continue a file or folder that was not finished"

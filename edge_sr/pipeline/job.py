@@ -61,6 +61,7 @@ class JobSpec:
     preset: str = "veryfast"
     codec: str = "auto"  # h264 for 8 bits, h265 for more; or "h264", "h265", "av1", an encoder
     bits: str = "keep"  # "8" reduces films of more bits a sample, and their 4:2:2 or 4:4:4
+    audio: str = "copy"  # or "convert": sound that the container cannot hold
     force: bool = False  # replace an existing output
     resume: bool = False  # continue a file job that was stopped
     serve: tuple[str, int] | None = None  # address and port of the browser page

@@ -118,6 +118,7 @@ def _output_sink(text: str, spec: JobSpec, source: Source, *, first: bool) -> Pl
         codec=given.get("codec", spec.codec),
         crf=_crf(text, given["crf"]) if "crf" in given else spec.crf,
         preset=given.get("preset", spec.preset),
+        audio=spec.audio,
     )
     if "size" in given:
         try:

@@ -113,4 +113,5 @@ def _facts(spec: JobSpec, encoder: str, upscaler: Upscaler, size: Size) -> dict[
         "--preset": spec.preset,
         "--max-frames": str(spec.max_frames),
         "--fps": str(spec.fps),
+        "--audio": spec.audio,
     }

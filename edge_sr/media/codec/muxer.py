@@ -34,6 +34,7 @@ class Muxer:
         chunk: int | None,
         copy_from: Demuxer | None,
         unfinished: Packets | None,
+        convert: bool = False,
     ) -> None:
         """Open the container, and fill it with what an earlier job has.
 
@@ -41,6 +42,7 @@ class Muxer:
             kind: FFmpeg's name of the container.
             chunk: as for `ChunkedEncoder`.
             copy_from: the file whose audio and subtitles are copied.
+            convert: whether sound that the container cannot hold is converted.
         """
         self._av, self.plan = av, plan
         self._path, self._kind = path, kind
@@ -49,7 +51,9 @@ class Muxer:
         self._stream = plan.add_to(self._container)
         self._copier: StreamCopier | None = None
         if copy_from is not None:
-            self._copier = StreamCopier(copy_from, self._container, kind, plan.rate)
+            self._copier = StreamCopier(
+                copy_from, self._container, kind, plan.rate, convert=convert
+            )
             self._copier.read_until(FIRST_LOOK_S)
         self._started = False
         self._waiting: list[Any] = []  # video packets before the header is written

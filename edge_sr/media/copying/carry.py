@@ -83,6 +83,10 @@ class Carrier:
             made.stream = self._target
         return packets
 
+    def flush(self) -> list[Any]:
+        """The packets that are held back, at the end."""
+        return []
+
     def try_packet(self, first: Any) -> str:
         """Write the first packet to a container of its own; returns why that fails, or ""."""
         options = container_options(self._kind, Fraction(1, 1000))

@@ -8,6 +8,7 @@ from typing import Any
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.containers import MATROSKA, reason
 from edge_sr.media.codec.demuxer import Demuxer
+from edge_sr.media.copying.audio import AudioConverter, can_convert
 from edge_sr.media.copying.carry import NAMES, Carrier, describe, plan_carrier
 from edge_sr.media.copying.tags import film_tags, is_timecode, lost_tags
 from edge_sr.media.libraries import load_av
@@ -22,14 +23,24 @@ class StreamCopier:
     stream that is left out.
     """
 
-    def __init__(self, source: Demuxer, output: Any, kind: str, rate: Fraction | None) -> None:
+    def __init__(
+        self,
+        source: Demuxer,
+        output: Any,
+        kind: str,
+        rate: Fraction | None,
+        *,
+        convert: bool = False,
+    ) -> None:
         """Choose what is copied; streams are added to the output by `open`.
 
         Args:
             output: an `av` container without a header yet.
             kind: FFmpeg's name of it.
             rate: frames per second of its video.
+            convert: whether sound that the container cannot hold is converted.
         """
+        self._convert = convert
         self.notices: list[str] = []
         self._av = load_av()
         self._source, self._output, self._kind = source, output, kind
@@ -44,7 +55,7 @@ class StreamCopier:
                 self._carriers[stream.index] = found
             else:
                 codec = "" if stream.codec_context is None else f" ({stream.codec_context.name})"
-                self._leave_out(f"{stream.type} stream {stream.index}{codec}", found)
+                self._refuse(stream, f"{stream.type} stream {stream.index}{codec}", found)
         self._copy_tags(kind, rate)
 
     @property
@@ -72,10 +83,11 @@ class StreamCopier:
                 del self._carriers[index]
                 continue
             if first is not None and (why := carrier.try_packet(first)):
-                self._leave_out(f"{carrier.name} ({carrier.codec})", why)
                 del self._carriers[index]
-                continue
-            carrier.add_to(self._output, first)
+                self._refuse(carrier.stream, f"{carrier.name} ({carrier.codec})", why)
+                if index not in self._carriers:
+                    continue
+            self._carriers[index].add_to(self._output, first)
 
     def read_until(self, seconds: Fraction) -> None:
         """Read on to `seconds`, where no decoder does it.
@@ -118,6 +130,9 @@ class StreamCopier:
         """
         for packet in self._source.take(end):
             self._write(packet)
+        for carrier in self._carriers.values():
+            for packet in carrier.flush() if carrier.open else ():
+                self._output.mux(packet)
         if self._disordered:
             self.notices.append(
                 f"{self._source.path}: {self._disordered} audio or subtitle packets with times "
@@ -131,6 +146,19 @@ class StreamCopier:
 
     def _first(self, index: int, before: Fraction | None = None) -> Any | None:
         return self._source.first(index, before)
+
+    def _refuse(self, stream: Any, what: str, why: str) -> None:
+        """Convert a stream that the container cannot hold, or name it."""
+        if not can_convert(stream) or not self._convert:
+            more = ", or --audio convert" if can_convert(stream) else ""
+            self._leave_out(what, why + more)
+            return
+        converter = AudioConverter(stream, self._kind)
+        if failed := converter.try_packet(None):
+            self._leave_out(what, failed)
+            return
+        self.notices.append(f"{self._source.path}: {converter.notice}")
+        self._carriers[stream.index] = converter
 
     def _leave_out(self, what: str, why: str) -> None:
         self.notices.append(f"{self._source.path}: {what} left out; {why}")

@@ -50,6 +50,7 @@ class VideoWriter(SinkBase):
         codec: str = AUTO,
         crf: int = 18,
         preset: str = "veryfast",
+        audio: str = "copy",
         goes_on: bool = False,
     ) -> None:
         """Check that the output can be written; the file is opened at the first frame.
@@ -64,6 +65,8 @@ class VideoWriter(SinkBase):
                 h265 where frames have more than 8 bits.
             crf: quality, 0 (lossless) to 51; 18 is visually transparent.
             preset: the encoder's speed, "ultrafast" to "veryslow".
+            audio: "copy", or "convert" for sound that the container cannot hold: without loss where
+                it has none, else to AAC; in WebM to Opus.
             goes_on: this is a part of whole chunks, and the film goes on in another.
 
         Raises:
@@ -96,6 +99,7 @@ class VideoWriter(SinkBase):
         self._first_pts = self._last_pts = 0
         self._over = False
         self._goes_on = goes_on
+        self._convert = audio == "convert"
 
     @property
     def plan(self) -> EncoderPlan | None:
@@ -240,6 +244,7 @@ class VideoWriter(SinkBase):
                 chunk=None if self._source.live else CHUNK,
                 copy_from=copy_from,
                 unfinished=self._unfinished,
+                convert=self._convert,
             )
         if muxer.times:
             self.frames = len(muxer.times)

@@ -142,7 +142,8 @@ def test_what_cannot_be_held_is_named_with_the_container_that_can(tmp_path: Path
     clip = film(tmp_path / "i.avi", video="mpeg4", audio="adpcm_ima_wav", rate=44100)
     notices = copy(clip, tmp_path / "o.mp4").notices
     assert [line.partition(": ")[2] for line in notices] == [
-        "audio stream 1 (adpcm_ima_wav) left out; .mp4 cannot hold it: take .mkv or .mov"
+        "audio stream 1 (adpcm_ima_wav) left out; .mp4 cannot hold it: take .mkv or .mov, "
+        "or --audio convert"
     ]
 
 

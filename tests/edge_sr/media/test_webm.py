@@ -36,7 +36,7 @@ def test_webm_is_vp9_with_the_sound_that_it_holds(tmp_path: Path) -> None:
 def test_what_webm_cannot_hold_is_named(tmp_path: Path) -> None:
     clip = film(tmp_path / "i.mp4", count=10)
     (notice,) = copy(clip, tmp_path / "o.webm").notices
-    assert notice.endswith(".webm cannot hold it: take .mkv or .mov or .mp4")
+    assert notice.endswith(".webm cannot hold it: take .mkv or .mov or .mp4, or --audio convert")
 
 
 @pytest.mark.parametrize("name", ["o.webm", "o.mkv", "o.mp4"])
