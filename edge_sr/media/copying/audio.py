@@ -36,7 +36,7 @@ class AudioConverter(Carrier):
 
     @property
     def notice(self) -> str:
-        """What becomes of the stream."""
+        """How the stream is converted."""
         return f"{self.name} ({self.codec}) converted to {self.encoder}"
 
     def add_to(self, output: Any, first: Any | None) -> None:  # noqa: ARG002 - as Carrier
