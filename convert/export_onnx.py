@@ -23,6 +23,7 @@ logger = logging.getLogger("convert.export_onnx")  # __name__ is "__main__" in a
 EXAMPLES = """\
 examples:
   python -m convert.export_onnx --model edge-unet-s-x2.keras --output edge-unet-s-x2.onnx
+  python -m convert.export_onnx --model mine.keras --custom-objects layers.py --output mine.onnx
   python -m convert.export_onnx --model mine.keras --range 0..1 --size 1280x720 --output mine.onnx
 """
 
@@ -34,6 +35,8 @@ def export(
     size: tuple[int, int] | None = None,
     input_range: str = AUTO,
     output_range: str = AUTO,
+    custom_objects: Path | None = None,
+    trust: bool = False,
     force: bool = False,
 ) -> Sidecar:
     """Convert a Keras file, in a child process, and write ``output`` with its sidecar, or nothing.
@@ -44,6 +47,8 @@ def export(
         size: (rows, columns) to fix the file to; None leaves them free where the model allows.
         input_range, output_range: what black and white are to the model, keys of RANGES; "auto"
             runs it and takes what gives a picture.
+        custom_objects: a Python file with the model's own layers, which the child runs.
+        trust: open what can run code: Lambda layers, ``.h5`` files, SavedModel folders.
 
     Raises:
         ModelFileError: the source cannot be opened safely or is no image-to-image model, the
@@ -56,6 +61,8 @@ def export(
         size=size,
         input_range=check_range(input_range),
         output_range=check_range(output_range),
+        custom_objects=custom_objects,
+        trust=trust,
         force=force,
     )
     for line in lines:
@@ -70,10 +77,27 @@ def build_parser() -> argparse.ArgumentParser:
         "Convert a Keras super-resolution model to an ONNX file for edge-sr.",
         examples=EXAMPLES,
     )
-    parser.add_argument("--model", type=Path, required=True, help="a .keras file")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        help="a .keras file; with --trust a .h5 file or SavedModel folder too",
+    )
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--size", type=parse_size, help="fix the frame size, as 1280x720")
     add_range_options(parser)
+    code = parser.add_argument_group("code that comes with a model")
+    code.add_argument(
+        "--custom-objects",
+        type=Path,
+        metavar="FILE.py",
+        help="a Python file with the model's own layers; it is run, in the child process",
+    )
+    code.add_argument(
+        "--trust",
+        action="store_true",
+        help="open what can run code that is stored in it: Lambda layers, .h5, SavedModel folders",
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     return parser
 
@@ -89,6 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         size=args.size,
         input_range=taken,
         output_range=given,
+        custom_objects=args.custom_objects,
+        trust=args.trust,
         force=args.force,
     )
     size = f"{sidecar.width}x{sidecar.height}" if sidecar.width else "any size"

@@ -7,6 +7,7 @@ and a model's runtime when the model is opened. `docs/api.md` lists the names wi
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from edge_sr.session.base import Session
     from edge_sr.types import Size
     from edge_sr.upscaler import Upscaler, list_models
+
+# ONNX Runtime reads it when it is imported: without it, builds of 2026 write a device id into the
+# user's cache and send usage events. Who wants that sets the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.2.0"
 

@@ -9,6 +9,7 @@ list without the current folder, and with the folder that this very ``edge_sr`` 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import importlib.machinery
 import json
@@ -25,13 +26,16 @@ from typing import Any
 from edge_sr.errors import BackendError, EdgeSRError
 
 ROOT = Path(__file__).resolve().parents[1]  # holds edge_sr/, and convert/ and bench/ if installed
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 STOP_S = 10.0  # that a child has to clean up after SIGTERM, before SIGKILL
 # os and sys are loaded before a command runs; everything after the second line uses the new path
 START = (
     "import os, sys; "
     "sys.path[:] = sys.argv[1].split(os.pathsep); "
     "import runpy; "
-    "sys.argv[:] = sys.argv[2:]; "
+    "from edge_sr.children import end_with; "
+    "end_with(int(sys.argv[2])); "
+    "sys.argv[:] = sys.argv[3:]; "
     "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
 
@@ -77,7 +81,20 @@ def module_command(module: str, arguments: Sequence[str] = ()) -> list[str]:
     Start it with `child_environment`.
     """
     path = os.pathsep.join(import_path())
-    return [sys.executable or "python3", "-c", START, path, module, *arguments]
+    parent = str(os.getpid())
+    return [sys.executable or "python3", "-c", START, path, parent, module, *arguments]
+
+
+def end_with(parent: int) -> None:
+    """Let this process get SIGTERM when its parent is gone, even by SIGKILL. Linux only.
+
+    The kernel looks at the thread that started this process, which `run_module` keeps waiting.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was gone before
+        os._exit(128 + signal.SIGTERM)
 
 
 def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:

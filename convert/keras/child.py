@@ -25,6 +25,8 @@ def export_in_child(
     size: tuple[int, int] | None,
     input_range: str,
     output_range: str,
+    custom_objects: Path | None,
+    trust: bool,
     force: bool,
 ) -> list[str]:
     """`export.export_here` in a child process. Returns its lines for the user.
@@ -44,6 +46,8 @@ def export_in_child(
         "size": size,
         "input_range": input_range,
         "output_range": output_range,
+        "custom_objects": str(custom_objects) if custom_objects else None,
+        "trust": trust,
         "force": force,
     }
     asked = [str(source), str(output), json.dumps(options)]
@@ -60,8 +64,5 @@ def export_in_child(
         raise ModelFileError(answer)
     if done.returncode:
         sys.stderr.write(done.stderr)  # TensorFlow's, shown if it matters
-        raise ModelFileError(
-            f"{source}: cannot be read: {how_it_ended(done)}; is there enough memory, and is the "
-            "file whole?"
-        )
+        raise ModelFileError(f"{source}: cannot be exported: {how_it_ended(done)}")
     return notes

@@ -19,6 +19,7 @@ from calibration.network.graph_size import count_macs, set_size
 from calibration.network.write import check_output
 from convert.keras import to_onnx as from_keras
 from convert.keras.layers import free_size, single_precision
+from convert.keras.saved_model import open_saved_model
 from convert.onnx.add_frame_io import add_frame_io
 from convert.probe.geometry import Geometry
 from convert.probe.likeness import RangeChoice, choose_range
@@ -41,6 +42,8 @@ def export_here(
     size: tuple[int, int] | None = None,
     input_range: str = AUTO,
     output_range: str = AUTO,
+    custom_objects: Path | None = None,
+    trust: bool = False,
     force: bool = False,
 ) -> Sidecar:
     """`export_onnx.export` in this process, which imports TensorFlow.
@@ -49,7 +52,15 @@ def export_here(
         ModelFileError: as `export`.
     """
     check_output(output, force=force)
-    model, changes = single_precision(open_model(source))
+    if custom_objects is not None:
+        print(f"{NOTE}{custom_objects} is run, as --custom-objects asks")
+    if trust:
+        print(f"{NOTE}--trust: code that is stored in {source.name} may run")
+    if source.is_dir():
+        model, changes = open_saved_model(source, trust=trust), list[str]()
+    else:
+        opened = open_model(source, custom_objects=custom_objects, trust=trust)
+        model, changes = single_precision(opened)
     if size is None and (free := free_size(model)) is not None:
         rows, columns = model.input_shape[1:3]
         changes.append(f"its fixed input of {columns}x{rows} was made free: it takes any size")
@@ -96,7 +107,7 @@ def export_here(
             macs_720p=count_macs(core, *(traced if size else (720, 1280))),
             sha256=sha256_of(part),
             made_from=source.name,
-            made_from_sha256=sha256_of(source),
+            made_from_sha256=sha256_of(source / "saved_model.pb" if source.is_dir() else source),
             training=_training_record(source),
             tools=from_keras.tools(),
         )
@@ -170,7 +181,11 @@ def main(argv: Sequence[str]) -> int:
 def _options(text: str) -> dict[str, Any]:
     options: dict[str, Any] = json.loads(text)
     size = options["size"]
-    return options | {"size": tuple(size) if size else None}
+    own = options["custom_objects"]
+    return options | {
+        "size": tuple(size) if size else None,
+        "custom_objects": Path(own) if own else None,
+    }
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def _copy_weights(clone: keras.Model, model: keras.Model) -> None:
     for mine, old in zip(ours, theirs, strict=True):
         if is_graph(old):
             _copy_weights(mine, old)
-        elif mine.weights:
+        elif mine is not old and mine.weights:
             mine.set_weights(old.get_weights())
 
 
@@ -129,7 +129,10 @@ def convertible(layer: keras.layers.Layer) -> keras.layers.Layer:
         return keras.layers.Rescaling(scale, (-mean / deviation).tolist(), name=layer.name)
     if isinstance(layer, training.models.BicubicAnchor):
         config = config | {"padding": "reflect"}
-    return layer.__class__.from_config(config)
+    try:
+        return layer.__class__.from_config(config)
+    except (TypeError, ValueError, NotImplementedError):
+        return layer  # the user's own layer without a complete get_config
 
 
 def single_precision(model: keras.Model) -> tuple[keras.Model, list[str]]:

@@ -56,7 +56,14 @@ def check_parity(
     shares = []
     for seed, (rows, columns) in enumerate(sizes):
         frame = natural_frame(rows, columns, channels, seed)
-        found = session.run(None, {"frame": frame[None]})[0][0]
+        try:
+            found = session.run(None, {"frame": frame[None]})[0][0]
+        except Exception as error:  # ONNX Runtime's own classes share no public base
+            raise ModelFileError(
+                f"the ONNX file fails at {columns}x{rows}: a part of it holds the size that it was "
+                f"traced at ({str(error).strip().splitlines()[0][:160]}); export it for one size "
+                "with --size WIDTHxHEIGHT"
+            ) from error
         pads = [*geometry.padding(rows, columns), (0, 0)]
         padded = np.pad(frame, pads, mode="edge").astype(np.float32)
         result = reference((padded / 255 * input_range.levels + input_range.offset)[None])[0]

@@ -50,11 +50,8 @@ def find(
     if path.suffix in (".onnx", ".engine"):
         path = frame_model(path)
         return path, load_sidecar(path)
-    if path.suffix == ".keras":
-        raise ModelFileError(
-            f"{path}: is a Keras file; make an ONNX file of it: edge-sr export --model {path} "
-            f"--output {path.with_suffix('.onnx')}"
-        )
+    if advice := _advice(path):
+        raise ModelFileError(f"{path}: {advice}")
     if _precision_of(model) != "fp32":
         model, precision = Path(model).stem, _precision_of(model)
     name = _pick(model, ratio)
@@ -66,6 +63,30 @@ def find(
             f"{_file_name(name, precision)}"
         )
     return path, load_sidecar(path)
+
+
+def _advice(path: Path) -> str:
+    """What to do with a model of another format; "" for a name."""
+    kind, output = path.suffix.lower(), path.with_suffix(".onnx")
+    export = f"edge-sr export --model {path} --output {output}"
+    if kind == ".keras":
+        return f"is a Keras file; make an ONNX file of it: {export}"
+    if kind in (".h5", ".hdf5"):
+        return f"is an old Keras file, which can run code; if you trust it: {export} --trust"
+    if kind == ".pb" or (path / "saved_model.pb").is_file():
+        folder = path.parent if kind == ".pb" else path
+        return (
+            "is a TensorFlow model, which can run code; if you trust it: edge-sr export --model "
+            f"{folder} --output model.onnx --trust"
+        )
+    if kind == ".tflite":
+        return (
+            "is a TensorFlow Lite file; give the Keras model that it was made from, or an ONNX "
+            "file: python -m tf2onnx.convert --tflite FILE --output model.onnx"
+        )
+    if kind in (".pt", ".pth", ".ckpt", ".safetensors"):
+        return "holds PyTorch weights; export the network by torch.onnx.export, and give that file"
+    return "is no model of edge-sr; expected an .onnx file" if path.is_file() else ""
 
 
 def tensorrt_file(name: str) -> tuple[Path, Sidecar]:

@@ -156,6 +156,23 @@ def lambda_model(path: Path) -> None:
     keras.Model(inputs, keras.layers.Lambda(lambda x: x)(inputs)).save(path)
 
 
+OWN_LAYER = """
+import keras
+
+class Scale(keras.layers.Layer):
+    def call(self, x):
+        return 0.5 * x
+"""
+
+
+def own_layer(path: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(OWN_LAYER, names)  # noqa: S102 - as a file of the user's
+    names["Scale"].__module__ = "hers"
+    inputs = keras.Input((None, None, 3))
+    keras.Model(inputs, names["Scale"]()(inputs)).save(path)
+
+
 def classifier(path: Path) -> None:
     keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)]).save(path)
 
@@ -191,10 +208,11 @@ def empty_archive(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda_model, "Lambda layers and custom classes cannot be exported"),
+        (lambda_model, "holds Lambda, which can run code: .* give edge-sr export --trust"),
+        (own_layer, r"Scale is no layer of Keras: .* --custom-objects FILE\.py; it is run"),
         (classifier, r"input shape is \(None, 8\); expected one input \(N, H, W, 1 or 3\)"),
         (wrong_channels, r"output shape is .*; expected \(N, H, W, 3\)"),
-        (unregistered, "Keras refuses to open it safely"),
+        (unregistered, "Evil is no layer of Keras"),
         (no_archive, r"not a \.keras file"),
         (empty_archive, "Keras refuses to open it safely"),
         (lambda path: None, "no such file"),
@@ -218,11 +236,35 @@ def test_what_cannot_be_exported_is_one_clear_line(
     assert {path.name for path in tmp_path.iterdir()} <= {"in.keras"}
 
 
-def test_h5_files_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "old.h5"
-    path.write_bytes(b"\x89HDF\r\n")
-    with pytest.raises(ModelFileError, match=r"\.h5, SavedModel and pickles are refused"):
-        export_here(path, tmp_path / "out.onnx")
+@pytest.mark.parametrize("kind", [".h5", "saved"])
+def test_what_can_run_code_opens_with_trust_only(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = keras.Sequential([keras.Input((24, 32, 3)), keras.layers.Conv2D(3, 3, padding="same")])
+    path, output = tmp_path / f"old{kind}", tmp_path / "out.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(path) if kind == ".h5" else model.export(path, verbose=False)
+    asked: dict[str, Any] = {"input_range": "0..1", "output_range": "0..1"}
+    with pytest.raises(ModelFileError, match=r"can run code .* give edge-sr export --trust"):
+        export_here(path, output, **asked)
+    assert export_here(path, output, trust=True, **asked).scale == "1"
+    assert "--trust: code that is stored in old" in capsys.readouterr().out
+
+
+def test_layers_of_the_user_come_from_the_file_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_layer(tmp_path / "in.keras")
+    layers = tmp_path / "layers.py"
+    layers.write_text(OWN_LAYER)
+    asked: dict[str, Any] = {"input_range": "0..1", "output_range": "0..1"}
+    card = export_here(tmp_path / "in.keras", tmp_path / "out.onnx", custom_objects=layers, **asked)
+    assert card.scale == "1"
+    assert f"{layers} is run, as --custom-objects asks" in capsys.readouterr().out
+    layers.write_text("import nothing_of_this_name")
+    with pytest.raises(ModelFileError, match=r"layers\.py: fails when it is run \(ModuleNotFound"):
+        export_here(tmp_path / "in.keras", tmp_path / "out2.onnx", custom_objects=layers)
 
 
 def test_an_output_is_not_replaced_without_force(tiny: dict[str, Path], tmp_path: Path) -> None:
@@ -276,7 +318,7 @@ def test_a_crash_while_reading_is_one_line(
     start: str, ended: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children, "START", start)
-    with pytest.raises(ModelFileError, match=rf"in\.keras: cannot be read: its process {ended}"):
+    with pytest.raises(ModelFileError, match=rf"in\.keras: cannot be exported: its process {ended}"):
         export(tmp_path / "in.keras", tmp_path / "out.onnx")
 
 

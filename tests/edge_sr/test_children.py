@@ -222,3 +222,19 @@ def test_the_command_names_the_module() -> None:
         "convert.build_engine",
         "--help",
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(20)\nprint('still here')\n"
+    )
+    parent = "from edge_sr.children import run_module\nrun_module('slow', capture_stdout=False)"
+    environment = child_environment() | {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    with subprocess.Popen(
+        [sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) > 0
+        process.kill()
+        assert process.stdout.read() == ""  # the end of the pipe, which the child held open

@@ -171,7 +171,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path, name: str) -> 
             2,
             "both given",
         ),
-        (["info", "{clip}"], 1, "no such model"),
+        (["info", "{clip}"], 1, "is no model of edge-sr; expected an .onnx file"),
         (["info", "edge-unet-x2"], 1, "; did you mean edge-unet-s-x2?"),
         (["run", "{clip}", "-m", "edge-unt-m"], 1, "; did you mean edge-unet-m?"),
         (["info", "a.keras"], 1, "edge-sr export --model a.keras --output a.onnx"),
