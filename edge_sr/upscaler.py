@@ -26,6 +26,7 @@ from edge_sr.session.base import Facts, Session
 from edge_sr.session.calm import make_calm
 from edge_sr.session.model_session import ModelSession, assemble, network_input
 from edge_sr.session.network import ModelRunner
+from edge_sr.session.still import EXACT, OFF, parse_still
 from edge_sr.types import Size
 
 Image = NDArray[Any]  # uint8, or uint16 of 16 bits per channel
@@ -117,20 +118,30 @@ class Upscaler(Closing):
             )
         return found
 
-    def session(self, size: tuple[int, int], *, calm: str = "off") -> Session:
+    def session(self, size: tuple[int, int], *, calm: str = "off", still: str = OFF) -> Session:
         """A session for the frames of one video; see `Session`. Several may be open at a time.
 
         Args:
             size: (width, height) of the frames to come.
             calm: average noise over time where nothing moves, before the network: "off", "auto"
                 where it is noisy, or a strength from "0" to "1". Frames of 8 bits only.
+            still: parts of a frame that hold still are not computed again: "off"; "exact", where
+                every pixel is the same, with the same results; "3", where no pixel differs by more
+                than 3 grey levels; "auto", where 0.05 dB is lost at most, up to 4 levels. A
+                result's luma is read-only then: the next one may share it.
 
         Raises:
-            UsageError: another value of ``calm``.
+            UsageError: another value of ``calm`` or ``still``.
         """
+        try:
+            parse_still(still)
+        except ValueError as error:
+            raise UsageError(f"still is {error}") from error
         backend = self.backend
         facts = Facts(self.sidecar.name, backend.precision, backend.name, backend.device)
-        return ModelSession(self._runner, Size(*size), facts, calm=make_calm(calm))
+        return ModelSession(
+            self._runner, Size(*size), facts, calm=make_calm(calm), still=still
+        )
 
     def upscale(self, image: Image) -> Image:
         """Upscale a still image and keep its kind.
@@ -210,7 +221,7 @@ class Upscaler(Closing):
             if isinstance(source, str):
                 deep = self.sidecar.bits > 8
                 source = stack.enter_context(open_source(source, keep_depth=deep))
-            session = stack.enter_context(self.session(source.info.size))
+            session = stack.enter_context(self.session(source.info.size, still=EXACT))
             found = stack.enter_context(contextlib.closing(shots(source, session, Stats())))
             for shot in found:
                 yield shot.after

@@ -15,6 +15,7 @@ from edge_sr.media.sources.capture import FORMATS
 from edge_sr.model.import_options import add_import_options
 from edge_sr.model.precision import CHOICES
 from edge_sr.pipeline.target import parse_scale, parse_target
+from edge_sr.session.still import parse_still
 from edge_sr.session.tiles import parse_tile
 from edge_sr.zoo.flavour import FLAVOURS
 
@@ -213,6 +214,13 @@ def add_model_options(group: Any) -> None:
         help="CUDA graphs, with TensorRT (default: auto, where the slowest frames gain)",
     )
     group.add_argument(
+        "--still",
+        type=_still,
+        metavar="off|exact|auto|N",
+        help="do not compute again what holds still: where every pixel is the same (exact, for "
+        "files), differs by N grey levels at most, or by the noise (auto, for live sources)",
+    )
+    group.add_argument(
         "--tile",
         type=_tile,
         metavar="auto|off|N",
@@ -274,6 +282,13 @@ def _add_config(group: Any) -> None:
         action="store_true",
         help="print the options as such a file, and run nothing",
     )
+
+
+def _still(text: str) -> str:
+    try:
+        return parse_still(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _tile(text: str) -> int | None:

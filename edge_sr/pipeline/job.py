@@ -50,6 +50,8 @@ class JobSpec:
     threads: int | None = None  # of CPU inference; None: all cores
     slots: int = 2  # frames in flight on a GPU or in OpenVINO
     graphs: str = "auto"  # CUDA graphs: "on", "off", or "auto" for what is measured better
+    still: str | None = None  # "off", "exact", "auto" or grey levels, as `Upscaler.session`; None:
+    # exact for files, auto for live sources
     tile: int | None = None  # side in input pixels; 0: never; None: frames above 4 megapixels
     max_frames: int | None = None  # None: all; also the number of images of a folder
     fps: Fraction | None = None  # of raw H.264, HEVC and AV1 streams, which have no times

@@ -17,6 +17,7 @@ from edge_sr.media.libraries import load_av
 from edge_sr.media.protocols import Source, SourceBase
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.pipeline.job import JobSpec
+from edge_sr.session.still import EXACT, OFF
 from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
 
@@ -67,6 +68,11 @@ def check_resume(spec: JobSpec, source: Source) -> None:
         raise UsageError("--resume goes on with one --output; leave the others out")
     if spec.compare and not (spec.show or spec.serve):
         raise UsageError("--resume goes on with the result, not with a comparison")
+    if spec.still not in (None, OFF, EXACT):
+        raise UsageError(
+            f"--still {spec.still} gives frames that depend on those before: --resume goes on with "
+            "--still exact or off"
+        )
     if spec.output in (None, "-", "null") or Path(spec.output or "").suffix.lower() in FROM_FILMS:
         raise UsageError("--resume goes on with --output FILE, a video; nothing else does")
 
@@ -106,6 +112,7 @@ def _facts(spec: JobSpec, encoder: str, upscaler: Upscaler, size: Size) -> dict[
         "--threads": str(spec.threads),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0),
         "--tile": str(spec.tile),
+        "--still": str(spec.still),
         "output size": str(size),
         "encoder": encoder,
         "--bits": spec.bits,

@@ -27,6 +27,7 @@ from edge_sr.pipeline.shot import AnySink
 from edge_sr.pipeline.signals import SignalStop
 from edge_sr.pipeline.stats import Stats
 from edge_sr.session.model_switch import ModelSwitch
+from edge_sr.session.still import AUTO, EXACT
 from edge_sr.upscaler import Upscaler
 from edge_sr.zoo.flavour import choose, fit_input
 
@@ -66,9 +67,12 @@ def run_video(
         def opener(name: str) -> Upscaler:
             return open_other(spec, name, info.size, upscaler)
 
+        still = spec.still or (AUTO if info.live else EXACT)
         deadline_s = spec.deadline_ms / 1000 if spec.deadline_ms else None
         calm = spec.calm or ("auto" if info.live else "off")
-        switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s, calm=calm)
+        switch = ModelSwitch(
+            upscaler, size, opener, deadline_s=deadline_s, calm=calm, still=still
+        )
         stack.enter_context(switch)
         recorder = Recorder(Path(spec.save_to), source=info)
         view = View(mode=spec.compare or "after", overlay=spec.overlay)

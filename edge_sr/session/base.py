@@ -37,6 +37,7 @@ class Session(Closing, ABC):
 
     def __init__(self) -> None:
         self.frame_s = 0.0  # of the last frame that was collected; waiting for others left out
+        self.computed = 1.0  # share of the last frame that was computed; the rest held still
         self._begun: deque[float] = deque()  # when each frame in flight was submitted
         self._finished = 0.0  # when the last one was collected
         self._size: Size | None = None

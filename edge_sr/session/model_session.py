@@ -24,6 +24,7 @@ from edge_sr.media.frame import Frame, Plane
 from edge_sr.session.base import Facts, Session
 from edge_sr.session.calm import Calm
 from edge_sr.session.network import ModelRunner, Network
+from edge_sr.session.still import LEAST_PIXELS, OFF, StillNetwork
 from edge_sr.types import Size
 
 Image = NDArray[np.uint8]
@@ -80,7 +81,13 @@ class ModelSession(Session):
     """Frames through one model. Made by `Upscaler.session`; the model stays open when it closes."""
 
     def __init__(
-        self, runner: ModelRunner, size: Size, facts: Facts, *, calm: Calm | None = None
+        self,
+        runner: ModelRunner,
+        size: Size,
+        facts: Facts,
+        *,
+        calm: Calm | None = None,
+        still: str = OFF,
     ) -> None:
         """Prepare for frames of a size; nothing is allocated before the first one.
 
@@ -88,12 +95,16 @@ class ModelSession(Session):
             size: of the frames to come; frames of another size are taken as well, and prepared
                 for when the first one comes.
             calm: averages noise of 8-bit frames over time; belongs to this session.
+            still: what is not computed again, as `edge_sr.session.still.parse_still` takes it.
         """
         super().__init__()
-        self._runner, self._facts, self._calm = runner, facts, calm
+        self._runner, self._facts, self._calm, self._wanted = runner, facts, calm, still
         self._network: Network = runner.network(size)
-        self._prepared = size
+        self._still: StillNetwork | None = None  # around it, from the first frame on
+        self._prepared: Size | None = size if still == OFF else None
         self._flight: deque[_InFlight] = deque()
+        self._chroma: tuple[Chroma, Chroma] | None = None  # of the last frame, and made of it
+        self._notices: list[str] = []
 
     @property
     def depth(self) -> int:
@@ -107,8 +118,8 @@ class ModelSession(Session):
 
     @property
     def notices(self) -> Sequence[str]:
-        """The backend's."""
-        return self._runner.notices
+        """The backend's, and why nothing is kept where it was asked for."""
+        return [*self._runner.notices, *self._notices]
 
     def reset(self) -> None:
         """Reset every layer."""
@@ -124,7 +135,7 @@ class ModelSession(Session):
 
     def _begin(self, frame: Frame) -> None:
         if frame.size != self._prepared:
-            self._network, self._prepared = self._runner.network(frame.size), frame.size
+            self._prepare(frame.size)
         sidecar = self._runner.sidecar
         if frame.format.bits != sidecar.bits:
             raise FrameError(
@@ -136,11 +147,38 @@ class ModelSession(Session):
         self._network.submit(image)
         chroma: Chroma | None = None
         if sidecar.color == "luma":  # made while a GPU works on the luma
-            chroma = resize_chroma(frame, *sidecar.output_size(*frame.size))
+            chroma = self._resized_chroma(frame, *sidecar.output_size(*frame.size))
         self._flight.append(_InFlight(frame, chroma))
+
+    def _prepare(self, size: Size) -> None:
+        """The layers for frames of this size."""
+        self._network, self._prepared = self._runner.network(size), size
+        self._still = self._chroma = None
+        if self._wanted == OFF or size.pixels < LEAST_PIXELS:
+            return
+        try:
+            self._still = StillNetwork(self._network, self._runner, size, self._wanted)
+        except FrameError as error:
+            self._notices[:] = [f"every frame is computed as a whole: {error}"]
+        else:
+            self._network = self._still
+
+    def _resized_chroma(self, frame: Frame, width: int, height: int) -> Chroma:
+        """Of a larger picture; that of the frame before where it is the same."""
+        if self._still is None:
+            return resize_chroma(frame, width, height)
+        if self._chroma is not None:
+            (u, v), made = self._chroma
+            if np.array_equal(u, frame.u) and np.array_equal(v, frame.v):
+                return made
+        made = resize_chroma(frame, width, height)
+        self._chroma = (frame.u.copy(), frame.v.copy()), made
+        return made
 
     def _finish(self) -> Frame:
         image = self._network.collect()
+        if self._still is not None:
+            self.computed = self._still.computed
         begun = self._flight.popleft()
         return assemble(begun.frame, image, self._runner.sidecar.color, begun.chroma)
 

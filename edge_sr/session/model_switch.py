@@ -11,6 +11,7 @@ from edge_sr.media.chroma import resize_frame
 from edge_sr.media.frame import Frame
 from edge_sr.session.base import Facts, FunctionSession, Session
 from edge_sr.session.ladder import BICUBIC, Deadline, choices, full_name, ladder
+from edge_sr.session.still import OFF
 from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
 
@@ -33,6 +34,7 @@ class ModelSwitch(Session):
         *,
         deadline_s: float | None = None,
         calm: str = "off",
+        still: str = OFF,
     ) -> None:
         """Begin with a model.
 
@@ -41,10 +43,10 @@ class ModelSwitch(Session):
             size: of every result.
             opener: opens another model by name.
             deadline_s: step down to a smaller model when a frame takes longer; None for never.
-            calm: as for `Upscaler.session`.
+            calm, still: as for `Upscaler.session`.
         """
         super().__init__()
-        self._size_out, self._opener, self._calm = size, opener, calm
+        self._size_out, self._opener, self._calm, self._still = size, opener, calm, still
         self._lock = threading.Lock()
         self._model: Upscaler | None = upscaler  # None: bicubic
         self._session: Session | None = None  # made when a frame comes, for its size
@@ -142,7 +144,7 @@ class ModelSwitch(Session):
             self._take()
         if self._session is None:
             self._session = (
-                self._model.session(frame.size, calm=self._calm)
+                self._model.session(frame.size, calm=self._calm, still=self._still)
                 if self._model is not None
                 else FunctionSession(lambda taken: taken, PLAIN)
             )
@@ -153,6 +155,7 @@ class ModelSwitch(Session):
         if session is None:
             raise UsageError("this session is closed")
         result = session.collect()
+        self.computed = session.computed
         if result.size != self._size_out:
             result = resize_frame(result, *self._size_out)
         return result

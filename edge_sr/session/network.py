@@ -119,13 +119,50 @@ class ModelRunner:
             result: Image = self.backend.infer(image[None])[0]
             return result
 
+    def run_all(self, images: Sequence[Image]) -> list[Image]:
+        """Images of any sizes, each as `run_whole`; a backend that can works on several at once.
+
+        Those of one size should follow on each other.
+        """
+        if self._overlapping is None:
+            return [self.run_whole(image) for image in images]
+        found: list[Image] = []
+        waiting: deque[tuple[int, ...]] = deque()  # shapes of what is in flight
+        backend = self._overlapping
+        with self._lock:
+            while self._order:
+                self._take()
+            for image in images:
+                while waiting and (len(waiting) == backend.slots or waiting[0] != image.shape):
+                    found.append(backend.collect()[0].copy())
+                    waiting.popleft()
+                backend.submit(image[None])
+                waiting.append(image.shape)
+            while waiting:
+                found.append(backend.collect()[0].copy())
+                waiting.popleft()
+        return found
+
     def run_tiles(self, image: Image, side: int) -> Image:
         """One image in tiles of `side` input pixels."""
-        ratio = self.sidecar.ratio
+        return run_tiled(self.run_whole, image, self.sidecar.ratio, side=side, reach=self.reach)
+
+    @property
+    def takes_tiles(self) -> bool:
+        """Whether images may have any size; engines are built for one or a few."""
+        return self.sidecar.width is None and not self.sidecar.engine
+
+    @property
+    def reach(self) -> int:
+        """How many input pixels away the network sees; it is asked the first time.
+
+        Raises:
+            FrameError: too far for tiles.
+        """
         if self._reach is None:
             facts = self.sidecar
-            self._reach = find_reach(self.run_whole, facts.channels, ratio, bits=facts.bits)
-        return run_tiled(self.run_whole, image, ratio, side=side, reach=self._reach)
+            self._reach = find_reach(self.run_whole, facts.channels, facts.ratio, bits=facts.bits)
+        return self._reach
 
     def run_windows(self, image: Image) -> Image:
         """One image in overlapping tiles of the one size that the model takes."""

@@ -1,8 +1,9 @@
 """Large frames in tiles: the same picture, in memory that does not grow with it.
 
 Each tile is given to the network with a rim of its neighbours' pixels, as wide as the network
-sees, and only its inside is kept. How far a network sees is found out by asking it: one pixel of
-a small frame of noise is changed; the furthest output pixel that changes too is its reach.
+sees, and only its inside is kept. How far a network sees is found out by asking it: all pixels
+around a square of noise are changed, from dark to white and from bright to black; how deep into the
+square its results change is its reach.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ Image = NDArray[np.uint8]
 AUTO_PIXELS = 2560 * 1600  # a frame above this is cut where tiles are "auto"
 AUTO_SIDE = 1024  # input pixels
 STEP = 16  # tiles begin at multiples of it: any stride and x1.5 divide it
-PROBE = 192  # rows and columns of the frame that the network is asked with
-CHANGES = 4  # of the middle pixel, to black and to white on different noise
+PROBE = 256  # rows and columns of the frame that the network is asked with
+RING = 32  # pixels around the square
+CHANGES = 2  # on different noise
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def find_reach(
         FrameError: the network sees further than a tile's rim can be.
     """
     furthest = measure_reach(run, channels, ratio, Size(PROBE, PROBE), bits=bits)
-    if furthest > PROBE // 2 - STEP:
+    if furthest > PROBE // 2 - RING - STEP:
         raise FrameError(
             "this network sees the whole frame and cannot work in tiles: use --tile off"
         )
@@ -115,22 +117,25 @@ def find_reach(
 def measure_reach(
     run: Callable[[Image], Image], channels: int, ratio: Fraction, size: Size, *, bits: int = 8
 ) -> int:
-    """As `find_reach` on frames of one size; half of its side where all of it is seen."""
-    middle, top = (size.height // 2, size.width // 2), (1 << bits) - 1
+    """As `find_reach` on frames of one size; about 3/8 of its side where all of it is seen."""
+    top = (1 << bits) - 1
     kind = np.uint8 if bits == 8 else np.uint16
+    ring = min(RING, min(size) // 8)
+    inside = slice(ring, size.height - ring), slice(ring, size.width - ring)
     furthest = 0
     for seed in range(CHANGES):
         rng = np.random.default_rng(seed)
         frame = rng.integers(0, top + 1, (size.height, size.width, channels), kind)
-        changed = frame.copy()
-        changed[middle] = 0 if frame[middle].mean() > top // 2 else top
-        rows, columns, _ = np.nonzero(run(frame.view(np.uint8)) != run(changed.view(np.uint8)))
+        changed = np.where(frame > top // 2, 0, top).astype(kind)
+        changed[inside] = frame[inside]
+        differs = (run(frame.view(np.uint8)) != run(changed.view(np.uint8))).any(axis=2)
+        high, wide = (int(part.stop * ratio) for part in inside)
+        start = int(ring * ratio)
+        rows, columns = np.nonzero(differs[start:high, start:wide])
         if rows.size:
-            away = [
-                np.abs(found - float(place * ratio)).max()
-                for found, place in zip((rows, columns), middle, strict=True)
-            ]
-            furthest = max(furthest, int(np.ceil(max(away) / float(ratio))))
+            last = high - start - 1, wide - start - 1
+            deep = np.stack([rows, columns, last[0] - rows, last[1] - columns]).min(axis=0).max()
+            furthest = max(furthest, int(deep / ratio) + 1)
     return furthest
 
 

@@ -24,7 +24,7 @@ from edge_sr.model.wide import model_bytes
 if TYPE_CHECKING:
     import openvino
 
-SIZES = 4  # of frames that stay compiled
+SIZES = 10  # of frames and tiles that stay compiled
 NEEDS_BF16 = "AVX512_BF16, AMX, or Arm's BF16"
 Shape = tuple[int, ...]
 

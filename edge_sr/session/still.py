@@ -1,0 +1,174 @@
+"""Stillness: what did not change is not computed again.
+
+A layer around a `Network`. Each image is compared, block by block, with the one that the present
+result belongs to. Blocks that differ, and those that the network sees them from, are computed in
+tiles with all the pixels that the network sees; the others keep their result. With a limit of 0 the
+results are those of whole frames, bit for bit: on all runtimes that were tried a tile gives the
+pixels that the whole frame gives (tests/edge_sr/session/test_still_models.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import BackendError, FrameError
+from edge_sr.session.blocks import BLOCK, SAMPLED, BlockWatch, widen
+from edge_sr.session.network import ModelRunner, Network
+from edge_sr.session.plan import CostModel, Tile, plan_tiles
+from edge_sr.types import Size
+
+Image = NDArray[np.uint8]
+OFF, EXACT, AUTO = "off", "exact", "auto"
+MARGIN = 2  # pixels that are added to the reach, which is measured and may be found too small
+BUSY = 0.7  # share of the blocks that differ at a glance: the frame is computed as a whole
+MAX_LIMIT = 64  # grey levels
+LEAST_PIXELS = 320 * 180  # of a frame: in a smaller one there is little to leave out
+
+
+def parse_still(text: str) -> str:
+    """ "off", "exact", "auto", or grey levels as "3": the text, if it is one of them.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = text.isascii() and text.isdigit() and 0 <= int(text) <= MAX_LIMIT
+    if text not in (OFF, EXACT, AUTO) and not number:
+        raise ValueError(f"{text!r}; expected off, exact, auto, or grey levels of 0 to {MAX_LIMIT}")
+    return text
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A frame in flight."""
+
+    tiles: list[Tile] | None  # None: the inner network computes the whole frame
+    images: Sequence[Image] = ()  # a copy of what each tile is given
+    begun_s: float = 0.0
+
+
+class StillNetwork:
+    """A `Network` that computes what changed. It belongs to one session.
+
+    The result of a frame is remembered for the next one, and is read-only for that reason.
+    """
+
+    def __init__(self, inner: Network, runner: ModelRunner, size: Size, still: str) -> None:
+        """Wrap a network.
+
+        Args:
+            inner: computes whole frames of `size`.
+            runner: of the same model; computes the tiles.
+            still: as `parse_still` takes it, but "off".
+
+        Raises:
+            FrameError: the model takes no tiles, or the network sees too far for them.
+        """
+        facts = runner.sidecar
+        if not runner.takes_tiles:
+            raise FrameError(f"{facts.name} takes frames of one size, and no parts of them")
+        self._inner, self._runner, self._size = inner, runner, size
+        self._ratio = facts.ratio
+        self._rim = -(-(runner.reach + MARGIN) // BLOCK) * BLOCK
+        self._watch = BlockWatch(size.height, size.width, facts.pixel_bytes, bits=facts.bits)
+        self._cost = CostModel(size.pixels)
+        self._limit = None if still == AUTO else 0 if still == EXACT else int(still)
+        self._planned: deque[_Planned] = deque()
+        self._result: Image | None = None  # of the frame that was collected last
+        self._known = False  # whether `watch` holds the image of the newest result, or will
+        self._finished_s = 0.0
+        self.computed = 1.0  # share of the last frame that was computed, rims included
+
+    @property
+    def depth(self) -> int:
+        """The inner one's."""
+        return self._inner.depth
+
+    def submit(self, image: Image) -> None:
+        """As `Network.submit`."""
+        self._watch.load(image)
+        tiles = self._plan() if self._known else None
+        begun = time.perf_counter()
+        if tiles is None:
+            self._inner.submit(image)
+            self._watch.keep_all()
+            self._known = True
+            self._planned.append(_Planned(None, begun_s=begun))
+            return
+        held = self._watch.held
+        images = [
+            np.ascontiguousarray(held[slice(*tile.given_rows), slice(*tile.given_columns)])
+            for tile in tiles
+        ]
+        self._planned.append(_Planned(tiles, images, begun))
+
+    def collect(self) -> Image:
+        """As `Network.collect`, but read-only, and the same array where nothing changed."""
+        planned = self._planned[0]
+        if planned.tiles is None:
+            result = self._inner.collect()
+            now = time.perf_counter()
+            self._cost.note_whole(now - max(planned.begun_s, self._finished_s))
+            self.computed = 1.0
+        else:
+            result = self._compute(planned.tiles, planned.images)
+            now = time.perf_counter()
+            self.computed = min(1.0, sum(tile.pixels for tile in planned.tiles) / self._size.pixels)
+        self._planned.popleft()
+        self._finished_s = now
+        result.flags.writeable = False
+        self._result = result
+        return result
+
+    def reset(self) -> None:
+        """What is kept is compared with every image: after a cut or a lost frame it is right, too.
+
+        So a live source that loses frames gains as much as one that loses none.
+        """
+        self._inner.reset()
+
+    def drop(self) -> None:
+        """As `Network.drop`; the next frame is computed as a whole."""
+        self._planned.clear()
+        self._inner.drop()
+        self._known = False
+        self._result = None
+
+    def _plan(self) -> list[Tile] | None:
+        """What to compute of the loaded image, which is then held; None for all of it."""
+        watch = self._watch
+        limit = watch.auto_limit() if self._limit is None else self._limit
+        if watch.changed(limit, step=SAMPLED).mean() > BUSY:
+            return None  # rows that were looked at say enough
+        changed = watch.changed(limit)
+        needed = widen(changed, self._rim // BLOCK)
+        tiles = plan_tiles(needed, self._size.height, self._size.width, self._rim)
+        if not self._cost.are_worth_it(tiles):
+            return None
+        watch.keep(changed)
+        return tiles
+
+    def _compute(self, tiles: list[Tile], images: Sequence[Image]) -> Image:
+        """The result before, with these tiles computed again."""
+        if self._result is None:
+            raise BackendError("the frame before was lost")
+        if not tiles:
+            return self._result
+        begun = time.perf_counter()
+        found = self._runner.run_all(images)
+        self._cost.note_tiles(tiles, time.perf_counter() - begun)
+        result = self._result.copy()
+        ratio = self._ratio
+        for tile, image in zip(tiles, found, strict=True):
+            top, bottom = (int(place * ratio) for place in tile.rows)
+            left, right = (int(place * ratio) for place in tile.columns)
+            down, across = int(tile.given_rows[0] * ratio), int(tile.given_columns[0] * ratio)
+            result[top:bottom, left:right] = image[
+                top - down : bottom - down, left - across : right - across
+            ]
+        return result
