@@ -139,9 +139,7 @@ class Upscaler(Closing):
             raise UsageError(f"still is {error}") from error
         backend = self.backend
         facts = Facts(self.sidecar.name, backend.precision, backend.name, backend.device)
-        return ModelSession(
-            self._runner, Size(*size), facts, calm=make_calm(calm), still=still
-        )
+        return ModelSession(self._runner, Size(*size), facts, calm=make_calm(calm), still=still)
 
     def upscale(self, image: Image) -> Image:
         """Upscale a still image and keep its kind.

@@ -57,7 +57,7 @@ class RunControl(ShotSink):
     def facts(self) -> Facts:
         """The figures of this moment, as JSON can hold them; no address shows its credentials."""
         info, stats, trouble = self._source.info, self.stats, self._source.trouble
-        recording = self.recorder.path
+        recording, share = self.recorder.path, stats.computed.mean
         return {
             "source": _shown(info.name),
             "live": info.live,
@@ -71,6 +71,7 @@ class RunControl(ShotSink):
             "written": stats.written,
             "dropped": stats.dropped,
             "queue": stats.depth,
+            "computed_percent": round(100 * share, 1) if share is not None else None,
             "fps": round(stats.current_fps, 2),
             "uptime_s": round(stats.elapsed_s, 1),
             **_percentiles("infer", stats.infer),

@@ -40,7 +40,7 @@ class _Figures:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         facts, stats = self._facts, self._stats
-        reconnects = facts["reconnects"]
+        reconnects, share = facts["reconnects"], stats.computed.mean
         for name, text, value in (
             ("frames_read", "Frames that came from the source.", stats.read),
             ("frames_written", "Frames handed to every sink.", stats.written),
@@ -52,6 +52,11 @@ class _Figures:
         for name, text, value in (
             ("frames_per_second", "Rate of the last two seconds.", stats.current_fps),
             ("queue_frames", "Frames that wait between stages.", stats.depth),
+            (
+                "computed_share",
+                "Of the last frames, what was computed: 0 to 1.",
+                1.0 if share is None else share,
+            ),
             ("page_clients", "Browsers that watch.", self._clients),
             ("source_up", "1 while frames come, 0 while not.", facts["state"] == "running"),
         ):

@@ -130,6 +130,7 @@ def shots(
         for shot in upscale(raw.items(), session, lambda: len(raw)):
             stats.infer_s += shot.infer_s
             stats.infer.add(shot.infer_s)
+            stats.computed.add(shot.computed)
             done.put(shot)
             if live and not done.wait_room():
                 return
@@ -199,7 +200,7 @@ def _collect(session: Session, flight: deque[Taken]) -> Shot:
     """The oldest frame in flight, done."""
     result = session.collect()
     _, frame, at_s = flight.popleft()
-    return Shot(frame, result, at_s, session.frame_s)
+    return Shot(frame, result, at_s, session.frame_s, session.computed)
 
 
 class CutDetector:

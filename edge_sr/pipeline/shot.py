@@ -19,6 +19,7 @@ class Shot:
     after: Frame
     taken_s: float  # when it was captured, on the clock of time.perf_counter
     infer_s: float  # how long upscaling took
+    computed: float = 1.0  # share of the frame that was computed; the rest held still
 
     @cached_property
     def enlarged(self) -> Frame:

@@ -13,7 +13,7 @@ RATE_S = 2.0  # the span that the current rate is taken from
 
 
 class Recent:
-    """The last values of something, in seconds, and their percentiles."""
+    """The last values of something, in seconds mostly, and their percentiles."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._values: deque[float] = deque(maxlen=kept)
@@ -38,6 +38,12 @@ class Recent:
         """The newest value; None without any."""
         with self._lock:
             return self._values[-1] if self._values else None
+
+    @property
+    def mean(self) -> float | None:
+        """Of the last values; None without any."""
+        with self._lock:
+            return sum(self._values) / len(self._values) if self._values else None
 
     def percentile(self, share: float) -> float | None:
         """The value that a share of the last ones, 0 to 1, does not exceed; None without any."""
@@ -72,11 +78,14 @@ class Stats:
     infer: Recent = field(default_factory=Recent)  # of each frame
     age: Recent = field(default_factory=Recent)  # from capture until every sink has the frame
     screen: Recent = field(default_factory=Recent)  # from capture until a browser has shown it
+    computed: Recent = field(
+        default_factory=Recent
+    )  # share of each frame that was computed, 0 to 1
     times: Recent = field(default_factory=Recent)  # when frames were written
 
     def clear_recent(self) -> None:
         """Forget the times of the frames so far, as another model's say nothing of this one's."""
-        for values in (self.infer, self.age, self.screen):
+        for values in (self.infer, self.age, self.screen, self.computed):
             values.clear()
 
     @property

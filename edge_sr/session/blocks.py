@@ -99,7 +99,8 @@ class BlockWatch:
             self._new[start : start + rows : SAMPLED].view(self._kind).astype(np.int32)
             for start in range(3)
         )
-        return float(np.mean((2 * middle - above - below) ** 2.0)) / 4**self._shift
+        squares = np.square(2 * middle - above - below, dtype=np.float64)
+        return float(squares.mean()) / float(4**self._shift)
 
     def _any(self, differs: NDArray[np.bool_], step: int) -> Mask:
         down, across = self._grid

@@ -49,6 +49,7 @@ async function ask() {
     model: stats.model, precision: stats.precision, backend: stats.backend, device: stats.device,
     inference: `${ms(stats.infer_p50_ms)} / ${ms(stats.infer_p99_ms)} ms`,
     "until every output has it": `${ms(stats.age_p50_ms)} / ${ms(stats.age_p99_ms)} ms`,
+    computed: stats.computed_percent == null ? "–" : `${stats.computed_percent} % of each frame`,
     frames: stats.written, dropped: stats.dropped, reconnected: stats.reconnects,
     watching: stats.clients, encoders: stats.encoders,
   });

@@ -51,17 +51,17 @@ def of(image: np.ndarray, size: Size) -> Frame:
 def check(model: str, backend: str, precision: str) -> None:
     """A patch of noise moves over a picture with detail; the edges of the frame are among it."""
     rng = np.random.default_rng(0)
-    rows, columns = np.mgrid[0:188, 0:344]
+    rows, columns = np.mgrid[0:296, 0:488]
     calm = 120 + 70 * np.sin(rows / 3) * np.cos(columns / 5) + rng.normal(0, 12, rows.shape)
     calm = np.clip(calm, 0, 255).astype(np.uint8)
     with Upscaler.open(model, backend=backend, precision=precision, threads=2) as upscaler:
-        session = upscaler.session((344, 188), still="exact")
-        for number, (top, left) in enumerate([(0, 0), (60, 130), (150, 310), (0, 320), (170, 20)]):
+        session = upscaler.session((488, 296), still="exact")
+        for number, (top, left) in enumerate([(0, 0), (60, 130), (260, 450), (0, 460), (274, 20)]):
             image = calm.copy()
             image[top : top + 22, left : left + 30] = rng.integers(0, 256, (22, 30), np.uint8)[
-                : 188 - top, : 344 - left
+                : 296 - top, : 488 - left
             ]
-            found = session.upscale(of(image, Size(344, 188))).y
+            found = session.upscale(of(image, Size(488, 296))).y
             wanted = upscaler.backend.infer(image[None, ..., None])[0, ..., 0]
             assert np.array_equal(found, wanted), f"{(found != wanted).sum()} pixels differ"
             assert number == 0 or session.computed < 1.0
