@@ -61,7 +61,7 @@ def tile_side(tile: int | None, size: Size) -> int:
             with a side that no backend takes.
     """
     if tile is None:
-        return AUTO_SIDE if size.pixels > AUTO_PIXELS or max(size) not in SIDES else 0
+        return AUTO_SIDE if size.pixels > AUTO_PIXELS or max(size) >= SIDES.stop else 0
     return tile if tile and max(size) > tile else 0
 
 

@@ -162,6 +162,10 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
             ["--input", "test://64x48", "--output", "o.mp4", "--drop-policy", "newest"],
             "loses no frame",
         ),
+        (
+            ["--input", "test://64x48", "--output", "o.mp4", "--still", "3"],
+            "gives frames that depend on those before",
+        ),
     ],
 )
 def test_what_cannot_go_on(
