@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 JETSON = Path("/etc/nv_tegra_release")
+ON_A_JETSON = {"cpu": "jetson", "window": "jetson", "bench": "jetson,check"}
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ PIP_NAMES = {"PIL": "pillow", "cv2": "opencv-python", "skimage": "scikit-image"}
 def install_command(extra: str) -> str:
     """The pip command, for this interpreter, that installs what an extra of edge-sr names.
 
-    On a Jetson "cpu" and "window" become "jetson": their OpenCV would hide JetPack's own, which
-    reads CSI cameras.
+    On a Jetson "cpu" and "window" become "jetson", and "bench" too: their OpenCV would hide
+    JetPack's own, which reads CSI cameras.
     """
-    if extra in ("cpu", "window") and JETSON.is_file():
-        extra = "jetson"
+    if JETSON.is_file():
+        extra = ON_A_JETSON.get(extra, extra)
     python = shlex.quote(sys.executable or "python3")
     try:
         metadata.version("edge-sr")

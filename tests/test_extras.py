@@ -34,3 +34,19 @@ def test_a_tensorrt_is_named_for_its_cuda_major() -> None:
     named = [item for extra in EXTRAS.values() for item in extra if item.startswith("tensorrt")]
     assert all("-cu12" in item or "-cu13" in item for item in named)
     assert any(item.startswith("tensorrt-cu12>") for item in EXTRAS["tensorrt"])
+
+
+def test_a_check_of_a_jetson_brings_no_opencv() -> None:
+    """pip's would hide JetPack's: `bench` has it, `check` and all that it names have not."""
+    names, waiting = set(), ["check", "jetson"]
+    while waiting:
+        for item in EXTRAS[waiting.pop()]:
+            names.add(item)
+            waiting += (
+                item.removeprefix("edge-sr[").removesuffix("]").split(",")
+                if (item.startswith("edge-sr["))
+                else []
+            )
+    assert not any("opencv" in name for name in names)
+    assert any("opencv" in name for name in EXTRAS["cpu"])
+    assert {item for item in EXTRAS["bench"] if not item.startswith("edge-sr[")} <= names

@@ -28,7 +28,7 @@ DESKTOPS = tuple((f"3.{minor}", "manylinux_2_35_x86_64") for minor in range(10, 
 WANTED = {
     "cpu": (*JETSONS, *DESKTOPS),
     "jetson": JETSONS,
-    "jetson,build": JETSONS,
+    "jetson,check": JETSONS,
     "rtx": DESKTOPS,
     "tensorrt": DESKTOPS,
     "tensorrt-cu13": DESKTOPS,

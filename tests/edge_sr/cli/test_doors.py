@@ -143,6 +143,7 @@ def test_the_advice_on_a_jetson_never_hides_its_opencv(
     monkeypatch.setattr(extras, "JETSON", tmp_path / "release")
     assert extras.install_command("cpu").endswith("'edge-sr[jetson]'")
     assert extras.install_command("window").endswith("'edge-sr[jetson]'")
+    assert extras.install_command("bench").endswith("'edge-sr[jetson,check]'")
 
 
 def test_doors_parse_whatever_a_program_takes() -> None:
