@@ -152,7 +152,7 @@ def add_encoder_options(group: Any) -> None:
         choices=CODECS,
         help="h264, h265 or av1 by the device's encoder where there is one, else by libx264, "
         "libx265 or libsvtav1; vp9; or one by its name (default: auto: h264, h265 above 8 bits, "
-        "vp9 in .webm)",
+        "vp9 in .webm, av1 above 8 bits)",
     )
     group.add_argument(
         "--bits",

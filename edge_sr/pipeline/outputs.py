@@ -21,6 +21,7 @@ from edge_sr.media.animation.frames import AnimationSink
 from edge_sr.media.animation.write import FROM_FILMS
 from edge_sr.media.codec.unfinished import partial_path
 from edge_sr.media.codec.y4m import Y4mSink
+from edge_sr.media.frame import YUV420, StreamInfo
 from edge_sr.media.protocols import Sink, Source
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.null import NullSink
@@ -110,9 +111,10 @@ def _output_sink(text: str, spec: JobSpec, source: Source, *, first: bool) -> Pl
     beside = source.beside
     if path.suffix.lower() in FROM_FILMS:
         return Placed(_boxed(_animation(path, spec, source, given), spec, source), path)
+    mode = given.get("compare", _compared(spec))
     writer: Sink = VideoWriter(
         path,
-        source=source.info,
+        source=source.info if mode is None else _shown(source.info, path),
         copy_from=beside if first or beside is None else beside.path,
         force=spec.force,
         codec=given.get("codec", spec.codec),
@@ -126,12 +128,18 @@ def _output_sink(text: str, spec: JobSpec, source: Source, *, first: bool) -> Pl
         except argparse.ArgumentTypeError as error:
             raise UsageError(f"--output {text}: size is {error}") from error
         writer = Resized(writer, target.size_for)
-    mode = given.get("compare", _compared(spec))
     if mode is None:
         return Placed(_boxed(writer, spec, source), path)
     if mode not in CHOICES:
         raise UsageError(f"--output {text}: compare is {mode!r}; expected {', '.join(CHOICES)}")
     return Placed(Compared(_boxed(writer, spec, source), mode), path)
+
+
+def _shown(info: StreamInfo, path: Path) -> StreamInfo:
+    """What a comparison is made of: frames as screens get them."""
+    if info.format != YUV420:
+        logger.info("%s: the comparison is made of 8-bit 4:2:0", path)
+    return replace(info, format=YUV420, hdr=None)
 
 
 def _compared(spec: JobSpec) -> str | None:

@@ -50,7 +50,7 @@ AV1_QUALITY = Fraction(63, 51)  # steps of AV1's and VP9's quality for one of ou
 MAIN10 = PixelFormat(bits=10)  # 4:2:0: all that NVENC takes of more than 8 bits, as P010
 LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 RANGES = {None: 0, False: 1, True: 2}  # FFmpeg's AVColorRange
-OTHERWISE = "take another --codec (h265 holds every depth), or --bits 8"
+OTHERWISE = "take another --codec (h265, in .mp4, .mov or .mkv, holds every depth), or --bits 8"
 FALLBACK_RATE = Fraction(30)  # for the encoder's rate control where none is known
 
 

@@ -120,7 +120,9 @@ class VideoWriter(SinkBase):
         if not self.encoder:
             plan = self._make_plan(size, Color(), self._source.time_base)
             kind = FORMATS[self.path.suffix.lower()]
-            codec = "vp9" if self._codec == AUTO and kind == "webm" else self._codec
+            codec = self._codec
+            if codec == AUTO and kind == "webm":
+                codec = "vp9" if plan.format.bits == 8 else "av1"
             found = pick_encoder(self._av, codec, plan)
             if why := why_not(kind, found):
                 raise MediaError(f"{self.path}: {why}")

@@ -115,9 +115,10 @@ def test_ffprobe_sees_every_tag(film: Path, tmp_path: Path) -> None:
     }
 
 
-def test_hdr10_to_av1(film: Path, tmp_path: Path) -> None:
-    output = tmp_path / "o.mkv"
-    assert run(film, output, codec="av1") == []
+@pytest.mark.parametrize(("ending", "codec"), [("mkv", "av1"), ("mp4", "av1"), ("webm", "auto")])
+def test_hdr10_to_av1(film: Path, tmp_path: Path, ending: str, codec: str) -> None:
+    output = tmp_path / f"o.{ending}"
+    assert [line for line in run(film, output, codec=codec) if "audio" not in line] == []
     after = facts(output)
     assert (after["codec"], after["pixels"]) == ("libdav1d", "yuv420p10le")
     assert after["tags"] == HDR10
@@ -140,6 +141,16 @@ def test_8_bits_are_written_where_they_are_asked_for(film: Path, tmp_path: Path)
         f"{film}: 10-bit 4:2:0 is read as 8-bit 4:2:0: gradients may show steps",
     ]
     assert (facts(output)["codec"], facts(output)["pixels"]) == ("h264", "yuv420p")
+
+
+def test_a_comparison_in_a_file_has_8_bits_and_says_so(
+    film: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    output = tmp_path / "o.mkv"
+    run(film, output, compare="split")
+    assert facts(output)["pixels"] == "yuv420p"
+    assert f"{output}: the comparison is made of 8-bit 4:2:0" in caplog.text
 
 
 def test_a_codec_that_cannot_hold_the_depth_leaves_nothing(tmp_path: Path) -> None:
