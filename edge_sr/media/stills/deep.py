@@ -1,8 +1,9 @@
-"""Pictures of 16 bits per channel, which Pillow reads and writes in grey only: PNG and TIFF."""
+"""Pictures of 16 bits per channel, which Pillow reads in grey only; written as PNG and TIFF."""
 
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import zlib
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.errors import FrameError, MediaError
+from edge_sr.errors import FrameError
 from edge_sr.media.libraries import load_cv2, load_pillow
 
+logger = logging.getLogger(__name__)
 Image = NDArray[np.uint16]
 FORMATS = ("PNG", "TIFF")  # Pillow's names of those that are written with 16 bits
-RAW = ("I;16", "L;16", "LA;16", "RGB;16", "RGBX;16", "RGBA;16")  # raw modes that are read
+PACKED = ("BGR;16", "RGB;16")  # 5, 6 and 5 bits in 16
 WHITE = 65535
 TURNS = {  # Exif's orientation -> transpose first, flip columns, flip rows
     2: (False, True, False), 3: (False, True, True), 4: (False, False, True),
@@ -37,33 +39,42 @@ def read_deep(path: Path, image: Any) -> Image | None:
     """The pixels of an opened Pillow image of 16 bits per channel, upright; None of other depths.
 
     uint16 (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGBA; yours to keep.
-
-    Raises:
-        MediaError: 16 bits of another kind, or it cannot be read.
+    None too, with a line in the log, where 16 bits of colour can only be read as 8.
     """
-    raw = [str(tile[3][0] if isinstance(tile[3], tuple) else tile[3]) for tile in image.tile]
-    deep = [name for name in raw if ";16" in name and name not in ("BGR;16", "RGB;16")]
-    if image.format not in FORMATS or not deep:
-        return None
-    if deep[0].rstrip("BLNS") not in RAW:
-        raise MediaError(f"{path}: is {deep[0]}; edge-sr reads 16 bits of grey and RGB: convert it")
-    if image.mode.startswith("I"):
+    raw = [tile[3] if isinstance(tile[3], tuple) else (tile[3],) for tile in image.tile]
+    names = [str(item[0]) for item in raw if item]
+    deep = [name for name in names if ";16" in name and name not in PACKED]
+    if image.mode.startswith("I;16") or (image.mode == "I" and deep):
         pixels = np.array(image).astype(np.uint16)
     else:
-        cv2 = load_cv2()
-        found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-        if found is None or found.dtype != np.uint16:
-            raise MediaError(f"{path}: cannot be read with 16 bits; convert it to 8 first")
-        if deep[0].startswith("LA"):
-            order = [0, 3]
-        else:
-            order = [2, 1, 0, 3] if image.mode == "RGBA" else [2, 1, 0]
-        pixels = found[..., order]
+        if image.format == "PPM" and raw and raw[0][-1] == WHITE:
+            deep = [f"{image.mode};16"]
+        if not deep:
+            return None
+        found = _read_colours(path, deep[0])
+        if found is None:
+            logger.info("%s: 16 bits per channel are read as 8 (%s)", path, deep[0])
+            return None
+        pixels = found
     transpose, flip_x, flip_y = TURNS.get(image.getexif().get(ORIENTATION, 1), (False,) * 3)
     if transpose:
         pixels = pixels.swapaxes(0, 1)
     step = (slice(None, None, -1 if flip_y else 1), slice(None, None, -1 if flip_x else 1))
     return np.ascontiguousarray(pixels[step])
+
+
+def _read_colours(path: Path, raw: str) -> Image | None:
+    """By OpenCV; None where it gives something else than 16 bits of that kind."""
+    order = {"LA": [0, 3], "RGB": [2, 1, 0], "RGBX": [2, 1, 0], "RGBA": [2, 1, 0, 3]}
+    if raw.partition(";")[0] not in order:
+        return None
+    cv2 = load_cv2()
+    found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    wanted = order[raw.partition(";")[0]]
+    if found is None or found.dtype != np.uint16 or np.atleast_3d(found).shape[2] <= max(wanted):
+        return None
+    pixels: Image = found[..., wanted]
+    return pixels
 
 
 def write_deep(path: Path, pixels: Image, name: str, about: dict[str, Any]) -> None:

@@ -81,12 +81,12 @@ def list_images(folder: Path, *, name_others: bool = True) -> list[Path]:
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
     """Read one image, turned as its Exif orientation says; grey stays grey, alpha stays alpha.
 
-    Palettes and bilevel images become RGB(A) and grey, CMYK becomes RGB through its profile. PNG
-    and TIFF of 16 bits per channel are uint16. The array is yours to keep.
+    Palettes and bilevel images become RGB(A) and grey, CMYK becomes RGB through its profile. Grey
+    of 16 bits is uint16, and so are colours of PNG, TIFF and PPM. The array is yours to keep.
 
     Raises:
-        MediaError: the file cannot be read, or is of a kind that has to be converted first: other
-            files of more than 8 bits per channel, an animation.
+        MediaError: the file cannot be read, or is of a kind that has to be converted first: 32
+            bits per channel, an animation.
         MissingDependencyError: Pillow, or what it needs for this format, is not installed.
     """
     pil, path = load_pillow(), Path(path)
@@ -101,8 +101,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large images
             with pil.Image.open(path, formats=formats) as image:
                 deep = read_deep(path, image)
-                if deep is None:
-                    check_kind(path, image)
+                check_kind(path, image, deep=deep is not None)
                 info = dict(image.info)
                 exif = parse_exif(image)  # of TIFF, before its pixels are read
                 image.load()

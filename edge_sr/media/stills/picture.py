@@ -17,8 +17,6 @@ Image = NDArray[np.uint8]
 # of the pictures of an MPO, cameras' JPEG, the first is the photograph; of a PSD, all its layers
 FIRST_COUNTS = ("MPO", "PSD")
 MODES = {0: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # channels, 0 for a 2-D array
-DEEP = ";16"  # in the names of Pillow's raw modes with 16 bits per channel
-PACKED = ("BGR;16", "RGB;16")  # 5, 6 and 5 bits in 16
 PHOTO, PLACE = 0x8769, 0x8825  # the parts of Exif for the exposure and for GPS
 SIDES = (0xA002, 0xA003)
 # tags of TIFF that say how the pixels are stored, orientation and resolution among them
@@ -29,19 +27,18 @@ STRUCTURE = {
 }  # fmt: skip
 
 
-def check_kind(path: Path, image: Any) -> None:
+def check_kind(path: Path, image: Any, *, deep: bool) -> None:
     """Refuse an opened Pillow image that cannot be upscaled faithfully.
 
+    Args:
+        deep: its pixels were read with 16 bits per channel.
+
     Raises:
-        MediaError: more than 8 bits per channel, Lab or HSV, several pictures.
+        MediaError: 32 bits per channel, Lab or HSV, several pictures.
     """
-    raw = [str(t[3][0] if isinstance(t[3], tuple) else t[3]) for t in image.tile]
-    deep = any(DEEP in name and name not in PACKED for name in raw)
-    if image.mode.startswith(("I", "F")) or deep:
-        bits = 32 if image.mode in ("I", "F") and not deep else 16
+    if image.mode in ("I", "F") and not deep:
         raise MediaError(
-            f"{path}: {bits} bits per channel; edge-sr works on 8, and on 16 of PNG and TIFF: "
-            "convert it first"
+            f"{path}: 32 bits per channel; edge-sr works on 8 and 16: convert it first"
         )
     if image.mode in ("LAB", "HSV"):
         raise MediaError(f"{path}: is {image.mode}; edge-sr works on RGB: convert it first")

@@ -95,15 +95,37 @@ def test_images_are_turned_as_their_exif_says(tmp_path: Path, orientation: int) 
     assert np.array_equal(to_8_bits(read_image(deep).pixels), read_image(small).pixels)
 
 
-def test_other_kinds_of_16_bits_are_refused(tmp_path: Path) -> None:
+def test_other_colours_of_16_bits_are_read_as_8(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Premultiplied alpha, for one."""
+    caplog.set_level(logging.INFO)
     path = tmp_path / "a.tif"
     write_image(path, ramp(4))
     data = path.read_bytes()
     straight = struct.pack("<HHIHH", 338, 3, 1, 2, 0)
     assert data.count(straight) == 1
     path.write_bytes(data.replace(straight, struct.pack("<HHIHH", 338, 3, 1, 1, 0)))
-    with pytest.raises(MediaError, match=r"is RGBa;16.; edge-sr reads 16 bits of grey and RGB"):
-        read_image(path)
+    assert read_image(path).pixels.dtype == np.uint8
+    assert f"{path}: 16 bits per channel are read as 8 (RGBa;16" in caplog.text
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pnm_and_jpeg_2000_of_16_bits_are_read(tmp_path: Path, channels: int) -> None:
+    pixels, kind = ramp(channels), "P5" if channels == 1 else "P6"
+    path = tmp_path / "a.pnm"
+    path.write_bytes(f"{kind}\n40 24\n65535\n".encode() + pixels.astype(">u2").tobytes())
+    assert np.array_equal(read_image(path).pixels, pixels)
+    if channels == 1:
+        Image.fromarray(pixels).save(tmp_path / "a.jp2")
+        assert np.array_equal(read_image(tmp_path / "a.jp2").pixels, pixels)
+
+
+def test_several_pages_of_16_bits_are_refused(tmp_path: Path) -> None:
+    page = Image.fromarray(ramp(1))
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
+    with pytest.raises(MediaError, match="holds 2 pictures; expected one"):
+        read_image(tmp_path / "a.tif")
 
 
 def test_formats_of_8_bits_get_8_and_say_so(
