@@ -11,7 +11,6 @@ from edge_sr import zoo
 from edge_sr.model.sidecar import Sidecar
 
 BICUBIC = "bicubic"
-LIVE = "-live-"  # in the names of models for compressed or noisy inputs
 WINDOW = 15  # frames that a decision is made of
 ROOM = 0.7  # of the limit: below that, the larger model is worth a try
 PATIENCE_S = 10.0  # before the first try; doubled each time that one fails
@@ -35,13 +34,13 @@ def choices(ratio: Fraction) -> list[str]:
 def ladder(facts: Sidecar) -> list[str]:
     """From a model down: the smaller shipped ones of its scale and precision, then bicubic.
 
-    A model for clean inputs is not replaced by one for compressed inputs, nor the reverse.
+    All of one flavour: a model for clean inputs is not replaced by one for compressed inputs.
     """
     smaller = []
     for name in choices(facts.ratio)[:-1]:
         other = zoo.find(name)[1]
-        alike = other.precision == facts.precision and (LIVE in name) == (LIVE in facts.name)
-        if alike and other.parameters < facts.parameters:
+        alike = zoo.flavour_of(name) == zoo.flavour_of(facts.name)
+        if alike and other.precision == facts.precision and other.parameters < facts.parameters:
             smaller.append((other.parameters, name))
     return [full_name(facts), *(name for _, name in sorted(smaller, reverse=True)), BICUBIC]
 

@@ -27,6 +27,12 @@ def families() -> list[str]:
     return sorted({name.rpartition("-x")[0] for name in names()})
 
 
+def flavour_of(name: str) -> str:
+    """ "live" for ``edge-unet-s-live-x2``, "vivid" likewise, and "plain" for every other name."""
+    last = name.rpartition("-x")[0].rpartition("-")[2]
+    return last if last in ("live", "vivid") else "plain"
+
+
 def find(
     model: str, ratio: Fraction = Fraction(2), *, precision: str = "fp32"
 ) -> tuple[Path, Sidecar]:

@@ -26,8 +26,10 @@ def test_the_ladder_goes_down_to_bicubic() -> None:
     assert (steps[0], steps[-1]) == ("edge-unet-s-x2", BICUBIC)
 
 
-def test_a_model_for_degraded_inputs_is_no_smaller_one_for_clean_inputs() -> None:
+def test_the_ladder_keeps_the_flavour() -> None:
     with Upscaler.open("edge-unet-m-x2") as upscaler:
         assert ladder(upscaler.sidecar) == ["edge-unet-m-x2", "edge-unet-s-x2", BICUBIC]
-    with Upscaler.open("edge-unet-s-live") as upscaler:
-        assert ladder(upscaler.sidecar) == ["edge-unet-s-live-x2", BICUBIC]
+    for flavour in ("live", "vivid"):
+        with Upscaler.open(f"edge-unet-m-{flavour}") as upscaler:
+            steps = [f"edge-unet-{size}-{flavour}-x2" for size in "ms"]
+            assert ladder(upscaler.sidecar) == [*steps, BICUBIC]
