@@ -51,6 +51,7 @@ def test_metrics_are_prometheus_text(page: PageServer, control: RunControl) -> N
     samples = [line for line in answer.text.splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"edge_sr_\w+(\{[^}]*\})? [-+\d.e]+", line) for line in samples)
     assert "edge_sr_frames_written_total 1.0" in samples
+    assert "edge_sr_computed_share 1.0" in samples
     assert 'edge_sr_frame_age_seconds{quantile="0.99"} 0.02' in samples
 
 
