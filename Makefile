@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint types format test-runtime check-platforms soak pycuda-double clean
+.PHONY: demo test test-slow lint types format test-runtime test-aarch64 check-platforms soak pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench demo
@@ -36,6 +36,11 @@ test-runtime:
 	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest pytest-xdist
 	rm -rf build/lib
 	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu" -n auto --dist worksteal
+
+# the same on an emulated arm64 Debian 12 with Python 3.11 and the versions of the extra `jetson`; as root,
+# with debootstrap and qemu-user-static: long
+test-aarch64: .venv/.dev
+	PYTHON="$(abspath $(BIN))/python" tests/tools/aarch64_root.sh build/aarch64
 
 # damaged inputs, signals, full disks, little memory, thousands of frames: long
 soak: .venv/.dev

@@ -20,6 +20,8 @@ PATH, SIDECAR = zoo.find("edge-unet-s-x2")
 
 @pytest.fixture(params=["onnxruntime", "openvino", "nearest"])
 def backend(request: pytest.FixtureRequest) -> Backend:
+    if request.param == "openvino":
+        pytest.importorskip("openvino", reason="pip install 'edge-sr[openvino]'")
     return open_backend(PATH, SIDECAR, backend=request.param)
 
 

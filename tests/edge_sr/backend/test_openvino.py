@@ -16,6 +16,8 @@ from edge_sr.backend.openvino.backend import OpenVinoBackend, precision_name
 from edge_sr.errors import BackendError, MissingDependencyError, UsageError
 from edge_sr.quality import psnr
 
+pytest.importorskip("openvino", reason="pip install 'edge-sr[openvino]'")
+
 PATH, SIDECAR = zoo.find("edge-unet-s-x2")
 needs_bf16 = pytest.mark.skipif(not cpu.BF16 & cpu.flags(), reason="no bfloat16 on this CPU")
 
