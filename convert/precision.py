@@ -13,6 +13,7 @@ from pathlib import Path
 
 from calibration.network.fp16 import BAR_DB, to_fp16
 from calibration.network.write import check_output
+from calibration.quantize.judge import NEAR_DB
 from calibration.quantize.search import table
 from calibration.quantize.write_int8 import kept_out, to_int8
 from convert.command import Steps
@@ -57,9 +58,35 @@ def build_parser() -> argparse.ArgumentParser:
         default=0.05,
         help="PSNR-Y that int8 may lose; the worst layers stay in float for it (default: 0.05)",
     )
+    int8.add_argument(
+        "--floor-db",
+        type=float,
+        default=NEAR_DB,
+        metavar="DB",
+        help="PSNR against fp32 that the worst picture must have, and 99.9 %% of its samples "
+        "within 8 levels; 0: any (default: 45)",
+    )
+    int8.add_argument(
+        "--minutes",
+        type=minutes_text,
+        default=10.0,
+        metavar="N",
+        help="that the search may take, about; the best plan so far is used then (default: 10)",
+    )
     int8.add_argument("--allow-loss", action="store_true", help="write it even if more is lost")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     return parser
+
+
+def minutes_text(text: str) -> float:
+    """Minutes above 0; argparse.ArgumentTypeError is raised for other text."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e5:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected minutes, as 10")
+    return value
 
 
 @exit_codes("precision")
@@ -95,6 +122,8 @@ def _int8(args: argparse.Namespace, model: Path) -> str:
         around=args.around,
         max_loss_db=args.max_loss_db,
         allow_loss=args.allow_loss,
+        minutes=args.minutes,
+        floor_db=args.floor_db,
         force=args.force,
     )
     out = kept_out(result, args.around)
@@ -109,6 +138,7 @@ def _int8(args: argparse.Namespace, model: Path) -> str:
     return (
         f"{args.output}: int8 with {args.around} around, loses "
         f"{sidecar.quality['int8_loss_db']:.3f} dB ({args.max_loss_db:g} allowed), "
+        f"{result.nearness.describe()}, "
         f"{layers} layers int8, {len(out)} kept in {args.around}"
     )
 

@@ -44,7 +44,7 @@ def plan_for_cpu(
             plan, layers=plan.layers | names, float_residuals=plan.float_residuals - names
         )
         found = with_outputs(correct_biases(judge, tried))
-        loss_db = judge.loss_db(quantise_for_cpu(model, *found))
+        loss_db = judge.cost_db(quantise_for_cpu(model, *found))
         return (
             found if loss_db <= MARGIN * max_loss_db and integers(found) > integers(best) else None
         )
@@ -54,7 +54,7 @@ def plan_for_cpu(
 
     best = with_outputs(plan)
     few, many = 0, len(out) + 1
-    while many - few > 1:
+    while many - few > 1 and not judge.budget.spent(1.0, "more layers for the CPU"):
         middle = len(out) if not few and many > len(out) else (few + many) // 2
         found = put_back(middle)
         few, many, best = (middle, many, found) if found else (few, middle, best)
@@ -82,10 +82,12 @@ def choose_outputs(
     every = clips(min(METHODS, key=lambda method: error(clips(method))))
 
     def holds(outputs: dict[str, float]) -> bool:
-        return judge.loss_db(quantise_for_cpu(model, plan, outputs)) <= max_loss_db
+        return judge.cost_db(quantise_for_cpu(model, plan, outputs)) <= max_loss_db
 
     if holds(every):
         return every
+    if judge.budget.spent(1.0, "results in int8 on the CPU"):
+        return {}
     alone = {
         name: error({name: every[name]})
         for name in tqdm(wanted, desc="quantising results", unit="tensor", disable=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from calibration.network.rounding import rounded
 from calibration.quantize.check_rules import broken_cpu_rules, broken_rules
 from calibration.quantize.cpu import quantise_for_cpu
 from calibration.quantize.cpu_search import choose_outputs, plan_for_cpu
-from calibration.quantize.judge import Judge, split
+from calibration.quantize.judge import NEAR_DB, Judge, Nearness, split
 from calibration.quantize.placement import residuals, weighted_layers
 from calibration.quantize.qdq import Plan, quantise, tensors_of
 from calibration.quantize.ranges import Ranges, load_ranges, measure_ranges
 from calibration.quantize.search import Found, LossError, Row, find_plan, judge_plan
 from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar, sidecar_path
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Quantised:
     loss_db: float  # PSNR-Y lost against float32 on held-out frames, ONNX Runtime's variant
     loss_here_db: float  # the same with ONNX Runtime's integer kernels on this CPU
     loss_fp16_db: float  # of TensorRT's variant, tensors rounded as on a GPU
+    nearness: Nearness  # to float32, of ONNX Runtime's variant
     found: Found  # the plan of TensorRT's variant, and what each layer costs there
     cpu_plan: Plan  # of ONNX Runtime's: the same, and what it can bear besides
     ranges: Ranges
@@ -47,6 +51,8 @@ def quantise_network(
     plan_path: Path | None = None,
     max_loss_db: float = 0.05,
     allow_loss: bool = False,
+    minutes: float | None = None,
+    floor_db: float = NEAR_DB,
 ) -> Quantised:
     """Search a plan within the bound and write it in both variants.
 
@@ -67,15 +73,16 @@ def quantise_network(
         ranges.check(network, frames)
     else:
         ranges = measure_ranges(network, kept)
-    judge = Judge(network, frames)
+    judge = Judge(network, frames, minutes=minutes, floor_db=floor_db)
     if plan_path is not None:
         found = judge_plan(judge, load_trained_plan(plan_path, network))
     else:
         found = find_plan(judge, ranges, max_loss_db=max_loss_db)
-    if found.loss_db > max_loss_db and not allow_loss:
+    if (found.loss_db > max_loss_db or found.best) and not allow_loss:
+        best = found.best or f"most expensive layers: {_most_expensive(found.rows)}"
         raise LossError(
-            f"{network.path}: int8 loses {found.loss_db:.3f} dB, {max_loss_db:g} allowed; "
-            f"most expensive layers: {_most_expensive(found.rows)}; use fp16, or --allow-loss"
+            f"{network.path}: int8 loses {found.loss_db:.3f} dB with all layers, {max_loss_db:g} "
+            f"allowed, and {floor_db:g} dB from fp32 asked for; {best}; use fp16, or --allow-loss"
         )
     singles = make_half(network, judge.tuning).kept
     plan = replace(found.plan, layers=found.plan.layers - set(singles))
@@ -88,12 +95,20 @@ def quantise_network(
     single = quantise_for_cpu(network.model, cpu_plan, outputs)
     if lines := [*broken_rules(half), *broken_cpu_rules(single)]:
         raise ModelFileError(f"{network.path}: placement is wrong ({lines[0]}); please report")
+    if judge.budget.left_out:
+        logger.warning(
+            "%s: stopped after %g minutes; the best plan so far is used, without: %s",
+            network.path.name,
+            minutes,
+            "; ".join(judge.budget.left_out),
+        )
     return Quantised(
         around_fp32=single,
         around_fp16=half,
         loss_db=judge.loss_db(single),
         loss_here_db=judge.loss_db(single, integer=True),
         loss_fp16_db=judge.loss_db(rounded(newer, keep=singles)),
+        nearness=judge.nearness(single),
         found=replace(found, plan=plan),
         cpu_plan=cpu_plan,
         ranges=ranges,

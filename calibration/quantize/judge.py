@@ -6,8 +6,9 @@ the PSNR-Y of the result against the frame is measured for both networks.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ PAIRS = (4, 16)  # at least, at most
 TUNING = (2, 8)
 TUNING_SIDE = 64
 JUDGE_WORK, TUNING_WORK = 2e10, 4e9  # multiply-accumulates that one look may cost, about
+NEAR_DB = 45.0  # PSNR of int8 against float32, at least, on the worst picture
+NEAR_LEVELS, NEAR_SHARE = 8, 0.999  # so many samples differ by so few grey levels
 REFERENCE_DB = 38.0  # PSNR-Y of a good result on a clean, easy picture (Set5)
 
 
@@ -38,16 +41,57 @@ class Pair:
     high: Image | None
 
 
+@dataclass(frozen=True)
+class Nearness:
+    """An int8 result beside float32's, on the worst picture."""
+
+    psnr_db: float
+    share: float  # of the samples that differ by at most 8 grey levels
+
+    def describe(self) -> str:
+        """One phrase for the user."""
+        return f"{self.psnr_db:.1f} dB from fp32 on the worst picture"
+
+
+@dataclass
+class Budget:
+    """How long a search may take. What it had to leave out is noted once."""
+
+    seconds: float
+    started: float = field(default_factory=time.monotonic)
+    left_out: list[str] = field(default_factory=list)
+
+    def spent(self, share: float = 1.0, what: str = "") -> bool:
+        """Whether this share of the time is over; ``what`` is then left out."""
+        over = time.monotonic() - self.started > share * self.seconds
+        if over and what and what not in self.left_out:
+            self.left_out.append(what)
+        return over
+
+
 class Judge:
     """Holds the pictures and the float32 results they are judged by."""
 
-    def __init__(self, network: Network, frames: FrameSet) -> None:
+    def __init__(
+        self,
+        network: Network,
+        frames: FrameSet,
+        *,
+        minutes: float | None = None,
+        floor_db: float = NEAR_DB,
+    ) -> None:
         """Read the frames that are needed.
+
+        Args:
+            minutes: that a search with this judge may take, about; None: no bound.
+            floor_db: PSNR against float32 that the worst picture must have; 0: any.
 
         Raises:
             FrameError, MediaError: the frames do not fit, or none can be read.
         """
-        self.network = network
+        self.network, self.floor_db = network, floor_db
+        self._last: tuple[onnx.ModelProto, Sequence[Image]] | None = None
+        self.budget = Budget(float("inf") if minutes is None else 60 * minutes)
         kept, held = split(frames)
         low_side = TRUTH_SIDE / float(network.io.scale)
         pairs = _affordable(network.model, JUDGE_WORK, low_side, *PAIRS)
@@ -68,6 +112,38 @@ class Judge:
         found = upscale_all(model, self.network.io, self.tuning)
         return _mean_square(found, self._tuning_results)
 
+    def cost_db(self, model: onnx.ModelProto) -> float:
+        """`loss_db`, or infinity where the result is too far from float32 on one of the pictures.
+
+        The loss hides that where the network's PSNR is low by nature: generators, restorers.
+        """
+        loss_db = self.loss_db(model)
+        return loss_db if self.holds(model) else float("inf")
+
+    def holds(self, model: onnx.ModelProto) -> bool:
+        """Whether the results are within the floor."""
+        near = self.nearness(model)
+        return not self.floor_db or (near.psnr_db >= self.floor_db and near.share >= NEAR_SHARE)
+
+    def nearness(self, model: onnx.ModelProto) -> Nearness:
+        """How near the results are to float32's, on the worst of the held-out pictures."""
+        return self._nearness(self._upscaled(model))
+
+    def _upscaled(self, model: onnx.ModelProto) -> Sequence[Image]:
+        """The results for the held-out pictures; the last ones are kept."""
+        if self._last is None or self._last[0] is not model:
+            images = [pair.low for pair in self.pairs]
+            self._last = model, upscale_all(model, self.network.io, images)
+        return self._last[1]
+
+    def _nearness(self, found: Sequence[Image]) -> Nearness:
+        worst = []
+        for result, expected in zip(found, self._results, strict=True):
+            away = np.abs(result.astype(np.int16) - expected.astype(np.int16))
+            noise = max(float(np.mean(away.astype(np.float64) ** 2)), 1e-10)
+            worst.append((10 * np.log10(255**2 / noise), float(np.mean(away <= NEAR_LEVELS))))
+        return Nearness(float(min(db for db, _ in worst)), min(share for _, share in worst))
+
     def loss_db(self, model: onnx.ModelProto, *, integer: bool = False) -> float:
         """PSNR-Y lost against float32, mean over the held-out pictures.
 
@@ -78,8 +154,11 @@ class Judge:
         Args:
             integer: compute with ONNX Runtime's integer kernels, as this CPU has them.
         """
-        images = [pair.low for pair in self.pairs]
-        found = upscale_all(model, self.network.io, images, integer=integer)
+        if integer:
+            images = [pair.low for pair in self.pairs]
+            found: Sequence[Image] = upscale_all(model, self.network.io, images, integer=True)
+        else:
+            found = self._upscaled(model)
         measured, expected_db = [], []
         for pair, result, expected in zip(self.pairs, found, self._results, strict=True):
             ours, theirs = _luma(result), _luma(expected)

@@ -35,6 +35,7 @@ class Found:
     loss_db: float
     rows: list[Row]
     methods: dict[str, str]  # tensor -> range method
+    best: str = ""  # what is reachable, where no plan keeps the bound
 
 
 def find_plan(judge: Judge, ranges: Ranges, *, max_loss_db: float) -> Found:
@@ -53,11 +54,11 @@ def find_plan(judge: Judge, ranges: Ranges, *, max_loss_db: float) -> Found:
     plain_error, finer_error = (judge.error(quantise(model, item)) for item in (full, finer))
     full = correct_biases(judge, finer if finer_error < plain_error else full)
     rows = sensitivity(judge, full, layers)
-    plan, loss_db = _leave_worst(judge, full, rows, max_loss_db)
+    plan, loss_db, best = _leave_worst(judge, full, rows, max_loss_db)
     for layer in layers:
         if layer.name in last - anchor and loss_db <= max_loss_db and layer not in inner:
             plan, loss_db = _try_last(judge, plan, loss_db, layer, max_loss_db)
-    return Found(plan, loss_db, explain(rows, plan, last, anchor), methods)
+    return Found(plan, loss_db, explain(rows, plan, last, anchor), methods, best)
 
 
 def judge_plan(judge: Judge, plan: Plan) -> Found:
@@ -77,6 +78,9 @@ def sensitivity(judge: Judge, plan: Plan, layers: Sequence[Layer]) -> list[Row]:
     network = judge.network
     rows = []
     for layer in tqdm(layers, desc="one layer at a time", unit="layer", disable=None):
+        if judge.budget.spent(0.7, "what each layer costs alone"):
+            rows.append(Row(layer.name, 0.0, 0.0))
+            continue
         alone = replace(plan, layers=frozenset([layer.name]), bias_shifts={})
         model = quantise(network.model, alone)
         noise = sqnr_db(network.model, model, network.io, judge.tuning[:2], layer.output)
@@ -117,11 +121,11 @@ def _without(plan: Plan, names: Sequence[str]) -> Plan:
 
 def _leave_worst(
     judge: Judge, full: Plan, rows: Sequence[Row], bound_db: float
-) -> tuple[Plan, float]:
+) -> tuple[Plan, float, str]:
     """Leave out as few of the most expensive rows as the bound, less its margin, asks for.
 
     Found by halving. Where only the bound itself can be kept, that is enough; where not even one
-    layer keeps it, all are returned.
+    layer keeps it, all are returned, with a phrase of what is reachable.
     """
     model = judge.network.model
     inside = [row for row in rows if row.name in full.layers or row.is_identity]
@@ -132,29 +136,47 @@ def _leave_worst(
         plan = _without(full, ranked[:count])
         if not plan.layers:
             return float("inf")
-        if count:
+        if count and not judge.budget.spent(0.9, "bias correction"):
             plan = correct_biases(judge, plan)
-        tried.append((plan, judge.loss_db(quantise(model, plan))))
+        tried.append((plan, judge.cost_db(quantise(model, plan))))
         return tried[-1][1]
 
     if measure(0) <= bound_db * MARGIN:
-        return tried[0]
+        return *tried[0], ""
     few, many = 0, len(ranked)
     while many - few > 1:
+        if min(cost for _, cost in tried) <= bound_db and judge.budget.spent(1.0, "better plans"):
+            break
         middle = (few + many) // 2
         few, many = (few, middle) if measure(middle) <= bound_db * MARGIN else (middle, many)
     for limit in (bound_db * MARGIN, bound_db):
         good = [item for item in tried if item[1] <= limit]
         if good:
-            return max(good, key=lambda item: len(item[0].layers))
-    return tried[0]
+            return *max(good, key=lambda item: len(item[0].layers)), ""
+    return tried[0][0], judge.loss_db(quantise(model, tried[0][0])), _reachable(judge, full, tried)
+
+
+def _reachable(judge: Judge, full: Plan, tried: Sequence[tuple[Plan, float]]) -> str:
+    """The best of the plans that were tried, none of which keeps the bound."""
+    model = judge.network.model
+    plan = min(tried, key=lambda item: (item[1], len(item[0].layers)))[0]
+    quantised = quantise(model, plan)
+    out = [
+        layer.name for layer in weighted_layers(model) if layer.name in full.layers - plan.layers
+    ]
+    names = ", ".join(out[:6]) + (f" and {len(out) - 6} more" if len(out) > 6 else "")
+    return (
+        f"the best plan loses {judge.loss_db(quantised):.3f} dB and is "
+        f"{judge.nearness(quantised).describe()}, with {len(plan.layers)} layers in int8 and "
+        f"{names or 'none'} in float"
+    )
 
 
 def _try_last(
     judge: Judge, plan: Plan, loss_db: float, layer: Layer, max_loss_db: float
 ) -> tuple[Plan, float]:
     tried = replace(plan, layers=plan.layers | {layer.name})
-    found = judge.loss_db(quantise(judge.network.model, tried))
+    found = judge.cost_db(quantise(judge.network.model, tried))
     harmless = found - loss_db <= HARMLESS * max_loss_db and found <= max_loss_db * MARGIN
     return (tried, found) if harmless else (plan, loss_db)
 
@@ -235,6 +257,8 @@ def choose_clips(
     leaders = tensors_of(model, everything)
     groups = sorted(set(leaders.values()), key=list(ranges.tensors).index)
     for group in tqdm(groups, desc="choosing ranges", unit="tensor", disable=None):
+        if judge.budget.spent(0.4, "ranges of some tensors"):
+            break
         members = [name for name, leader in leaders.items() if leader == group]
         for method in _different(ranges, group, methods[group]):
             tried = methods | dict.fromkeys(members, method)

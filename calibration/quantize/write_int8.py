@@ -13,6 +13,7 @@ from calibration.network.load import Network, load_network
 from calibration.network.write import check_output, write_model
 from calibration.quantize.check_rules import int8_layers
 from calibration.quantize.int8 import Quantised, quantise_network
+from calibration.quantize.judge import NEAR_DB
 from calibration.quantize.qdq import tensors_of
 from calibration.quantize.search import LossError
 from edge_sr.model.sidecar import Sidecar
@@ -28,6 +29,8 @@ def to_int8(
     around: str = "fp32",
     max_loss_db: float = 0.05,
     allow_loss: bool = False,
+    minutes: float | None = None,
+    floor_db: float = NEAR_DB,
     force: bool = False,
 ) -> tuple[Sidecar, Quantised]:
     """Write the int8 form of a float32 file. Returns its sidecar, and all that was found.
@@ -39,6 +42,8 @@ def to_int8(
         around: what is not int8: "fp32" for ONNX Runtime on a CPU, "fp16" for TensorRT.
         max_loss_db: PSNR-Y that may be lost; the most expensive layers stay out of int8 for it.
         allow_loss: write the file even if the bound cannot be kept.
+        minutes: that the search may take, about; the best plan so far is used then.
+        floor_db: PSNR against float32 that the worst picture must have; 0: any.
 
     Raises:
         LossError: the bound cannot be kept, or only with no layer in int8.
@@ -54,6 +59,8 @@ def to_int8(
         plan_path=plan,
         max_loss_db=max_loss_db,
         allow_loss=allow_loss,
+        minutes=minutes,
+        floor_db=floor_db,
     )
     if not int8_layers(variant(result, around)):
         raise LossError(
@@ -86,7 +93,13 @@ def write_int8(
     plan = result.found.plan if half else result.cpu_plan
     loss_db = result.loss_fp16_db if half else result.loss_db
     here = {} if half else {"int8_onnxruntime_loss_db": round(result.loss_here_db, 4)}
-    quality = {"int8_loss_db": round(loss_db, 4)} | here | dict(measured or {})
+    near = {"int8_worst_psnr_db": round(result.nearness.psnr_db, 2)}
+    quality = (
+        {"int8_loss_db": round(loss_db, 4)}
+        | here
+        | (near if not half else {})
+        | dict(measured or {})
+    )
     return write_model(
         output,
         model,

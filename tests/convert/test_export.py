@@ -318,7 +318,7 @@ def test_a_crash_while_reading_is_one_line(
     start: str, ended: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children, "START", start)
-    with pytest.raises(ModelFileError, match=rf"in\.keras: cannot be exported: its process {ended}"):
+    with pytest.raises(ModelFileError, match=rf"cannot be exported: its process {ended}"):
         export(tmp_path / "in.keras", tmp_path / "out.onnx")
 
 

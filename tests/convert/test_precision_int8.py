@@ -42,7 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def convert(place: Path, source: str, output: str, *more: str) -> int:
     command = ["--model", str(place / source), "--to", "int8", "--output", str(place / output)]
-    return main([*command, "--frames", str(place / "frames"), *more])
+    return main([*command, "--frames", str(place / "frames"), "--floor-db", "0", *more])
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,11 @@ def test_the_runtime_takes_the_file_and_the_sidecar_has_the_loss(made: Path) -> 
     sidecar = load_sidecar(made / "x2.int8.onnx")
     assert sidecar.precision == "int8"
     assert sidecar.quality["int8_loss_db"] <= 2
-    assert set(sidecar.quality) == {"int8_loss_db", "int8_onnxruntime_loss_db"}
+    assert set(sidecar.quality) == {
+        "int8_loss_db",
+        "int8_onnxruntime_loss_db",
+        "int8_worst_psnr_db",
+    }
     assert sidecar.calibration_sha256
     conversion = sidecar.training["conversion"]
     assert conversion["kept_out_of_int8"]["anchor"]["why"] == "anchor"
@@ -116,9 +120,31 @@ def test_a_bound_that_cannot_hold_fails_with_the_most_expensive_layers(
     monkeypatch.setattr(Judge, "loss_db", lambda self, model, integer=False: 0.5)
     assert convert(place, "x2.onnx", "no.onnx") == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "int8 loses 0.500 dB, 0.05 allowed; most expensive layers:" in error
+    assert "int8 loses 0.500 dB with all layers, 0.05 allowed" in error
+    assert "the best plan loses 0.500 dB and is " in error
+    assert "layers in int8 and" in error
     assert "--allow-loss" in error
     assert not (place / "no.onnx").exists()
+
+
+def test_a_network_of_low_psnr_is_held_to_fp32_on_every_picture(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--max-loss-db", "9", "--floor-db", "70")
+    assert convert(place, "x2.onnx", "far.onnx", *asked) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "70 dB from fp32 asked for; the best plan loses" in error
+    assert "dB from fp32 on the worst picture" in error
+
+
+def test_a_search_out_of_time_uses_its_best_plan_and_says_so(
+    place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = ("--max-loss-db", "9", "--minutes", "0.0001")
+    assert convert(place, "x2.onnx", "quick.onnx", *asked) == 0
+    [line] = [line for line in caplog.messages if "stopped after" in line]
+    assert "the best plan so far is used, without: ranges of some tensors; what each layer" in line
+    assert load_sidecar(place / "quick.onnx").quality["int8_worst_psnr_db"] > 10
 
 
 def test_a_file_without_an_int8_layer_is_not_written_as_int8(
