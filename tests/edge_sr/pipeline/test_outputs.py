@@ -80,7 +80,7 @@ def test_several_outputs_go_with_one_video_and_without_resume(
     two = ["-o", str(tmp_path / "a.mp4"), "-o", str(tmp_path / "b.mp4")]
     for words, message in (
         ([clip, *two, "--resume"], "goes on with one --output"),
-        ([clip, clip, *two], "more than one --output goes with one input"),
+        ([clip, clip, *two], "a second --output goes with one input"),
         ([clip, two[0], two[1], two[0], two[1]], "the same place was given twice"),
     ):
         assert main(["run", *words]) == 2
