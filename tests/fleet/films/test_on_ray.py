@@ -159,14 +159,33 @@ def test_on_a_full_disk_films_are_reported_and_the_next_call_ends_them(
         subprocess.run(["umount", "-l", str(output)], check=True)
 
 
+# in a process of its own: Ray warns of its own children when it ends
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+
+found = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+found.add_node(num_cpus=2)
+print("address", found.address, flush=True)
+sys.stdin.read()
+found.shutdown()
+"""
+
+
 @pytest.fixture
 def cluster() -> Iterator[str]:
-    from ray.cluster_utils import Cluster
-
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    found.add_node(num_cpus=2)
-    yield found.address
-    found.shutdown()
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as host:
+        assert host.stdout is not None
+        lines = (line.split() for line in host.stdout)
+        yield next(words[1] for words in lines if words[:1] == ["address"])
+        host.communicate()
 
 
 def test_two_nodes_make_the_films_of_run(
