@@ -20,6 +20,7 @@ from edge_sr.pipeline.open_model import open_upscaler, takes_depth
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.run import run_job
 from edge_sr.session.model_switch import ModelSwitch
+from edge_sr.session.still import EXACT
 from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
 from fleet.films.segments import Made, Segment, digest, read_made, write_made
@@ -156,7 +157,7 @@ class Maker:
             backend = upscaler.backend
             runs = f"{backend.name}, {backend.device}, {backend.precision}"
             self._open[key] = (
-                ModelSwitch(upscaler, result, _no_other),
+                ModelSwitch(upscaler, result, _no_other, still=spec.still or EXACT),
                 result,
                 runs,
             )
@@ -174,6 +175,7 @@ MODEL = (
     "graphs",
     "tile",
     "device",
+    "still",
 )
 
 

@@ -25,6 +25,7 @@ from edge_sr.media.codec.index import FilmIndex
 from edge_sr.media.libraries import load_av
 from edge_sr.model.sidecar import sha256_of
 from edge_sr.pipeline.job import JobSpec
+from edge_sr.session.still import EXACT, OFF
 from fleet.films.sources import Film
 
 logger = logging.getLogger(__name__)
@@ -72,12 +73,14 @@ def plan_segments(film: Film, spec: JobSpec, index: FilmIndex) -> list[Segment]:
     """Cut a film where chunks begin; [] where it has to be made as a whole.
 
     The last `TAIL` frames are never a chunk of their own, and so no segment. A mean over time
-    depends on all frames before: no part gives what the whole film gives.
+    depends on all frames before: no part gives what the whole film gives. Joining copies sound, and
+    converts none.
     """
     times = index.times[: spec.max_frames]
     size = CHUNK * CHUNKS
     starts = [at for at in range(0, len(times), size) if at == 0 or len(times) - at > TAIL]
-    if index.why_whole or len(starts) < 2 or spec.calm not in (None, "off"):
+    remembers = spec.calm not in (None, "off") or spec.still not in (None, OFF, EXACT)
+    if index.why_whole or len(starts) < 2 or remembers or spec.audio != "copy":
         return []
     found = []
     for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(times)], strict=True)):

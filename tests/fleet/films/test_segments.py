@@ -77,7 +77,8 @@ def test_what_cannot_be_cut_is_made_as_a_whole(
     assert "no index of exact times" in read_index(path).why_whole
     assert planned(path, spec(), tmp_path / "out") == []
     path = write_film(tmp_path / "a.mp4", 300, sound=False)
-    assert planned(path, spec(calm="1"), tmp_path / "out") == []
+    for more in ({"calm": "1"}, {"still": "auto"}, {"audio": "convert"}):
+        assert planned(path, spec(**more), tmp_path / "out") == []
     assert len(planned(path, spec(calm="off"), tmp_path / "out")) == 2
 
 
