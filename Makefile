@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint types format test-runtime test-aarch64 check-platforms soak pycuda-double clean
+.PHONY: demo test test-slow lint types format test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench demo
@@ -52,6 +52,11 @@ soak: .venv/.dev
 # pycuda against the CUDA double, where the tests then find it; done once
 pycuda-double: .venv/.dev
 	$(BIN)/python tests/tools/build_pycuda.py build/pycuda
+
+# films of every container and codec that PyAV writes, copied and compared: 2 minutes; writes the
+# table of docs/formats.md
+corpus: .venv/.dev
+	$(BIN)/python -m lab.soak.corpus --write docs/formats.md
 
 # whether a Jetson finds wheels for all that the runtime needs; asks the package index
 check-platforms: .venv/bin/python

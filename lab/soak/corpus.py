@@ -1,9 +1,10 @@
 """Try every container and codec that PyAV writes, and print what comes through.
 
 ``python -m lab.soak.corpus [--folder DIR]`` makes a small film of each pair, copies its frames to
-.mp4, .mov and .mkv as `edge-sr run` does, compares frames, times and sound with the input, and
-prints one row per pair as Markdown. Exit code 1: something was lost without a message, or an error
-was not ours.
+.mp4, .mov, .mkv and .webm as `edge-sr run` does, compares frames, times and sound with the input,
+and prints one row per pair as Markdown; ``--write docs/formats.md`` puts the counts into that page.
+``--real DIR`` does the same with the films and pictures of a folder, whoever made them. Exit code
+1: something was lost without a message, or an error was not ours.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,18 +23,24 @@ import numpy as np
 
 from edge_sr.cli.common import make_parser
 from edge_sr.errors import EdgeSRError
+from edge_sr.media.address import Kind, is_media, parse_address
+from edge_sr.media.animation.read import Animation
 from edge_sr.media.libraries import load_av
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
+from edge_sr.media.stills.files import read_image, write_image
+from edge_sr.media.stills.formats import is_animation
 
 av: Any = load_av()
 EXAMPLES = """\
 examples:
   python -m lab.soak.corpus
   python -m lab.soak.corpus --only ts,avi --folder films
+  python -m lab.soak.corpus --real /usr/share
 """
 COUNT, RATE, SIZE = 30, 25, (96, 64)
-OUTPUTS = ("mp4", "mov", "mkv")
+OUTPUTS = ("mp4", "mov", "mkv", "webm")
+BEGIN, END = "<!-- corpus: begin -->", "<!-- corpus: end -->"
 # ending: FFmpeg's name of the container
 CONTAINERS = {
     "mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "avi": "avi", "ts": "mpegts",
@@ -77,17 +85,22 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--folder", type=Path, help="keep the films here")
     parser.add_argument("--only", default="", help="container endings, separated by commas")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the counts into a page")
+    parser.add_argument("--real", type=Path, metavar="DIR", help="use the files of this folder")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Try all pairs; returns the exit code."""
     args = build_parser().parse_args(argv)
+    if args.real:
+        return try_real(args.real)
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        print("| in | video | sound | .mp4 | .mov | .mkv |\n|---|---|---|---|---|---|")
+        outputs = " | ".join(f".{output}" for output in OUTPUTS)
+        print(f"| in | video | sound | {outputs} |\n|---|---|---|{'---|' * len(OUTPUTS)}")
         for ending in args.only.split(",") if args.only else CONTAINERS:
             for video, audio in _pairs(ending):
                 row = _try(folder, ending, video, audio)
@@ -97,7 +110,90 @@ def main(argv: Sequence[str] | None = None) -> int:
                     print(f"| .{ending} | {video} | {audio or 'none'} | {found} |", flush=True)
     bad = sum(row.bad for row in rows)
     print(f"\n{len(rows)} films, {bad} with a fault", file=sys.stderr)
+    if args.write:
+        write_counts(args.write, counts(rows))
     return 1 if bad else 0
+
+
+def counts(rows: Sequence[Row]) -> str:
+    """A Markdown table: of each container, how many films came out whole, or with a message."""
+    heads = " | ".join(f"to .{output}" for output in OUTPUTS)
+    lines = [f"| from | films | {heads} |", f"|---|---|{'---|' * len(OUTPUTS)}"]
+    for ending in dict.fromkeys(row.ending for row in rows):
+        mine = [row for row in rows if row.ending == ending]
+        cells = [_count([row.results[output] for row in mine]) for output in OUTPUTS]
+        lines.append(f"| .{ending} | {len(mine)} | {' | '.join(cells)} |")
+    cells = [_count([row.results[output] for row in rows]) for output in OUTPUTS]
+    lines.append(f"| all | {len(rows)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _count(results: Sequence[str]) -> str:
+    """ "20, 3 with a message, 1 refused"."""
+    bad = sum("**" in result for result in results)
+    refused = sum(result.startswith("refused") for result in results)
+    whole = sum(result == "kept" for result in results)
+    said = len(results) - whole - refused - bad
+    parts = [f"{whole}", f"{said} with a message" if said else ""]
+    parts += [f"{refused} refused" if refused else "", f"**{bad} with a fault**" if bad else ""]
+    return ", ".join(filter(None, parts))
+
+
+def write_counts(page: Path, table: str) -> None:
+    """Replace what stands between the two marks of a page."""
+    text = page.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+
+
+def try_real(folder: Path) -> int:
+    """Copy every film and read every picture of a folder; prints what is wrong with any."""
+    results: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            kind = parse_address(str(path)).kind
+            if kind is Kind.FILE and not is_media(path):
+                continue
+            result = _try_one(path, kind, Path(scratch))
+            results[result if result in ("kept", "said", "refused") else "fault"] += 1
+            if result not in ("kept", "said", "refused"):
+                print(f"{path}: {result}", flush=True)
+    print(", ".join(f"{number} {name}" for name, number in results.items()), file=sys.stderr)
+    return 1 if results["fault"] else 0
+
+
+def _try_one(path: Path, kind: Kind, scratch: Path) -> str:
+    try:
+        if kind is Kind.IMAGE:
+            write_image(scratch / "o.png", read_image(path).pixels, force=True)
+            return "kept"
+        if is_animation(path):
+            with Animation(path) as animation:
+                read = sum(1 for _ in animation)
+            return "kept" if read == animation.count else "said"
+        truth = _facts(path)
+        target = scratch / "o.mkv"
+        notices = _copy(path, target)
+        if truth is None:
+            return "said" if notices else "kept"
+        made = _facts(target)
+        found = "**unreadable**" if made is None else _lost(truth, made, notices)
+        return found or ("said" if notices else "kept")
+    except EdgeSRError:
+        return "refused"
+    except Exception as error:  # noqa: BLE001 - what is looked for
+        return f"**{type(error).__name__}: {error}**"
+
+
+def _lost(truth: tuple[list[float], int], made: tuple[list[float], int], notices: list[str]) -> str:
+    """What is missing of a real film without a message; "" for nothing."""
+    said = " ".join(notices)
+    if len(made[0]) < len(truth[0]) and "damaged" not in said:
+        return f"**{len(made[0])} of {len(truth[0])} frames**"
+    if made[1] < truth[1] - 1 and "left out" not in said:
+        return f"**{made[1]} of {truth[1]} packets of sound**"
+    return ""
 
 
 def _pairs(ending: str) -> list[tuple[str, str]]:
@@ -179,7 +275,8 @@ def _facts(path: Path) -> tuple[list[float], int] | None:
     """
     try:
         with av.open(str(path)) as found:
-            sounds = sum(1 for p in found.demux() if p.stream.type == "audio" and p.size)
+            packets = (p for p in found.demux() if p.stream.type == "audio" and p.size)
+            sounds = sum(not packet.is_discard for packet in packets)  # cut off by an edit list
         with av.open(str(path)) as found:
             times = [frame.time for frame in found.decode(video=0)]
     except (av.FFmpegError, IndexError, ValueError):
