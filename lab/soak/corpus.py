@@ -3,8 +3,7 @@
 ``python -m lab.soak.corpus [--folder DIR]`` makes a small film of each pair, copies its frames to
 .mp4, .mov, .mkv and .webm as `edge-sr run` does, compares frames, times and sound with the input,
 and prints one row per pair as Markdown; ``--write docs/formats.md`` puts the counts into that page.
-``--real DIR`` does the same with the films and pictures of a folder, whoever made them. Exit code
-1: something was lost without a message, or an error was not ours.
+Exit code 1: something was lost without a message, or an error was not ours.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,20 +21,15 @@ import numpy as np
 
 from edge_sr.cli.common import make_parser
 from edge_sr.errors import EdgeSRError
-from edge_sr.media.address import Kind, is_media, parse_address
-from edge_sr.media.animation.read import Animation
 from edge_sr.media.libraries import load_av
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
-from edge_sr.media.stills.files import read_image, write_image
-from edge_sr.media.stills.formats import is_animation
 
 av: Any = load_av()
 EXAMPLES = """\
 examples:
   python -m lab.soak.corpus
   python -m lab.soak.corpus --only ts,avi --folder films
-  python -m lab.soak.corpus --real /usr/share
 """
 COUNT, RATE, SIZE = 30, 25, (96, 64)
 OUTPUTS = ("mp4", "mov", "mkv", "webm")
@@ -86,15 +79,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, help="keep the films here")
     parser.add_argument("--only", default="", help="container endings, separated by commas")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the counts into a page")
-    parser.add_argument("--real", type=Path, metavar="DIR", help="use the files of this folder")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Try all pairs; returns the exit code."""
     args = build_parser().parse_args(argv)
-    if args.real:
-        return try_real(args.real)
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.folder or Path(scratch)
@@ -147,55 +137,6 @@ def write_counts(page: Path, table: str) -> None:
     page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
 
 
-def try_real(folder: Path) -> int:
-    """Copy every film and read every picture of a folder; prints what is wrong with any."""
-    results: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as scratch:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            kind = parse_address(str(path)).kind
-            if kind is Kind.FILE and not is_media(path):
-                continue
-            result = _try_one(path, kind, Path(scratch))
-            results[result if result in ("kept", "said", "refused") else "fault"] += 1
-            if result not in ("kept", "said", "refused"):
-                print(f"{path}: {result}", flush=True)
-    print(", ".join(f"{number} {name}" for name, number in results.items()), file=sys.stderr)
-    return 1 if results["fault"] else 0
-
-
-def _try_one(path: Path, kind: Kind, scratch: Path) -> str:
-    try:
-        if kind is Kind.IMAGE:
-            write_image(scratch / "o.png", read_image(path).pixels, force=True)
-            return "kept"
-        if is_animation(path):
-            with Animation(path) as animation:
-                read = sum(1 for _ in animation)
-            return "kept" if read == animation.count else "said"
-        truth = _facts(path)
-        target = scratch / "o.mkv"
-        notices = _copy(path, target)
-        if truth is None:
-            return "said" if notices else "kept"
-        made = _facts(target)
-        found = "**unreadable**" if made is None else _lost(truth, made, notices)
-        return found or ("said" if notices else "kept")
-    except EdgeSRError:
-        return "refused"
-    except Exception as error:  # noqa: BLE001 - what is looked for
-        return f"**{type(error).__name__}: {error}**"
-
-
-def _lost(truth: tuple[list[float], int], made: tuple[list[float], int], notices: list[str]) -> str:
-    """What is missing of a real film without a message; "" for nothing."""
-    said = " ".join(notices)
-    if len(made[0]) < len(truth[0]) and "damaged" not in said:
-        return f"**{len(made[0])} of {len(truth[0])} frames**"
-    if made[1] < truth[1] - 1 and "left out" not in said:
-        return f"**{made[1]} of {truth[1]} packets of sound**"
-    return ""
-
-
 def _pairs(ending: str) -> list[tuple[str, str]]:
     """Each video codec without sound, and each audio codec beside one of them that fits."""
     alone = [(video, "") for video in VIDEO]
@@ -210,15 +151,15 @@ def _try(folder: Path, ending: str, video: str, audio: str) -> Row | None:
         _make(path, CONTAINERS[ending], video, audio)
     except (av.FFmpegError, ValueError, KeyError, OSError, TypeError):
         return None
-    truth = _facts(path)
+    truth = read_facts(path)
     if truth is None:
         return None
     row = Row(ending, video, audio, {}, False)
     for output in OUTPUTS:
         target = folder / f"o.{output}"
         try:
-            notices = _copy(path, target)
-            row.results[output] = _compare(truth, _facts(target), notices)
+            notices = copy_film(path, target)
+            row.results[output] = _compare(truth, read_facts(target), notices)
         except EdgeSRError as error:
             row.results[output] = f"refused: {str(error).rpartition(': ')[2]}"
         except Exception as error:  # noqa: BLE001 - what is looked for
@@ -268,7 +209,7 @@ def _sound(stream: Any) -> list[Any]:
     return [packet for part in [*parts, None] for packet in stream.encode(part)]
 
 
-def _facts(path: Path) -> tuple[list[float], int] | None:
+def read_facts(path: Path) -> tuple[list[float], int] | None:
     """The seconds of each frame from the first on, and the count of audio packets.
 
     None: it cannot be read.
@@ -285,7 +226,7 @@ def _facts(path: Path) -> tuple[list[float], int] | None:
     return [-1.0 if at is None else at - first for at in times], sounds
 
 
-def _copy(source: Path, output: Path) -> list[str]:
+def copy_film(source: Path, output: Path) -> list[str]:
     with VideoFile(source) as found:
         writer = VideoWriter(
             output, source=found.info, copy_from=found.beside, preset="ultrafast", force=True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.soak.corpus import BEGIN, CONTAINERS, END, Row, counts, main, try_real, write_counts
+from lab.soak.corpus import BEGIN, CONTAINERS, END, Row, counts, main, write_counts
+from lab.soak.real import try_real
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 
