@@ -35,6 +35,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         request.getfixturevalue("rtsp")(port)
         source = f"rtsp://127.0.0.1:{port}/clip"
     command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", source]
+    command += ["-m", "edge-unet-s-x2", "--precision", "fp32"]  # whatever is fastest here
     command += ["--serve", "0.0.0.0:0", "--compare", "split", "--save-to", str(tmp_path)]
     with running(command) as found:
         yield found
