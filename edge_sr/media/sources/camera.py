@@ -68,8 +68,8 @@ class Camera(SourceBase):
         self._frames: queue.Queue[Taken] = queue.Queue(1)
         self._stop = threading.Event()
         self._failure = ""
-        self._capture, layout = opener(self._device, width, height, fps)
-        self._convert = converter(layout)
+        self._capture, layout, size = opener(self._device, width, height, fps)
+        self._convert = converter(layout, size)
         self._thread = threading.Thread(target=self._read, name="edge-sr camera", daemon=True)
         self._thread.start()
         try:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from edge_sr.errors import MediaError, MissingDependencyError, UsageError
 from edge_sr.media.libraries import load_cv2
 from edge_sr.media.sources.pictures import BGR, JPEG, NV12, YUYV, Picture
+from edge_sr.types import Size
 
 Device = int | str  # a number, or a path such as /dev/video0
 CSI = re.compile(r"csi://(\d+)", re.ASCII)  # a Jetson's cameras, through GStreamer
@@ -45,6 +46,7 @@ class Opened(NamedTuple):
 
     capture: Capture
     layout: str  # one of `pictures.converter`
+    size: Size | None = None  # where a picture may come as bytes in a row
 
 
 def parse_device(device: int | str | os.PathLike[str]) -> Device:
@@ -89,7 +91,8 @@ def open_capture(
         found = format_name(capture.get(cv2.CAP_PROP_FOURCC))
         raw = backend == cv2.CAP_V4L2 and found in FORMATS
         if raw and capture.set(cv2.CAP_PROP_CONVERT_RGB, 0):
-            return Opened(capture, found)
+            sides = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+            return Opened(capture, found, Size(*(round(capture.get(side)) for side in sides)))
     return Opened(capture, BGR)
 
 

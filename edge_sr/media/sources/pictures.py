@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from edge_sr.media.frame import Color, Plane, Planes
 from edge_sr.media.libraries import load_av, load_cv2
 from edge_sr.media.planes import to_planes
+from edge_sr.types import Size
 
 logger = logging.getLogger(__name__)
 Picture = NDArray[np.uint8]
@@ -26,11 +29,15 @@ PATIENCE = (
 )
 
 
-def converter(layout: str) -> Converter:
+def converter(layout: str, size: Size | None = None) -> Converter:
     """What makes planes of a picture in BGR, MJPG, YUYV or NV12: uint8 (H, W) and half that twice.
 
     Odd sides are cut. It returns None for a picture that is damaged, and has planes of its own
     memory. MJPG is for one stream at a time: it keeps a decoder.
+
+    Args:
+        size: of YUYV and NV12 that come as bytes in a row, as OpenCV 4 gives them; None where they
+            have their shape.
 
     Raises:
         MissingDependencyError: a package that it needs is not installed.
@@ -39,7 +46,21 @@ def converter(layout: str) -> Converter:
         return _Jpegs()
     if layout == BGR:
         load_cv2()
-    return {BGR: from_bgr, YUYV: from_yuyv, NV12: from_nv12}[layout]
+        return from_bgr
+    convert = {YUYV: from_yuyv, NV12: from_nv12}[layout]
+    return convert if size is None else partial(_shaped, convert, layout, size)
+
+
+def _shaped(
+    convert: Converter, layout: str, size: Size, image: Picture
+) -> tuple[Planes, Color] | None:
+    """Give the bytes their shape first; None where some are missing."""
+    columns, rows = size
+    shape = (rows, columns, 2) if layout == YUYV else (rows * 3 // 2, columns)
+    needed = math.prod(shape)
+    if image.size < needed:
+        return None
+    return convert(image.reshape(-1)[:needed].reshape(shape))
 
 
 def from_bgr(image: Picture) -> tuple[Planes, Color] | None:

@@ -24,6 +24,7 @@ from clocks import HANG_S
 
 from edge_sr.media.frame import Color, Frame, Planes
 from edge_sr.media.sources.pictures import PATIENCE, converter
+from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
 
 ROOT = Path(__file__).parents[3]
@@ -293,6 +294,16 @@ def test_a_long_burst_of_damaged_jpegs_is_left_out(films: dict[str, Film]) -> No
     assert convert(jpeg) is not None
     assert [convert(jpeg[:-300]) for _ in range(3 * PATIENCE)] == [None] * 3 * PATIENCE
     assert convert(jpeg) is not None
+
+
+@pytest.mark.parametrize("layout", ["YUYV", "NV12"])
+def test_bytes_in_a_row_get_their_shape(layout: str, films: dict[str, Film]) -> None:
+    film = films[layout]
+    stored = np.fromfile(film.path, np.uint8).reshape(PICTURES, -1)
+    convert = converter(layout, Size(WIDTH, HEIGHT))
+    planes, _color = convert(stored[:1]) or pytest.fail("nothing")  # (1, N), as of OpenCV 4.11
+    assert all(map(np.array_equal, planes, film.pictures[0]))
+    assert convert(stored[:1, :-1]) is None
 
 
 def test_odd_sides_are_cut() -> None:
