@@ -76,7 +76,9 @@ class VideoFile(SourceBase):
             self._decoded = self._decode()
             self._first = next(self._decoded, None)
             if self._first is None:
-                raise MediaError(f"{self.path}: not one frame of its video can be decoded")
+                sized = self._stream.codec_context.width
+                why = "" if sized else "; the size of its pictures is not in the file"
+                raise MediaError(f"{self.path}: not one frame of its video can be decoded{why}")
         except BaseException:
             self._demuxer.close()
             raise

@@ -104,3 +104,14 @@ def test_a_job_opens_a_named_pipe_once(tmp_path: Path) -> None:
     feed.join(10)
     assert result.written == 10
     assert not feed.is_alive()
+
+
+def test_a_file_without_the_size_of_its_pictures_is_refused_for_that(tmp_path: Path) -> None:
+    clip = film(tmp_path / "i.mkv", count=5, audio=None, video="mpeg4")
+    with av.open(str(clip)) as found, av.open(str(tmp_path / "i.ts"), "w") as output:
+        stream = output.add_stream_from_template(found.streams.video[0])  # its header is left out
+        for packet in [item for item in found.demux() if item.size]:
+            packet.stream = stream
+            output.mux(packet)
+    with pytest.raises(MediaError, match="the size of its pictures is not in the file"):
+        VideoFile(tmp_path / "i.ts")
