@@ -73,6 +73,7 @@ def tidy(path: Path, model: onnx.ModelProto, *, output_name: str = "") -> list[s
         done.append(f"opset {opset_of(model)} raised to {OPSET}")
         raised = _raise(path, model)
         model.CopyFrom(raised)
+        graph = model.graph  # the one before is no part of the model any more
     if _to_single(graph):
         done.append("half precision made float32")
     dims = graph.input[0].type.tensor_type.shape.dim

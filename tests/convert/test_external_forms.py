@@ -369,3 +369,15 @@ def test_unknown_ranges_are_wrong_usage(words: list[str], tmp_path: Path) -> Non
     with pytest.raises(SystemExit) as ended:
         main([str(tmp_path / "x.onnx"), *words])
     assert ended.value.code == 2
+
+
+def test_half_weights_of_an_old_opset_become_float32(tmp_path: Path) -> None:
+    nodes, weights = doubler(kind=np.float16)
+    nodes[0].input[0], nodes[-1].output[0] = "half", "u"
+    nodes.insert(0, helper.make_node("Cast", ["input"], ["half"], to=TensorProto.FLOAT16))
+    nodes.append(helper.make_node("Cast", ["u"], ["output"], to=TensorProto.FLOAT))
+    source = save(tmp_path / "old.onnx", nodes, weights, opset=11)
+    options = ImportOptions(input_range="0..1", output_range="0..1")
+    wrap_onnx(source, tmp_path / "o.onnx", options)
+    kinds = {item.data_type for item in onnx.load(tmp_path / "o.onnx").graph.initializer}
+    assert TensorProto.FLOAT16 not in kinds
