@@ -19,6 +19,7 @@ DATA = {  # endings besides .py and py.typed, by folder
     "bench": {".toml"},
     "bench/models": {".toml"},
     "bench/report": {".j2"},
+    "edge_sr/media/sources": {".mp4"},  # test://clip
     "edge_sr/page/static": {".html", ".js", ".css", ".svg"},
     "calibration/default": {".png", ".json"},
     "edge_sr/doctor": {".onnx", ".json"},

@@ -178,8 +178,8 @@ def main() -> int:
     job = Job(**json.loads(Path(sys.argv[1]).read_text()))
     try:
         notify({"built": run(job, notify)})
-    except NothingBuiltError as error:
-        notify({"error": str(error), "retry": True, "half_scales": error.half_scales})
+    except NothingBuiltError as nothing:
+        notify({"error": str(nothing), "retry": True, "half_scales": nothing.half_scales})
         return 1
     except EdgeSRError as error:
         notify({"error": str(error), "retry": False})

@@ -129,17 +129,17 @@ def broken_files(tmp_path: Path) -> dict[str, Path]:
         "text.mp4": b"hello, I am text\n" * 20,
         "empty.mp4": b"",
         "truncated.mp4": clip[: len(clip) // 2],
-        "sixteen.png": None,
+        "floating.tif": None,
     }
     for name, data in files.items():
         if data is not None:
             (tmp_path / name).write_bytes(data)
-    Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "sixteen.png")
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "floating.tif")
     return {name: tmp_path / name for name in files}
 
 
 @pytest.mark.parametrize(
-    "name", ["missing.mp4", "text.mp4", "empty.mp4", "truncated.mp4", "sixteen.png"]
+    "name", ["missing.mp4", "text.mp4", "empty.mp4", "truncated.mp4", "floating.tif"]
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     source = broken_files(tmp_path)[name]

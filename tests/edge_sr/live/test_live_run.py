@@ -128,7 +128,6 @@ def test_the_python_api_streams() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["--output", "null", "--compare", "split"], 2, "add --show or --serve"),
         (["--serve", "300.0.0.1:80"], 2, "expected PORT or ADDRESS:PORT"),
         (["--output", "null", "--deadline-ms", "0"], 2, "expected milliseconds"),
     ],

@@ -170,7 +170,7 @@ def test_a_stream_without_times_gets_the_frame_rate(tmp_path: Path) -> None:
     assert len(times) == 10
     assert np.allclose(np.diff(times), 1 / 25, atol=1e-4)
     assert source.repaired == 10
-    assert source.notices == [f"{clip}: 10 frames had no time, or one that goes back"]
+    assert source.notices == [f"{clip}: a raw stream, read at 25 frames a second; see --fps"]
 
 
 def test_a_damaged_packet_is_counted_and_left_out(tmp_path: Path) -> None:

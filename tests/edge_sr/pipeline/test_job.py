@@ -36,6 +36,8 @@ def test_a_job_survives_json() -> None:
     assert found.camera_size.height == 480
     assert "secret" not in repr(spec)
     assert JobSpec.from_dict({"input": "a.mp4"}) == JobSpec(input="a.mp4")
+    assert spec.goes_somewhere
+    assert not JobSpec(input="0", serve=("127.0.0.1", 8080)).goes_somewhere
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,13 @@ def test_a_folder_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     write_ticket(output, {"input": str(photos)})
     with pytest.raises(MediaError, match="was begun with backend None"):
         same_job(output, {"input": str(photos), "backend": "auto"})
-    facts = {"input": str(photos), "model": "auto", "precision": "None", "scale": "None"}
+    facts = {
+        "bits": "keep",
+        "input": str(photos),
+        "model": "auto",
+        "precision": "None",
+        "scale": "None",
+    }
     facts |= {"target": "None", "backend": "auto", "threads": "None", "tile": "None"}
     (output / "b.png").unlink()
     write_ticket(output, facts)
