@@ -27,6 +27,7 @@ STANDS_OUT = 4.0  # difference of one pixel, in standard deviations
 EVERY = 4  # frames: how often the noise is measured
 NOISY = 1.5  # levels of noise from which "auto" filters
 QUIET_SHARE = 0.3  # of all blocks, the least changed: noise is measured there
+MOTION = 0.5  # correlation of neighbours' changes from which they are motion: noise has none
 GAUSS = math.sqrt(2 / math.pi)  # mean absolute value over standard deviation of normal noise
 BIAS = 0.9  # that quantile of blocks of 16 noisy samples, over their mean
 
@@ -96,15 +97,24 @@ class Calm:
         return self._filter(image, self._mean)
 
     def _measure(self, image: Image, before: Image) -> None:
-        """Noise of the least changed blocks, from one frame to the next, smoothed over time."""
+        """Noise of the least changed blocks, from one frame to the next, smoothed over time.
+
+        None where the changes of neighbouring samples are alike: then all of it moves.
+        """
         rows, columns = (side // BLOCK for side in image.shape[:2])
         # every second row and column will do
         new, old = (
             item[: rows * BLOCK : 2, : columns * BLOCK : 2].astype(np.int16)
             for item in (image, before)
         )
-        change = _means(np.abs(new - old).astype(np.float32), BLOCK // 2)
-        found = float(np.quantile(change, QUIET_SHARE)) / BIAS / GAUSS / math.sqrt(2)
+        difference = (new - old).astype(np.float32)
+        change = _means(np.abs(difference), BLOCK // 2)
+        limit = float(np.quantile(change, QUIET_SHARE))
+        quiet = change <= limit
+        energy = _means(difference * difference, BLOCK // 2)[quiet].sum()
+        difference[:, :-1] *= difference[:, 1:]
+        alike = _means(difference, BLOCK // 2)[quiet].sum()
+        found = limit / BIAS / GAUSS / math.sqrt(2) if alike < MOTION * energy else 0.0
         self.noise = found if self.noise == 0 else 0.9 * self.noise + 0.1 * found
 
     def _filter(self, image: Image, mean: Floats) -> Image:

@@ -71,6 +71,16 @@ def test_clean_frames_are_left_alone() -> None:
     assert not calm.active
 
 
+def test_motion_everywhere_is_not_taken_for_noise() -> None:
+    calm = Calm()
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    for number in range(12):
+        wave = 120 + 60 * np.sin((x + 2 * y + 3 * number) / 9)
+        image = noisy(wave, 0, 0)
+        assert calm(image) is image
+    assert not calm.active
+
+
 def test_strength_is_the_length_of_the_mean() -> None:
     truth, rest = scene(), []
     for strength in (0.0, 0.3, 1.0):
