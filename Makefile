@@ -35,7 +35,7 @@ test-runtime:
 	$(PYTHON) -m venv --clear build/venv-runtime
 	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest pytest-xdist
 	rm -rf build/lib
-	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu" -n auto --dist worksteal
+	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu and not slow" -n auto --dist worksteal
 
 # the same on an emulated arm64 Debian 12 with Python 3.11 and the versions of the extra `jetson`; as root,
 # with debootstrap and qemu-user-static: long
