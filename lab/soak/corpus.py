@@ -227,6 +227,7 @@ def read_facts(path: Path) -> tuple[list[float], int] | None:
 
 
 def copy_film(source: Path, output: Path) -> list[str]:
+    """Write a film again without a network; returns the notices of reading and writing."""
     with VideoFile(source) as found:
         writer = VideoWriter(
             output, source=found.info, copy_from=found.beside, preset="ultrafast", force=True

@@ -174,13 +174,10 @@ def test_without_the_package_the_pip_command_is_named(monkeypatch: pytest.Monkey
 
 
 def test_a_file_with_other_inputs_is_refused(tmp_path: Path) -> None:
-    import onnx
-    from onnx import TensorProto, helper
-
+    onnx = pytest.importorskip("onnx", reason="pip install 'edge-sr[convert]'")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     path = tmp_path / "x.onnx"
-    kinds = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, 8, 8]) for name in ("a", "b")
-    ]
+    kinds = [helper.make_tensor_value_info(name, kind, [1, 1, 8, 8]) for name in ("a", "b")]
     graph = helper.make_graph([helper.make_node("Relu", ["a"], ["b"])], "g", kinds[:1], kinds[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
     with pytest.raises(BackendError, match=r"inputs and outputs are .*'a', 'f32'.*expected uint8"):

@@ -27,7 +27,7 @@ def test_completion_knows_commands_options_choices_and_models(shell: str) -> Non
         ("edge-sr run --drop", "--drop-policy"),
         ("edge-sr completion z", "zsh"),
         ("edge-sr service in", "install"),
-        ("edge-sr info edge-unet-s-l", "edge-unet-s-live-x2"),
+        ("edge-sr info edge-unet-s-live-x2", "edge-unet-s-live-x2"),
         ("edge-sr run film.mp4 -m edge-unet-m-x2", "edge-unet-m-x2"),
         ("edge-sr run --config pyproject.t", "pyproject.toml"),
         ("edge-sr run pyproject.t", "pyproject.toml"),

@@ -83,7 +83,7 @@ def test_udp_needs_no_server_and_players_may_come_late(tmp_path: Path, no_wait: 
         while not path.is_file() or path.stat().st_size < 20_000:
             assert time.monotonic() < deadline
             sink.write(next(frames))
-        player.terminate()
+        player.kill()  # it may wait for packets, deaf to SIGTERM
         player.wait()
     sink.finish()
     assert len(received(path)) > 10

@@ -45,8 +45,20 @@ class ListSink:
         self.pts.append(frame.pts)
 
 
+# threads of earlier tests of this process, such as a camera that never answered
+OTHERS: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _others() -> Iterator[None]:
+    OTHERS.update(threading.enumerate())
+    yield
+    OTHERS.clear()
+
+
 def stage_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("edge-sr")]
+    found = set(threading.enumerate()) - OTHERS
+    return [thread.name for thread in found if thread.name.startswith("edge-sr")]
 
 
 def test_a_file_loses_no_frame_and_keeps_the_order() -> None:
