@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint types format test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
+.PHONY: demo test test-slow test-ray lint types format test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench demo
@@ -13,6 +13,10 @@ test: lint types
 
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -m "slow and not gpu" -n auto --dist worksteal
+
+# a library of films on Ray, killed at random moments, on a full disk, on two nodes: many minutes
+test-ray: .venv/.dev
+	EDGE_SR_RAY=1 $(BIN)/python -m pytest tests/fleet/films/test_on_ray.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

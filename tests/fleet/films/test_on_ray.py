@@ -21,7 +21,12 @@ from tests.fakes.library_films import assert_same, write_film
 
 psutil = pytest.importorskip("psutil", reason="pip install 'edge-sr[serve]'")
 pytest.importorskip("ray", reason="pip install 'edge-sr[ray]'")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        "EDGE_SR_RAY" not in os.environ, reason="takes many minutes: make test-ray runs it"
+    ),
+]
 
 ROOT = Path(__file__).parents[3]
 FRAMES = (520, 60, 760, 1100, 300, 510, 40, 900, 530)
