@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one job of several."""
+    """The result of one job of several, or its error."""
 
     spec: JobSpec
     result: Result | None = None  # None: it failed, was not begun, or was there already

@@ -99,7 +99,7 @@ class Calm:
     def _measure(self, image: Image, before: Image) -> None:
         """Noise of the least changed blocks, from one frame to the next, smoothed over time.
 
-        None where the changes of neighbouring samples are alike: then all of it moves.
+        Zero is measured where the changes of neighbouring samples are alike: all of it moves.
         """
         rows, columns = (side // BLOCK for side in image.shape[:2])
         # every second row and column will do

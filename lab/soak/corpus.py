@@ -60,7 +60,7 @@ AUDIO = (
 
 @dataclass
 class Row:
-    """What became of one film in each output."""
+    """The result of copying one film to each output."""
 
     ending: str
     video: str
