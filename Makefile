@@ -1,6 +1,8 @@
 # edge-sr: `make demo` upscales a real clip, `make test` checks everything. Both set up .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+# in parallel; a test that hangs fails after ten minutes, and the rest go on
+PYTEST := -m pytest --timeout 600 -n auto --dist worksteal
 
 .PHONY: demo test test-slow test-ray lint types format test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
 
@@ -9,10 +11,10 @@ demo: .venv/.cpu
 
 # what takes a second or less each, in parallel; `make test-slow` runs the rest, CI runs both
 test: lint types
-	$(BIN)/python -m pytest -m "not gpu and not slow" -n auto --dist worksteal
+	$(BIN)/python $(PYTEST) -m "not gpu and not slow"
 
 test-slow: .venv/.dev
-	$(BIN)/python -m pytest -m "slow and not gpu" -n auto --dist worksteal
+	$(BIN)/python $(PYTEST) -m "slow and not gpu"
 
 # a library of films on Ray, killed at random moments, on a full disk, on two nodes: many minutes
 test-ray: .venv/.dev
@@ -37,9 +39,9 @@ format: .venv/.dev
 # skipped and listed at the end. make test-runtime PYTHON=python3.12
 test-runtime:
 	$(PYTHON) -m venv --clear build/venv-runtime
-	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest pytest-xdist
+	build/venv-runtime/bin/pip install --quiet '.[cpu]' pytest pytest-timeout pytest-xdist
 	rm -rf build/lib
-	build/venv-runtime/bin/python -m pytest tests/edge_sr -m "not gpu and not slow" -n auto --dist worksteal
+	build/venv-runtime/bin/python $(PYTEST) tests/edge_sr -m "not gpu and not slow"
 
 # the same on an emulated arm64 Debian 12 with Python 3.11 and the versions of the extra `jetson`; as root,
 # with debootstrap and qemu-user-static: long

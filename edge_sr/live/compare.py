@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from edge_sr.errors import UsageError
 from edge_sr.media.frame import Frame, Plane
-from edge_sr.media.protocols import Sink
+from edge_sr.media.protocols import Sink, WrappedSink
 from edge_sr.media.screen import rescale
 from edge_sr.pipeline.shot import Shot, ShotSink
 
@@ -46,39 +45,17 @@ class View:
     overlay: bool = True
 
 
-class Compared(ShotSink):
+class Compared(WrappedSink, ShotSink):
     """Gives an output the comparison in the place of the result."""
 
     def __init__(self, sink: Sink, mode: str) -> None:
         """Wrap a sink; `mode` is one of `CHOICES`."""
-        self._sink, self._mode = sink, mode
-
-    @property
-    def closed(self) -> bool:
-        """The sink's."""
-        return self._sink.closed
-
-    @property
-    def message(self) -> str:
-        """The sink's."""
-        return self._sink.message
-
-    @property
-    def notices(self) -> Sequence[str]:
-        """The sink's."""
-        return self._sink.notices
+        super().__init__(sink)
+        self._mode = mode
 
     def show(self, shot: Shot) -> None:
         """Compose one frame and hand it on."""
         self._sink.write(compose(shot, self._mode))
-
-    def finish(self, *, complete: bool = True) -> str:
-        """As the sink's."""
-        return self._sink.finish(complete=complete)
-
-    def abort(self) -> str:
-        """As the sink's."""
-        return self._sink.abort()
 
 
 def compose(

@@ -189,3 +189,38 @@ class SinkBase:
     def abort(self) -> str:
         """Nothing to undo."""
         return ""
+
+
+class WrappedSink(SinkBase):
+    """A sink around another one, which it passes everything on to but the frames."""
+
+    def __init__(self, sink: Sink) -> None:
+        """Wrap a sink."""
+        self._sink = sink
+
+    @property
+    def closed(self) -> bool:
+        """The wrapped sink's."""
+        return self._sink.closed
+
+    @property
+    def message(self) -> str:
+        """The wrapped sink's."""
+        return self._sink.message
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """The wrapped sink's."""
+        return self._sink.notices
+
+    def idle(self) -> None:
+        """As the wrapped sink's."""
+        self._sink.idle()
+
+    def finish(self, *, complete: bool = True) -> str:
+        """As the wrapped sink's."""
+        return self._sink.finish(complete=complete)
+
+    def abort(self) -> str:
+        """As the wrapped sink's."""
+        return self._sink.abort()

@@ -7,12 +7,12 @@ from collections import deque
 
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Frame
-from edge_sr.media.protocols import Sink, SinkBase
+from edge_sr.media.protocols import Sink, WrappedSink
 
 FINISH_S = 10.0  # how long finishing waits for the last frame to be written
 
 
-class Mailbox(SinkBase):
+class Mailbox(WrappedSink):
     """Takes frames at once and hands them to a sink as fast as that one goes; the newest win.
 
     What the sink raises is raised by the next `write`, or by `finish`.
@@ -24,8 +24,8 @@ class Mailbox(SinkBase):
         Args:
             size: frames that may wait; the oldest is dropped for a newer one.
         """
+        super().__init__(sink)
         self.dropped = 0
-        self._sink = sink
         self._frames: deque[Frame] = deque()
         self._size = size
         self._changed = threading.Condition()
@@ -35,22 +35,15 @@ class Mailbox(SinkBase):
         self._thread.start()
 
     @property
-    def closed(self) -> bool:
-        """Whether the sink says that nobody wants its frames any more."""
-        return self._sink.closed
-
-    @property
-    def message(self) -> str:
-        """The sink's."""
-        return self._sink.message
-
-    @property
     def notices(self) -> list[str]:
         """What the sink has to say, and how many frames it missed."""
         found = list(self._sink.notices)
         if self.dropped:
             found.append(f"{type(self._sink).__name__}: too slow for {self.dropped} frames")
         return found
+
+    def idle(self) -> None:
+        """Nothing: the sink works in another thread."""
 
     def write(self, frame: Frame) -> None:
         """Leave one frame for the sink; never waits.

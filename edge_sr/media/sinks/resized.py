@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from edge_sr.media.chroma import resize_frame
 from edge_sr.media.frame import Frame
-from edge_sr.media.protocols import Sink
+from edge_sr.media.protocols import Sink, WrappedSink
 from edge_sr.types import Size
 
 
-class Resized:
+class Resized(WrappedSink):
     """Resizes each frame (cubic, antialiased) before a sink takes it."""
 
     def __init__(self, sink: Sink, size_for: Callable[[Size], Size]) -> None:
@@ -19,36 +19,10 @@ class Resized:
         Args:
             size_for: the size of the output, from that of a frame.
         """
-        self._sink, self._size_for = sink, size_for
-
-    @property
-    def closed(self) -> bool:
-        """The sink's."""
-        return self._sink.closed
-
-    @property
-    def message(self) -> str:
-        """The sink's."""
-        return self._sink.message
-
-    @property
-    def notices(self) -> Sequence[str]:
-        """The sink's."""
-        return self._sink.notices
-
-    def idle(self) -> None:
-        """As the sink's."""
-        self._sink.idle()
+        super().__init__(sink)
+        self._size_for = size_for
 
     def write(self, frame: Frame) -> None:
         """Resize one frame and hand it on."""
         size = self._size_for(frame.size)
         self._sink.write(frame if size == frame.size else resize_frame(frame, *size))
-
-    def finish(self, *, complete: bool = True) -> str:
-        """As the sink's."""
-        return self._sink.finish(complete=complete)
-
-    def abort(self) -> str:
-        """As the sink's."""
-        return self._sink.abort()
