@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,12 +20,14 @@ class Extra:
 
     name: str
     modules: tuple[str, ...]
+    helps: bool = False  # whether the program shows its --help without them
 
 
 BUILD = Extra("build", ("onnx", "onnxruntime", "av", "tqdm", "matplotlib"))
 # a package or program -> its extra; the longest name that fits decides
 NEEDS = {
     "convert": BUILD,
+    "convert.build_engine": Extra(BUILD.name, BUILD.modules, helps=True),
     "convert.export_onnx": Extra("convert", ("onnx", "keras", "tensorflow", "tf2onnx")),
     "convert.zoo": Extra("convert", ("onnx", "keras", "tensorflow", "tf2onnx")),
     "calibration": BUILD,
@@ -64,13 +67,17 @@ def version_of(*distributions: str) -> str | None:
     return None
 
 
-def missing(program: str) -> str:
+def missing(program: str, words: Sequence[str] = ()) -> str:
     """Why a program cannot run: the package that is missing, and the pip command; "" if it can.
 
     Args:
         program: a module of the workshop, as "convert.export_onnx".
+        words: its arguments; some programs show their help without their packages.
     """
-    absent = [name for name in _extra(program).modules if not _is_installed(name)]
+    extra = _extra(program)
+    if extra.helps and not {"-h", "--help"}.isdisjoint(words):
+        return ""
+    absent = [name for name in extra.modules if not _is_installed(name)]
     if not absent:
         return ""
     shown = ", ".join(PIP_NAMES.get(name, name) for name in absent)
@@ -104,8 +111,9 @@ def check_program(package: str) -> None:
     if sys.argv[:1] != ["-m"]:
         return
     words = sys.orig_argv
-    program = words[words.index("-m") + 1] if "-m" in words[:-1] else package
-    reason = missing(program)
+    at = words.index("-m") + 1 if "-m" in words[:-1] else len(words)
+    program = words[at] if at < len(words) else package
+    reason = missing(program, words[at + 1 :])
     if reason:
         print(f"{program}: {reason}", file=sys.stderr)
         raise SystemExit(1)

@@ -170,7 +170,7 @@ def hand_over(program: str, words: Sequence[str], *, capture_stdout: bool = Fals
         raise MissingDependencyError(
             f"the package {package} is not installed: {install_command(extra_of(program))}"
         )
-    reason = missing(program)
+    reason = missing(program, words)
     if reason:
         raise MissingDependencyError(f"{program} cannot run: {reason}")
     done = run_module(program, words, capture_stdout=capture_stdout, capture_stderr=False)

@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
         return subprocess.CompletedProcess([], 7)
 
     monkeypatch.setattr(doors, "run_module", run)
-    monkeypatch.setattr(doors, "missing", lambda _program: "")
+    monkeypatch.setattr(doors, "missing", lambda _program, _words: "")
     return found
 
 
@@ -79,7 +79,7 @@ def test_a_missing_package_is_one_line_with_the_pip_command(
     door: doors.Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(extras.NEEDS, door.program, extras.Extra("some", ("no_such_package",)))
-    assert main([door.name, "--help"]) == 1
+    assert main([door.name, "--version"]) == 1
     printed = capsys.readouterr()
     (line,) = printed.err.splitlines()
     assert "no_such_package is not installed: " in line
@@ -103,7 +103,7 @@ def test_a_program_of_the_workshop_names_its_extra(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(HIDE.format(names=(package,)))
     done = subprocess.run(
-        [sys.executable, "-m", program, "--help"],
+        [sys.executable, "-m", program, "--quiet"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
         capture_output=True,
@@ -117,6 +117,20 @@ def test_a_program_of_the_workshop_names_its_extra(
     assert name in re.split(r", | ", missing)  # where less is installed, it names that as well
     assert command
     assert line.endswith(f"pip install 'edge-sr[{extra}]'")
+
+
+def test_the_engine_builder_shows_its_help_without_its_packages(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HIDE.format(names=("onnx", "tqdm", "matplotlib")))
+    done = subprocess.run(
+        [sys.executable, "-m", "convert.build_engine", "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--precision" in done.stdout
 
 
 def test_importing_a_package_of_programs_checks_nothing(tmp_path: Path) -> None:
