@@ -79,6 +79,7 @@ def test_numpy_arrays(tmp_path: Path) -> None:
     assert "frame 2 320x180" in said
 
 
+@pytest.mark.slow
 def test_a_keras_network_of_ones_own(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="pip install 'edge-sr[convert]'")
     builds = importlib.util.find_spec("tensorrt_rtx") is not None

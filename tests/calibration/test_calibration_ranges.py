@@ -78,6 +78,7 @@ def test_least_squares_rounding_beats_plain_rounding_on_alike_inputs() -> None:
     assert error(finer) < 0.5 * error(plain)
 
 
+@pytest.mark.slow
 def test_sensitivity_writes_a_table_and_a_chart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,7 @@ def entropy(histogram: Histogram) -> float:
     return min(found)[1] * histogram.top / BINS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [laplace, flat_and_stray, few_values])
 def test_every_method_is_its_definition(make: Callable[[], np.ndarray]) -> None:
     histogram = counted(make())
@@ -100,6 +101,7 @@ def test_least_squares_looks_at_the_middles_of_bins(seed: int) -> None:
     assert thresholds(histogram)["mse"] == pytest.approx(least_squares(histogram), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_entropy_of_uneven_counts(seed: int) -> None:
     histogram, draw = Histogram(), np.random.default_rng(seed)

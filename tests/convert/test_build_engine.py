@@ -27,6 +27,8 @@ from edge_sr.model.engine_facts import Machine, facts_of
 from edge_sr.model.sidecar import load_sidecar, sha256_of, sidecar_path, write_sidecar
 from tests.calibration.networks import external_model, save_luma
 
+pytestmark = pytest.mark.slow
+
 trt = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 Build = Callable[..., tuple[int, str, str]]
 SMALL = "64x48"

@@ -19,6 +19,8 @@ from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_facts import facts_of
 from edge_sr.model.sidecar import load_sidecar, sidecar_path
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 
 COMMAND = [sys.executable, "-m", "convert.build_engine", "--model", "edge-unet-s-x2"]

@@ -130,6 +130,7 @@ def nothing_kept() -> bool:
     return all(path.name.endswith(".lock") for path in engines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize("version", ["10.0.1.6", "10.16.2.10", "11.4.0.106"])
 def test_the_same_path_serves_10_and_11(
@@ -152,6 +153,7 @@ def test_the_same_path_serves_10_and_11(
     assert device.asked("build") == [None]
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_wider_than_its_file_is_refused(
     device: Device, build: Callable[..., Any]
 ) -> None:
@@ -166,6 +168,7 @@ def test_an_engine_that_is_wider_than_its_file_is_refused(
     assert "the engine is not int8" in err
 
 
+@pytest.mark.slow
 def test_fp32_is_not_tf32(device: Device, build: Callable[..., Any]) -> None:
     """TensorRT's default computes float32 with 10 bits of mantissa."""
     assert build(precision="fp32")[0] == 0
@@ -184,6 +187,7 @@ NO_TACTIC = (
 NOTHING = "Error Code 10: Could not find any implementation for node {ForeignNode[a...b]}."
 
 
+@pytest.mark.slow
 def test_int8_goes_on_with_float_scales_where_half_ones_are_refused(
     device: Device, build: Callable[..., Any]
 ) -> None:
@@ -196,6 +200,7 @@ def test_int8_goes_on_with_float_scales_where_half_ones_are_refused(
     assert facts.census["int8"]
 
 
+@pytest.mark.slow
 def test_fp16_is_built_where_int8_is_refused_with_float_scales_as_well(
     device: Device, build: Callable[..., Any]
 ) -> None:
@@ -214,6 +219,7 @@ def test_fp16_is_built_where_int8_is_refused_with_float_scales_as_well(
     assert len(device.asked("build")) == built
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "message",
     [
@@ -233,6 +239,7 @@ def test_another_refusal_is_not_taken_for_it(
     assert "fp16" not in err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_an_engine_that_computes_something_else_is_refused(
     device: Device, build: Callable[..., Any]
 ) -> None:
@@ -243,6 +250,7 @@ def test_an_engine_that_computes_something_else_is_refused(
     assert nothing_kept()
 
 
+@pytest.mark.slow
 def test_an_engine_of_another_version_gpu_or_driver_is_built_again(
     device: Device, build: Callable[..., Any]
 ) -> None:
@@ -261,6 +269,7 @@ def test_an_engine_of_another_version_gpu_or_driver_is_built_again(
     assert len([path for path in engines() if path.suffix == ".engine"]) == 5
 
 
+@pytest.mark.slow
 def test_parser_errors_name_node_and_operator(device: Device, build: Callable[..., Any]) -> None:
     found = [
         {"node": "mix", "op": "Einsum", "desc": "no importer\n registered"},

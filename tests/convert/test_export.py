@@ -44,6 +44,7 @@ def run(path: Path, frame: np.ndarray) -> np.ndarray:
     return session.run(None, {"frame": frame})[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "scale"), [("2", 2), ("3/2", 1.5), ("deep", 2)])
 @pytest.mark.parametrize("size", [(32, 48), (33, 47), (5, 64)])
 def test_any_size_goes_through_odd_ones_cropped(
@@ -289,6 +290,7 @@ def test_a_file_that_is_not_keras_function_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_tensorflow_runs_in_a_child_only(tiny: dict[str, Path], tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from convert.export_onnx import export; "
@@ -300,6 +302,7 @@ def test_tensorflow_runs_in_a_child_only(tiny: dict[str, Path], tmp_path: Path) 
     assert done.stdout.split() == ["64", "40", "128", "False"], done.stderr
 
 
+@pytest.mark.slow
 def test_what_the_child_refuses_is_said_in_its_words(tmp_path: Path) -> None:
     source = tmp_path / "in.keras"
     empty_archive(source)

@@ -189,6 +189,7 @@ def test_an_answer_is_the_last_line() -> None:
     assert read_answer(done, "the builder") == {"file": "x"}
 
 
+@pytest.mark.slow
 def test_what_a_stopped_child_started_is_stopped_too(
     tmp_path: Path, finishes: Callable[[Callable[[], None]], None]
 ) -> None:

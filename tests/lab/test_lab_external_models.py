@@ -14,6 +14,7 @@ from tests.calibration.networks import external_model
 pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 
 
+@pytest.mark.slow
 def test_a_network_is_converted_and_judged_and_the_rest_goes_on(
     tmp_path: Path, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

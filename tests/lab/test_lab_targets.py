@@ -72,6 +72,7 @@ def test_verdicts(values: list[float], expected: str) -> None:
     assert verdict(values, [37.1, 32.9], [37.3, 33.0]) == expected
 
 
+@pytest.mark.slow
 def test_targets_are_measured_and_written(
     rivals: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ def test_candidates_of_another_kind(tmp_path: Path) -> None:
         candidates._run("bench.nothing", "--n", "3")
 
 
+@pytest.mark.slow
 def test_networks_are_compared(
     rivals: Path,
     tmp_path: Path,

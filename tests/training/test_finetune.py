@@ -31,6 +31,7 @@ def test_shipped_weights_can_be_gone_on_from(path):
     )
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_another_and_resumes(tiny_recipe, photos, tmp_path, capsys):
     first = ["--recipe", str(tiny_recipe(steps=4)), "--data", str(photos)]
     assert main([*first, "--output", str(tmp_path / "first")]) == 0
@@ -52,6 +53,7 @@ def test_a_run_goes_on_from_another_and_resumes(tiny_recipe, photos, tmp_path, c
     assert int(after["step"]) == 3
 
 
+@pytest.mark.slow
 def test_a_recipe_beside_from_keeps_its_own_schedule(tiny_recipe, photos, tmp_path):
     first = ["--recipe", str(tiny_recipe(steps=4)), "--data", str(photos)]
     assert main([*first, "--output", str(tmp_path / "first")]) == 0
@@ -115,6 +117,7 @@ def test_a_run_without_a_better_step_says_so(tiny_recipe, photos, tmp_path, caps
     assert not list((tmp_path / "first").glob("*.onnx"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_better_weights_become_files_that_run_takes(tiny_recipe, photos, tmp_path, capsys):
     pytest.importorskip("tf2onnx", reason="pip install 'edge-sr[convert]'")

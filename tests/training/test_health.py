@@ -52,6 +52,7 @@ def test_a_run_with_mostly_dead_units_stops(tiny_recipe, photos, tmp_path, monke
     assert "11 of 20 units are dead after 4 steps; lower learning_rate" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_layer_that_has_lost_many_is_named(tiny_recipe, photos, tmp_path, monkeypatch, capsys):
     assert worst_layer({}) == ""
     assert worst_layer({"a": np.arange(16) < 3, "b": np.zeros(4, bool)}) == ""

@@ -110,6 +110,7 @@ def test_clips_follow_their_gradient() -> None:
     assert np.allclose(tape.gradient(total, x), 1)  # straight through
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
@@ -130,6 +131,7 @@ def test_plans_of_other_networks_are_one_clear_line(
     assert message in lines[0]
 
 
+@pytest.mark.slow
 def test_a_plan_of_other_weights_is_refused(
     trained: Path, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

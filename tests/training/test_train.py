@@ -99,6 +99,7 @@ def test_an_interrupted_run_resumes_as_if_nothing_had_been(
             assert one[key] == pytest.approx(other[key], abs=1e-6), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slowdown", "first"), [(0.7, "bfloat16"), (8.0, "float32")])
 def test_bfloat16_until_a_part_of_the_run_where_it_is_quick(
     slowdown, first, tiny_recipe, photos, tmp_path, monkeypatch, capsys
@@ -119,6 +120,7 @@ def test_bfloat16_until_a_part_of_the_run_where_it_is_quick(
     assert arrays(tmp_path / "run")["w0000"].dtype == np.float32
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_the_first_runs_resumes(tiny_recipe, photos, tmp_path, monkeypatch):
     """They kept no losses since the last validation."""
     recipe, output = tiny_recipe(steps=6), tmp_path / "run"
@@ -187,6 +189,7 @@ def test_a_full_disk_stops_in_one_line(tiny_recipe, photos, tmp_path, capsys):
     assert "last.npz: cannot be saved (No space left on device)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["last.npz.part", "best.part.keras", "curve.png.part"])
 def test_a_disk_that_fills_up_later_loses_nothing(
     tiny_recipe, photos, tmp_path, monkeypatch, capsys, name
@@ -223,6 +226,7 @@ def test_a_network_with_three_levels_validates_on_odd_photographs(tiny_recipe, p
     assert run(recipe, photos, tmp_path / "run") == 0
 
 
+@pytest.mark.slow
 def test_a_network_of_one_fixed_size(photos, tmp_path, picture):
     for index in range(4):
         rgb = picture(164, 330, seed=index)
@@ -237,6 +241,7 @@ def test_a_network_of_one_fixed_size(photos, tmp_path, picture):
     assert row["psnr_db"] == pytest.approx(row["bicubic_db"], abs=0.5)
 
 
+@pytest.mark.slow
 def test_a_run_started_from_another(tiny_recipe, photos, tmp_path, capsys):
     first = tiny_recipe(steps=4, name="first")
     assert run(first, photos, tmp_path / "first") == 0
@@ -286,6 +291,7 @@ def test_bad_input_is_one_line_and_no_trace(tiny_recipe, photos, tmp_path, capsy
     assert "no checkpoint to resume; start without --resume" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_itself(tmp_path):
     command = [sys.executable, "-m", "training.train", "--recipe", "none.toml", "--data", "."]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

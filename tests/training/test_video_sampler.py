@@ -66,6 +66,7 @@ def test_readers_end_with_the_batches(sampler):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
 
 
+@pytest.mark.slow
 def test_a_run_on_clips_is_interrupted_and_resumes_exactly(
     tiny_recipe, clips, tmp_path, monkeypatch, capsys
 ):

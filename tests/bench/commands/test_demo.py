@@ -62,6 +62,7 @@ def index(film: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return asked
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_a_video_and_a_picture(
     index: list[list[str]],
     tmp_path: Path,
@@ -114,6 +115,7 @@ def test_the_busiest_part_is_found() -> None:
     assert left <= 48 < 64 <= left + 32
 
 
+@pytest.mark.slow
 def test_the_cost_of_the_pipeline_is_a_ratio(
     film: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,6 +107,7 @@ def test_slow_models_skip_rounds(picture: NDArray[np.uint8], monkeypatch) -> Non
     assert latency.frames30_s >= 30 * 0.03
 
 
+@pytest.mark.slow
 def test_memory_is_measured_in_a_child(monkeypatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     path, card = zoo.find("edge-unet-s-x2")

@@ -25,6 +25,7 @@ def describe(path: Path, **keys: object) -> Path:
     return toml
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 @pytest.mark.parametrize(("color", "channels"), [("rgb", 3), ("luma", 1)])
 @pytest.mark.parametrize("peak", [1.0, 255])

@@ -25,6 +25,7 @@ def floor(kind: str, scale: str = "2") -> Upscaler:
     return Upscaler(open_floor(card), card)
 
 
+@pytest.mark.slow
 @needs_eval
 @pytest.mark.parametrize(
     ("name", "published", "count"),
@@ -52,6 +53,7 @@ def test_the_bicubic_floor_is_it_too() -> None:
     assert np.mean(scores) == pytest.approx(33.66, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("border", [0, 3])
 @pytest.mark.parametrize("kind", [np.uint8, np.float64])
 def test_metrics_agree_with_scikit_image(border: int, kind: type) -> None:

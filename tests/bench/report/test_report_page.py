@@ -42,6 +42,7 @@ def rows(folder: Path, row: MakeRow) -> list[Row]:
     ]
 
 
+@pytest.mark.slow
 def test_a_report_is_whole(
     row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_report_is_whole(
     assert main(["report", str(tmp_path / "rows.jsonl"), "--output", str(output), "--force"]) == 0
 
 
+@pytest.mark.slow
 def test_changes_against_a_baseline_are_marked(row: MakeRow, tmp_path: Path) -> None:
     write_rows(tmp_path / "old.jsonl", [row("a", p50=10.0), row("b", p50=10.0)])
     write_rows(tmp_path / "new.jsonl", [row("a", p50=20.0), row("b", p50=10.1)])
@@ -96,6 +98,7 @@ def test_folders_of_others_and_empty_rows_are_refused(
     assert main(["report", str(tmp_path / "rows.jsonl"), "--set", "Set99"]) == 2
 
 
+@pytest.mark.slow
 def test_missing_crops_are_said(
     row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,9 +22,12 @@ sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
 from build_double import SITE, build_double, compiler  # noqa: E402
 
-pytestmark = pytest.mark.skipif(
-    compiler() is None or sys.platform != "linux", reason="needs Linux and a C compiler"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        compiler() is None or sys.platform != "linux", reason="needs Linux and a C compiler"
+    ),
+]
 
 
 @pytest.fixture(scope="session")

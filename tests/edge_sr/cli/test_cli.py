@@ -347,6 +347,7 @@ def test_an_image_and_a_folder_go_beside_themselves(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "photos-x1.5").iterdir()} == {"a.jpg", "a-x2.jpg"}
 
 
+@pytest.mark.slow
 def test_a_keras_file_is_converted_once(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -231,6 +231,7 @@ def test_no_loopback_device_says_how_to_make_one(monkeypatch: pytest.MonkeyPatch
         VirtualCameraSink(source=info())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
 @pytest.mark.parametrize("words", [["--input", "test://64x48@50?live=1"],
                                    ["--input", "test://64x48?frames=60"]])  # fmt: skip

@@ -119,6 +119,7 @@ def processes(first: int) -> str:
     return "\n".join(shown).replace("\0", " ")
 
 
+@pytest.mark.slow
 def test_a_run_with_an_odd_password_shows_it_nowhere(
     http: str,  # noqa: F811
     tmp_path: Path,

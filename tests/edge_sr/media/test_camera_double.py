@@ -179,6 +179,7 @@ def test_frames_are_those_of_the_camera_whatever_size_was_asked(
     assert given in done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_damaged_jpegs_are_left_out(films: dict[str, Film], double: Path) -> None:
     done = run(double, films["MJPG"], "broken=3")
     found = numbers(films["MJPG"], done)

@@ -73,6 +73,7 @@ def source_digests(folder: Path) -> list[str]:
     return lines
 
 
+@pytest.mark.slow
 def test_frames_are_the_source_s_until_it_stops(tmp_path: Path) -> None:
     done = child(CODE)
     given, *frames, stopped = done.stdout.splitlines() or pytest.fail(done.stderr)

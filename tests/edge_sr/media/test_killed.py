@@ -25,6 +25,8 @@ from fractions import Fraction
 from pathlib import Path
 from clips import frame, info
 from edge_sr.media.sinks.writer import VideoWriter
+
+pytestmark = pytest.mark.slow
 output, rate, count, preset = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 tick = Fraction(1, rate)
 writer = VideoWriter(output, source=info(frame_rate=Fraction(rate)), preset=preset)

@@ -185,6 +185,7 @@ class QuietFiles(SimpleHTTPRequestHandler):
         """Quiet."""
 
 
+@pytest.mark.slow
 def test_a_stream_that_freezes_is_noticed_and_opened_again(
     http: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -248,6 +249,7 @@ def free_port() -> str:
         return str(free.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_rtsp_is_killed_and_comes_back(
     rtsp: Callable[..., subprocess.Popen[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -272,6 +274,7 @@ def test_rtsp_is_killed_and_comes_back(
     assert len(os.listdir("/proc/self/fd")) <= fds + 2  # noqa: PTH208
 
 
+@pytest.mark.slow
 def test_rtsp_with_a_password_shows_it_nowhere(
     rtsp: Callable[..., subprocess.Popen[str]],
 ) -> None:

@@ -72,6 +72,7 @@ def test_ffmpeg_receives_every_frame(kind: str, tmp_path: Path, no_wait: None) -
     assert times == sorted(times)
 
 
+@pytest.mark.slow
 @needs_ffmpeg
 def test_udp_needs_no_server_and_players_may_come_late(tmp_path: Path, no_wait: None) -> None:
     address = f"udp://127.0.0.1:{free_port()}"

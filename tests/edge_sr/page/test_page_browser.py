@@ -69,6 +69,7 @@ def grab(page: Any) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 def test_one_to_one_shows_each_pixel_and_zoom_pan_and_freeze_keep_it(tmp_path: Path) -> None:
     """At 2:1, 2x2 pixels of the screen are one of the result, on both sides of the divider."""
     command = [sys.executable, "-m", "edge_sr.cli.main", "run", "test://clip", "--serve"]
@@ -105,6 +106,7 @@ def test_one_to_one_shows_each_pixel_and_zoom_pan_and_freeze_keep_it(tmp_path: P
         browser.close()
 
 
+@pytest.mark.slow
 def test_the_page_in_a_browser(address: str, tmp_path: Path) -> None:
     base, token = address.split("?token=")
     with playwright.sync_playwright() as driver:

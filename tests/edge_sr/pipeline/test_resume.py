@@ -75,6 +75,7 @@ def same(one: Path, other: Path) -> None:
     assert packets(one, "audio") == packets(other, "audio")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_job_goes_on(

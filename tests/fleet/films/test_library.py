@@ -73,6 +73,7 @@ def run(folder: Path, output: Path, spec: JobSpec, here: Here | None = None) -> 
     return library
 
 
+@pytest.mark.slow
 def test_films_are_made_as_by_run_and_a_broken_one_is_reported(
     films: Path, tmp_path: Path, spec: Callable[..., JobSpec]
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_second_call_makes_only_what_is_missing(
     assert sorted(path.name for path in state.iterdir()) == ["film.json", "job.json"]
 
 
+@pytest.mark.slow
 def test_other_settings_need_force(
     films: Path, tmp_path: Path, spec: Callable[..., JobSpec]
 ) -> None:
@@ -122,6 +124,7 @@ def test_other_settings_need_force(
     assert library.entries[0].made is not None
 
 
+@pytest.mark.slow
 def test_a_film_whose_packets_promise_other_frames_is_made_as_a_whole(
     films: Path, tmp_path: Path, spec: Callable[..., JobSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
