@@ -42,7 +42,8 @@ def load_network(path: Path, *, input_range: str = AUTO, output_range: str = AUT
             quantised or half, holds an operator that cannot be converted, or is no image network.
     """
     model = _read(path)
-    _check_operators(path, model)
+    refuse_operators(path, model)
+    _check_opset(path, model)
     fold_constants(model)
     _check_floats(path, model)
     fold_batch_norm(model)
@@ -95,7 +96,8 @@ def _read(path: Path) -> onnx.ModelProto:
     return model
 
 
-def _check_operators(path: Path, model: onnx.ModelProto) -> None:
+def refuse_operators(path: Path, model: onnx.ModelProto) -> None:
+    """Raise ModelFileError for quantised nodes, branches, loops and operators of other domains."""
     for node in model.graph.node:
         if node.op_type in QUANTISED:
             raise ModelFileError(
@@ -107,6 +109,9 @@ def _check_operators(path: Path, model: onnx.ModelProto) -> None:
                 f"{path}: operator {name} ({node.name}) cannot be converted; export the network "
                 "to plain ONNX operators without branches or loops"
             )
+
+
+def _check_opset(path: Path, model: onnx.ModelProto) -> None:
     if opset_of(model) < OLDEST_OPSET:
         raise ModelFileError(
             f"{path}: is opset {opset_of(model)}; expected {OLDEST_OPSET} or later: export it again"

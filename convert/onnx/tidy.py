@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, numpy_helper, version_converter
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from calibration.network.load import CONTROL_FLOW, QUANTISED, fold_constants, opset_of
+from calibration.network.load import fold_constants, opset_of, refuse_operators
 from convert.onnx.graph import OPSET
 from edge_sr.errors import ModelFileError
 
@@ -52,7 +52,7 @@ def tidy(path: Path, model: onnx.ModelProto, *, output_name: str = "") -> list[s
         ModelFileError: an operator that cannot be converted, no or several pictures, or an opset
             that cannot be raised.
     """
-    _refuse(path, model)
+    refuse_operators(path, model)
     done = []
     graph = model.graph
     weights = {item.name for item in graph.initializer}
@@ -129,20 +129,6 @@ def _read_in(path: Path, item: onnx.TensorProto) -> Path:
     item.ClearField("external_data")
     item.data_location = TensorProto.DEFAULT
     return place
-
-
-def _refuse(path: Path, model: onnx.ModelProto) -> None:
-    for node in model.graph.node:
-        if node.op_type in QUANTISED:
-            raise ModelFileError(
-                f"{path}: is quantised already ({node.op_type} {node.name}); give the float32 file"
-            )
-        if node.op_type in CONTROL_FLOW or node.domain not in ("", "ai.onnx"):
-            name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-            raise ModelFileError(
-                f"{path}: operator {name} ({node.name}) cannot be converted; export the network "
-                "to plain ONNX operators without branches or loops"
-            )
 
 
 def _keep_output(path: Path, graph: onnx.GraphProto, name: str) -> None:
