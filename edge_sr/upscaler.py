@@ -27,6 +27,7 @@ from edge_sr.session.calm import make_calm
 from edge_sr.session.model_session import ModelSession, assemble, network_input
 from edge_sr.session.network import ModelRunner
 from edge_sr.session.still import EXACT, OFF, parse_still
+from edge_sr.session.strength import FULL, at_strength, check_strength
 from edge_sr.types import Size
 
 Image = NDArray[Any]  # uint8, or uint16 of 16 bits per channel
@@ -118,7 +119,14 @@ class Upscaler(Closing):
             )
         return found
 
-    def session(self, size: tuple[int, int], *, calm: str = "off", still: str = OFF) -> Session:
+    def session(
+        self,
+        size: tuple[int, int],
+        *,
+        calm: str = "off",
+        still: str = OFF,
+        strength: float = FULL,
+    ) -> Session:
         """A session for the frames of one video; see `Session`. Several may be open at a time.
 
         Args:
@@ -129,9 +137,11 @@ class Upscaler(Closing):
                 every pixel is the same, with the same results; "3", where no pixel differs by more
                 than 3 grey levels; "auto", where 0.05 dB is lost at most, up to 4 levels. A
                 result's luma is read-only then: the next one may share it.
+            strength: 0 (bicubic) to 1 (the network's picture) to 1.5 (more of what it adds); see
+                `Session.strength`, which can be set later.
 
         Raises:
-            UsageError: another value of ``calm`` or ``still``.
+            UsageError: another value of ``calm``, ``still`` or ``strength``.
         """
         try:
             parse_still(still)
@@ -139,9 +149,11 @@ class Upscaler(Closing):
             raise UsageError(f"still is {error}") from error
         backend = self.backend
         facts = Facts(self.sidecar.name, backend.precision, backend.name, backend.device)
-        return ModelSession(self._runner, Size(*size), facts, calm=make_calm(calm), still=still)
+        made = ModelSession(self._runner, Size(*size), facts, calm=make_calm(calm), still=still)
+        made.strength = strength
+        return made
 
-    def upscale(self, image: Image) -> Image:
+    def upscale(self, image: Image, *, strength: float = FULL) -> Image:
         """Upscale a still image and keep its kind.
 
         uint8 (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGBA, full range,
@@ -149,7 +161,11 @@ class Upscaler(Closing):
         not see are resized bicubically. The result is yours to keep. A model that was opened with
         ``bits=16`` takes and gives uint16, 0 to 65535.
 
+        Args:
+            strength: as for `session`.
+
         Raises:
+            UsageError: another strength.
             FrameError: another dtype or shape, or a size the model does not take.
             BackendError: the runtime failed.
         """
@@ -160,25 +176,36 @@ class Upscaler(Closing):
             raise FrameError(
                 f"image is {image.dtype} {image.shape}; expected {wanted} (H, W) or (H, W, 1 to 4)"
             )
-        run = self._runner.run if bits == 8 else self._run_samples
+        check_strength(strength)
+
+        def run(part: Image) -> Image:
+            given = part if bits == 8 else np.ascontiguousarray(part).view(np.uint8)
+            return self._run(given, strength).view(part.dtype)
+
         return upscale_still(image, self.sidecar.color, run)
 
-    def _run_samples(self, plane: Image) -> Image:
-        """uint16 (H, W, 1) through a model of two bytes a sample."""
-        return self._runner.run(np.ascontiguousarray(plane).view(np.uint8)).view(np.uint16)
+    def _run(self, image: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
+        """What the network makes of an image of its kind, at a strength."""
+        made = self._runner.run(image)
+        return at_strength(image, made, strength, bits=self.sidecar.bits)
 
-    def upscale_frame(self, frame: Frame) -> Frame:
+    def upscale_frame(self, frame: Frame, *, strength: float = FULL) -> Frame:
         """Upscale one planar YUV 4:2:0 frame; time and colour tags are carried over.
 
         A luma model upscales y, and u and v are resized with their siting kept; an RGB model gets
         the frame converted with its own matrix and range. The result is yours to keep. For the
         frames of a video, use a `session`.
 
+        Args:
+            strength: as for `session`.
+
         Raises:
+            UsageError: another strength.
             FrameError: a size the model does not take.
             BackendError: the runtime failed.
         """
-        return self.assemble(frame, self._runner.run(self.network_input(frame)))
+        check_strength(strength)
+        return self.assemble(frame, self._run(self.network_input(frame), strength))
 
     def network_input(self, frame: Frame) -> Image:
         """What the network gets of a frame: uint8 (H, W, C); luma is a view."""

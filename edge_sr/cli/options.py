@@ -15,6 +15,7 @@ from edge_sr.cuda.driver import select_gpu
 from edge_sr.errors import UsageError
 from edge_sr.files import parse_ratio
 from edge_sr.session.calm import parse_calm
+from edge_sr.session.strength import check_strength
 
 
 def size(text: str) -> tuple[int, int]:
@@ -64,6 +65,14 @@ def calm(text: str) -> str:
         return parse_calm(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def strength(text: str) -> float:
+    """A number from 0 to 1.5."""
+    try:
+        return check_strength(float(text))
+    except (UsageError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a number from 0 to 1.5") from error
 
 
 def frame_rate(text: str) -> Fraction:

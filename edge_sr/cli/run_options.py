@@ -221,6 +221,13 @@ def add_model_options(group: Any) -> None:
         "files), differs by N grey levels at most, or by the noise (auto, for live sources)",
     )
     group.add_argument(
+        "--strength",
+        type=options.strength,
+        metavar="0-1.5",
+        help="how much of what the network adds to bicubic: 0 none, 1 all of it (default), up to "
+        "1.5; also while it runs, on the page",
+    )
+    group.add_argument(
         "--tile",
         type=_tile,
         metavar="auto|off|N",

@@ -67,6 +67,7 @@ class RunControl(ShotSink):
             "output": str(self._size),
             **asdict(self.switch.facts),
             "models": self.switch.choices,
+            "strength": self.switch.strength,
             "read": stats.read,
             "written": stats.written,
             "dropped": stats.dropped,

@@ -73,6 +73,7 @@ class JobSpec:
     drop_policy: str = "auto"  # "newest" drops late frames, "none" keeps all
     deadline_ms: float | None = None  # take a smaller model when a frame takes longer
     calm: str | None = None  # "off", "auto" or 0 to 1; None: "auto" where live
+    strength: float = 1.0  # 0 (bicubic) to 1 (the network) to 1.5
     max_reconnect: int | None = None  # attempts in a row; None: no limit
     save_to: str = "."  # folder of snapshots and recordings
 

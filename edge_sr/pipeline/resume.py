@@ -113,6 +113,7 @@ def _facts(spec: JobSpec, encoder: str, upscaler: Upscaler, size: Size) -> dict[
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0),
         "--tile": str(spec.tile),
         "--still": str(spec.still),
+        "--strength": f"{spec.strength:g}",
         "output size": str(size),
         "encoder": encoder,
         "--bits": spec.bits,

@@ -70,7 +70,15 @@ def run_video(
         still = spec.still or (AUTO if info.live else EXACT)
         deadline_s = spec.deadline_ms / 1000 if spec.deadline_ms else None
         calm = spec.calm or ("auto" if info.live else "off")
-        switch = ModelSwitch(upscaler, size, opener, deadline_s=deadline_s, calm=calm, still=still)
+        switch = ModelSwitch(
+            upscaler,
+            size,
+            opener,
+            deadline_s=deadline_s,
+            calm=calm,
+            still=still,
+            strength=spec.strength,
+        )
         stack.enter_context(switch)
         recorder = Recorder(Path(spec.save_to), source=info)
         view = View(mode=spec.compare or "after", overlay=spec.overlay)

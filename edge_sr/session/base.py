@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from edge_sr.closing import Closing
 from edge_sr.errors import BackendError
 from edge_sr.media.frame import Frame
+from edge_sr.session.strength import FULL, check_strength
 from edge_sr.types import Size
 
 
@@ -41,6 +42,7 @@ class Session(Closing, ABC):
         self._begun: deque[float] = deque()  # when each frame in flight was submitted
         self._finished = 0.0  # when the last one was collected
         self._size: Size | None = None
+        self._strength = FULL
 
     @property
     @abstractmethod
@@ -56,6 +58,20 @@ class Session(Closing, ABC):
     def notices(self) -> Sequence[str]:
         """What the user should know about the run so far, one line each."""
         return ()
+
+    @property
+    def strength(self) -> float:
+        """How far results go from bicubic (0) to the network's picture (1) and beyond, to 1.5.
+
+        It may be set from any thread, at any time, and counts from the next `collect` on. Where
+        there is no network nothing changes.
+        """
+        return self._strength
+
+    @strength.setter
+    def strength(self, value: float) -> None:
+        """Raises UsageError for a value out of that range."""
+        self._strength = check_strength(value)
 
     @property
     def in_flight(self) -> int:

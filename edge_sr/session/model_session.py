@@ -1,6 +1,6 @@
 """A model at work on one video, in three steps: network input, network, upscaled frame.
 
-``frame -> network_input -> [image filters] -> Network -> assemble -> frame``
+``frame -> network_input -> [image filters] -> Network -> at_strength -> assemble -> frame``
 
 `session/network.py` has the middle layer. What remembers something between frames is a layer of its
 own with a `reset`: a `Network` around another one (blocks that did not change), or a filter of the
@@ -25,6 +25,7 @@ from edge_sr.session.base import Facts, Session
 from edge_sr.session.calm import Calm
 from edge_sr.session.network import ModelRunner, Network
 from edge_sr.session.still import LEAST_PIXELS, OFF, StillNetwork
+from edge_sr.session.strength import at_strength
 from edge_sr.types import Size
 
 Image = NDArray[np.uint8]
@@ -74,6 +75,7 @@ def assemble(frame: Frame, image: Image, color: str, chroma: Chroma | None = Non
 @dataclass(frozen=True)
 class _InFlight:
     frame: Frame
+    image: Image  # what the network got
     chroma: Chroma | None
 
 
@@ -148,7 +150,7 @@ class ModelSession(Session):
         chroma: Chroma | None = None
         if sidecar.color == "luma":  # made while a GPU works on the luma
             chroma = self._resized_chroma(frame, *sidecar.output_size(*frame.size))
-        self._flight.append(_InFlight(frame, chroma))
+        self._flight.append(_InFlight(frame, image, chroma))
 
     def _prepare(self, size: Size) -> None:
         """The layers for frames of this size."""
@@ -180,6 +182,8 @@ class ModelSession(Session):
         if self._still is not None:
             self.computed = self._still.computed
         begun = self._flight.popleft()
+        bits = self._runner.sidecar.bits
+        image = at_strength(begun.image, image, self.strength, bits=bits)
         return assemble(begun.frame, image, self._runner.sidecar.color, begun.chroma)
 
     def _drop(self) -> None:

@@ -12,6 +12,7 @@ from edge_sr.media.frame import Frame
 from edge_sr.session.base import Facts, FunctionSession, Session
 from edge_sr.session.ladder import BICUBIC, Deadline, choices, full_name, ladder
 from edge_sr.session.still import OFF
+from edge_sr.session.strength import FULL, check_strength
 from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
 
@@ -35,6 +36,7 @@ class ModelSwitch(Session):
         deadline_s: float | None = None,
         calm: str = "off",
         still: str = OFF,
+        strength: float = FULL,
     ) -> None:
         """Begin with a model.
 
@@ -43,9 +45,11 @@ class ModelSwitch(Session):
             size: of every result.
             opener: opens another model by name.
             deadline_s: step down to a smaller model when a frame takes longer; None for never.
-            calm, still: as for `Upscaler.session`.
+            calm, still, strength: as for `Upscaler.session`; `strength` can be set later, too, and
+                stays when the model changes.
         """
         super().__init__()
+        self._strength = check_strength(strength)
         self._size_out, self._opener, self._calm, self._still = size, opener, calm, still
         self._lock = threading.Lock()
         self._model: Upscaler | None = upscaler  # None: bicubic
@@ -89,7 +93,7 @@ class ModelSwitch(Session):
         if model is None:
             return resize_frame(frame, *self._size_out)
         with model:
-            result = model.upscale_frame(frame)
+            result = model.upscale_frame(frame, strength=self.strength)
         return result if result.size == self._size_out else resize_frame(result, *self._size_out)
 
     @property
@@ -154,6 +158,7 @@ class ModelSwitch(Session):
         session = self._session
         if session is None:
             raise UsageError("this session is closed")
+        session.strength = self.strength
         result = session.collect()
         self.computed = session.computed
         if result.size != self._size_out:

@@ -157,7 +157,13 @@ class Maker:
             backend = upscaler.backend
             runs = f"{backend.name}, {backend.device}, {backend.precision}"
             self._open[key] = (
-                ModelSwitch(upscaler, result, _no_other, still=spec.still or EXACT),
+                ModelSwitch(
+                    upscaler,
+                    result,
+                    _no_other,
+                    still=spec.still or EXACT,
+                    strength=spec.strength,
+                ),
                 result,
                 runs,
             )
@@ -176,6 +182,7 @@ MODEL = (
     "tile",
     "device",
     "still",
+    "strength",
 )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.loop.muon import RMS, ConvMuon, make_optimizer, orthogonal
-from training.models import edge_unet
+from training.models import edge_unet, vdsr
 from training.recipe import Recipe, RecipeError
 
 
@@ -63,7 +63,11 @@ def test_muon_is_for_the_branches_between_the_first_layer_and_the_last():
     names = {path.split("/")[1] for path in found.kernels}
     assert names == {"full", "point", "widen", "narrow"}
     assert found.adam_ratio == 0.25
-    plain = edge_unet(width=8, lower_width=8, depth=1, lower_depth=1, branches=False)
-    with pytest.raises(RecipeError, match=r"edge_unet has none .* expected adam, or branches"):
-        make_optimizer(Recipe("r", optimizer="muon"), plain)
+    with pytest.raises(RecipeError, match=r"vdsr has none .* expected adam"):
+        make_optimizer(Recipe("r", architecture="vdsr", optimizer="muon"), vdsr(depth=2))
     assert type(make_optimizer(Recipe("r"), model)) is keras.optimizers.Adam
+
+
+def test_muon_takes_the_middle_of_a_plain_network():
+    found = make_optimizer(Recipe("r", optimizer="muon"), vdsr(depth=4, width=4))
+    assert {path.split("/")[0] for path in found.kernels} == {"conv2", "conv3"}

@@ -81,13 +81,14 @@ def make_optimizer(recipe: Recipe, model: keras.Model) -> keras.optimizers.Optim
         kernels = [
             variable.path
             for layer in hidden(model)
+            if not isinstance(layer, keras.layers.Conv2DTranspose)
             for variable in layer.trainable_variables
             if len(variable.shape) == 4
         ]
         if not kernels:
             raise RecipeError(
-                f"optimizer is 'muon', for branch blocks, and {recipe.architecture} has none "
-                "between its first layer and its last; expected adam, or branches = true"
+                f"optimizer is 'muon', for wide convolutions, and {recipe.architecture} has none "
+                "between its first layer and its last; expected adam"
             )
         made = ConvMuon(rate, kernels, adam_ratio=recipe.adam_ratio, clip_norm=clip)
     else:

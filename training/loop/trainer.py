@@ -83,6 +83,7 @@ class Trainer:
         state.optimizer.apply(gradients, model.trainable_variables)
         for slow, fast in zip(state.average, model.trainable_variables, strict=True):
             slow.assign(slow * decay + fast * (1 - decay))
+        compute_in(model, "float32")  # for validation and the files
         return loss
 
     def advance(self, low: np.ndarray, high: np.ndarray) -> float:

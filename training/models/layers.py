@@ -103,18 +103,31 @@ class RepConv2D(keras.layers.Layer):  # type: ignore[misc]
 
 
 def compute_in(model: keras.Model, dtype: str) -> None:
-    """Set what the wide convolutions of ``model`` are computed in when it trains.
+    """Set what the wide convolutions of ``model`` are computed in: "float32" or "bfloat16".
 
-    Of one input channel, or to pixels (no ReLU), they stay float32: rounding there is seen.
+    Weights stay float32. Of few input channels, or to pixels, convolutions stay float32: rounding
+    there is seen. Branch blocks follow it when they train only; the others always, so it has to
+    be set back to float32 once a training step is traced.
     """
     for layer in hidden(model):
-        layer.train_dtype = dtype
+        if isinstance(layer, RepConv2D):
+            layer.train_dtype = dtype
+        else:
+            layer.dtype_policy = "mixed_bfloat16" if dtype == "bfloat16" else dtype
 
 
-def hidden(model: keras.Model) -> list[RepConv2D]:
-    """The branch blocks in the middle of ``model``: neither of one channel nor to pixels."""
+def hidden(model: keras.Model) -> list[keras.layers.Layer]:
+    """The convolutions in the middle of ``model``: neither of a picture nor to pixels.
+
+    Branch blocks with a ReLU and more than one input channel; in a network without branch blocks,
+    plain and transposed convolutions of more than three channels on both sides.
+    """
     blocks = [layer for layer in model.layers if isinstance(layer, RepConv2D)]
-    return [block for block in blocks if block.activation and block.full.shape[2] > 1]
+    if blocks:
+        return [block for block in blocks if block.activation and block.full.shape[2] > 1]
+    plain = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+    convolutions = [layer for layer in model.layers if isinstance(layer, plain)]
+    return [layer for layer in convolutions if min(layer.kernel.shape[2:]) > 3]
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -178,7 +178,7 @@ class Models(Closing):
             self._opened[key] = open_upscaler(spec, size, bits=key[2])
         upscaler, wanted = self._opened[key]
         try:
-            made = upscaler.upscale(pixels)
+            made = upscaler.upscale(pixels, strength=spec.strength)
         except FrameError as error:
             raise FrameError(f"{source}: {error}") from error
         return made if Size.of_shape(made.shape) == wanted else resize_image(made, *wanted)
