@@ -158,6 +158,7 @@ def _check(spec: JobSpec, inputs: Sequence[str]) -> None:
         ("a second --output", bool(spec.more_outputs)),
         ("more than one --output", bool(spec.more_outputs)),
         ("--publish", bool(spec.publish)),
+        ("--rtsp", spec.rtsp is not None),
     ):
         if given:
             raise UsageError(f"{option} goes with one input; there are {len(inputs)}")

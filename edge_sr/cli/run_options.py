@@ -107,6 +107,13 @@ def _add_sinks(group: Any) -> None:
         help="send it as a live stream to a server, rtsp://, rtmp:// or srt://, or write HLS: "
         "FOLDER/live.m3u8; env:NAME for an address in a variable",
     )
+    group.add_argument(
+        "--rtsp",
+        type=options.bind_address,
+        metavar="[HOST:]PORT",
+        help="serve it to players and recorders as rtsp://HOST:PORT/live, by GStreamer; another "
+        "HOST than 127.0.0.1 needs the password that is printed",
+    )
     group.add_argument("--show", action="store_true", help="show the result in a window")
     group.add_argument(
         "--serve",

@@ -257,10 +257,10 @@ def _hide(spec: JobSpec, token: str | None) -> tuple[JobSpec, dict[str, str]]:
         if hide_credentials(text) != text:
             name = PUBLISH if number == 1 else f"{PUBLISH}_{number}"
             hidden[name], publish[number - 1] = text, f"env:{name}"
-    spec = replace(spec, publish=tuple(publish))
-    if spec.serve is not None and not ipaddress.ip_address(spec.serve[0]).is_loopback:
+    servers = [where[0] for where in (spec.serve, spec.rtsp) if where]
+    if not all(ipaddress.ip_address(host).is_loopback for host in servers):
         hidden[TOKEN] = token or os.environ.get(TOKEN) or secrets.token_urlsafe(18)
-    return spec, hidden
+    return replace(spec, publish=tuple(publish)), hidden
 
 
 def _absolute(spec: JobSpec) -> tuple[JobSpec, list[str]]:

@@ -15,6 +15,7 @@ from typing import Protocol
 from edge_sr.closing import Closing
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.frame import Frame, StreamInfo
+from edge_sr.media.sound import Sound
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Source(Protocol):
     @property
     def beside(self) -> Demuxer | None:
         """Where audio, subtitles and tags of the same file come from; None without a file."""
+        ...
+
+    @property
+    def sound(self) -> Sound | None:
+        """What is heard with the frames, where they come at their own pace; None for none."""
         ...
 
     def __iter__(self) -> Iterator[Frame]: ...
@@ -153,6 +159,11 @@ class SourceBase(Closing):
     @property
     def beside(self) -> Demuxer | None:
         """Nothing."""
+        return None
+
+    @property
+    def sound(self) -> Sound | None:
+        """None."""
         return None
 
     @property

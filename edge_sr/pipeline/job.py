@@ -32,6 +32,7 @@ class JobSpec:
     output: str | None = None  # file, folder for a folder of images, "-" or "null"
     more_outputs: tuple[str, ...] = ()  # other files; "?codec=h265&crf=20" may follow a name
     publish: tuple[str, ...] = field(default=(), repr=False)  # servers, or a playlist of HLS
+    rtsp: tuple[str, int] | None = None  # address and port of a server that others read from
     show: bool = False  # in a window
     model: str = "auto"  # the default family, in the flavour that fits the input
     flavour: str | None = None  # of a family: "auto", "plain", "live", "vivid"
@@ -85,7 +86,8 @@ class JobSpec:
     @property
     def goes_somewhere(self) -> bool:
         """Whether the result goes anywhere but to a window or a page."""
-        return bool(self.outputs or self.publish) or self.virtual_camera is not None
+        servers = self.publish or self.rtsp is not None
+        return bool(self.outputs or servers) or self.virtual_camera is not None
 
     @property
     def import_options(self) -> ImportOptions:

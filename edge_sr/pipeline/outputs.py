@@ -27,6 +27,7 @@ from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.null import NullSink
 from edge_sr.media.sinks.publisher import PLAYLIST, Publisher
 from edge_sr.media.sinks.resized import Resized
+from edge_sr.media.sinks.rtsp_server import RtspServer
 from edge_sr.media.sinks.virtual_camera import VirtualCameraSink
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.page.server import PageServer
@@ -65,6 +66,9 @@ def output_sinks(spec: JobSpec, source: Source) -> list[Placed]:
             raise UsageError(f"--output {text}: was given twice")
         found.append(sink)
     found += [Placed(_publisher(text, source)) for text in spec.publish]
+    if spec.rtsp is not None:
+        server = RtspServer(*spec.rtsp, source=source.info, sound=source.sound)
+        found.append(Placed(Mailbox(server, size=WAITING)))
     if spec.virtual_camera is not None:
         camera = VirtualCameraSink(spec.virtual_camera or None, source=source.info)
         found.append(Placed(Mailbox(camera)))
@@ -166,7 +170,8 @@ def _crf(text: str, value: str) -> int:
 
 
 def _publisher(text: str, source: Source) -> Sink:
-    return Mailbox(Publisher(resolve_address(text), source=source.info), size=WAITING)
+    publisher = Publisher(resolve_address(text), source=source.info, sound=source.sound)
+    return Mailbox(publisher, size=WAITING)
 
 
 def screen_sinks(

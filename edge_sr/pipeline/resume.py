@@ -64,7 +64,7 @@ def check_resume(spec: JobSpec, source: Source) -> None:
         raise UsageError("--resume goes on with a file; a camera, stream or pipe has moved on")
     if spec.drop_policy == "newest":
         raise UsageError("--resume loses no frame; --drop-policy newest does: leave one out")
-    if len(spec.outputs) > 1 or spec.publish:
+    if len(spec.outputs) > 1 or spec.publish or spec.rtsp is not None:
         raise UsageError("--resume goes on with one --output; leave the others out")
     if spec.compare and not (spec.show or spec.serve):
         raise UsageError("--resume goes on with the result, not with a comparison")

@@ -233,7 +233,8 @@ def _open(spec: JobSpec, address: Address) -> Source:
         strict=spec.strict,
         keep_depth=spec.bits == "keep" and takes_depth(spec),
     )
-    paced = spec.drop_policy == "newest" or spec.publish  # a server takes what a camera gives
+    # a server takes what a camera gives
+    paced = spec.drop_policy == "newest" or spec.publish or spec.rtsp is not None
     if paced and not source.info.live:
         return Paced(source)
     return source

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,12 +20,17 @@ from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.protocols import SinkBase
 from edge_sr.media.screen import to_picture
+from edge_sr.media.sound import RATE, Blocks, Listener, Sound
 from edge_sr.media.sources.reconnect import delays
 
 logger = logging.getLogger(__name__)
 PLAYLIST = ".m3u8"
+NO_PROTOCOL = "rotocol not found"
 TIME_BASE = Fraction(1, 90_000)
 KEY_S = 2  # between key frames: how long a player that joins waits at most
+AAC_BLOCK, AAC_RATE = 1024, 128_000  # samples, bits a second
+RELAY_END_S = 3.0
+MIXED_US = "300000"  # how long pictures wait for a sound that stays away
 # how an address begins -> FFmpeg's container and its options
 SERVERS: dict[str, tuple[str, dict[str, str]]] = {
     "rtsp://": ("rtsp", {"rtsp_transport": "tcp"}),
@@ -56,16 +63,17 @@ def check_address(text: str) -> str:
 class Publisher(SinkBase):
     """Encodes H.264 without delay, sends it, and connects again when the server is lost.
 
-    There is no sound. Frames that come while there is no connection are lost. Put it into a
-    `Mailbox`: connecting takes its time.
+    The sound of the source goes with them as AAC. Frames that come while there is no connection are
+    lost. Put it into a `Mailbox`: connecting takes its time.
     """
 
-    def __init__(self, address: str, *, source: StreamInfo) -> None:
+    def __init__(self, address: str, *, source: StreamInfo, sound: Sound | None = None) -> None:
         """Nothing is opened before the first frame.
 
         Args:
             address: as for `check_address`.
             source: where the frame rate is taken from.
+            sound: of the source.
 
         Raises:
             UsageError: nothing can be published there.
@@ -79,6 +87,12 @@ class Publisher(SinkBase):
         self._rate = source.frame_rate or FALLBACK_RATE
         self._container: Any = None
         self._stream: Any = None
+        self._sound = sound
+        self._heard: Listener | None = None
+        self._track: Any = None  # the `av` stream of the sound
+        self._blocks: Blocks | None = None
+        self._relayed = False  # SRT, which PyAV's FFmpeg lacks, goes through the ffmpeg command
+        self._relay: subprocess.Popen[bytes] | None = None
         self._size = (0, 0)
         self._waits: Iterator[float] = delays()
         self._next_s = 0.0  # of the next attempt, on the clock of time.monotonic
@@ -106,7 +120,10 @@ class Publisher(SinkBase):
             self._send(frame)
         except (self._av.FFmpegError, OSError, ValueError) as error:
             self._close()
-            if "rotocol not found" in str(error):
+            if NO_PROTOCOL in str(error):
+                if self._address.startswith("srt://") and not self._relayed:
+                    self._relayed = True
+                    return
                 raise MediaError(
                     f"{self._shown}: this FFmpeg was built without that protocol; "
                     "publish by rtsp:// or rtmp://"
@@ -120,6 +137,8 @@ class Publisher(SinkBase):
         if self._container is not None:
             with contextlib.suppress(self._av.FFmpegError, OSError, ValueError):
                 self._container.mux(self._stream.encode(None))
+                if self._track is not None:
+                    self._container.mux(self._track.encode(None))
         self._close()
         return f"{self._shown}: {self.frames} frames published"
 
@@ -133,9 +152,16 @@ class Publisher(SinkBase):
         kind, options = next(
             (SERVERS[name] for name in SERVERS if self._address.startswith(name)), HLS
         )
-        container = self._av.open(self._address, "w", format=kind, container_options=options)
+        options = {**options, "max_interleave_delta": MIXED_US}
+        container = self._open_container(kind, options)
         try:
             self._stream = self._add_stream(container, frame)
+            self._track = self._blocks = None
+            if self._sound is not None and frame.taken_s is not None:
+                self._track = container.add_stream("aac", rate=RATE, layout="stereo")
+                self._track.codec_context.bit_rate = AAC_RATE
+                self._blocks = Blocks(AAC_BLOCK, frame.taken_s)
+                self._heard = self._sound.listen()
             container.start_encoding()
         except BaseException:
             with contextlib.suppress(self._av.FFmpegError, OSError, ValueError):
@@ -144,7 +170,14 @@ class Publisher(SinkBase):
         self._container, self._size = container, frame.size
         self._start, self._last_pts = frame.pts * frame.time_base, -1
         self._waits = delays()
-        self._message = f"{self._shown}: publishing {frame.size} as H.264"
+        heard = " with sound" if self._track is not None else ""
+        self._message = f"{self._shown}: publishing {frame.size} as H.264{heard}"
+
+    def _open_container(self, kind: str, options: dict[str, str]) -> Any:
+        if not self._relayed:
+            return self._av.open(self._address, "w", format=kind, container_options=options)
+        self._relay = _srt_relay(self._address, self._shown)
+        return self._av.open(self._relay.stdin, "w", format=kind, container_options=options)
 
     def _add_stream(self, container: Any, frame: Frame) -> Any:
         av = self._av
@@ -172,6 +205,7 @@ class Publisher(SinkBase):
         raise MediaError(f"{self._shown}: no H.264 encoder works here")
 
     def _send(self, frame: Frame) -> None:
+        self._send_sound(frame)
         picture = to_picture(frame)
         pts = round((frame.pts * frame.time_base - self._start) / TIME_BASE)
         self._last_pts = picture.pts = max(pts, self._last_pts + 1)
@@ -179,8 +213,60 @@ class Publisher(SinkBase):
         self._container.mux(self._stream.encode(picture))
         self.frames += 1
 
+    def _send_sound(self, frame: Frame) -> None:
+        """The sound up to a frame."""
+        if self._heard is None or self._blocks is None or frame.taken_s is None:
+            return
+        for piece in self._heard.take(frame.taken_s):
+            for number, block in self._blocks.add(piece):
+                heard = self._av.AudioFrame.from_ndarray(
+                    block.reshape(1, -1), format="s16", layout="stereo"
+                )
+                heard.sample_rate, heard.pts, heard.time_base = RATE, number, Fraction(1, RATE)
+                self._container.mux(self._track.encode(heard))
+
     def _close(self) -> None:
+        if self._heard is not None:
+            self._heard.close()
+            self._heard = None
         container, self._container = self._container, None
         if container is not None:
             with contextlib.suppress(self._av.FFmpegError, OSError, ValueError):
                 container.close()
+        if self._relay is not None:
+            _end(self._relay)
+            self._relay = None
+
+
+def _srt_relay(address: str, shown: str) -> subprocess.Popen[bytes]:
+    """The ffmpeg command, which Debian builds with SRT: MPEG-TS from its standard input.
+
+    Raises:
+        MediaError: there is none, or a password would be seen in the list of processes.
+    """
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        raise MediaError(
+            f"{shown}: PyAV's FFmpeg lacks SRT, and there is no ffmpeg command to send it: "
+            "apt-get install ffmpeg, or publish by rtsp:// or rtmp://"
+        )
+    if "passphrase" in address:
+        raise MediaError(
+            f"{shown}: PyAV's FFmpeg lacks SRT, and the ffmpeg command would show the passphrase "
+            "to every user of this machine: publish by rtsps:// or rtmps://"
+        )
+    words = ["-nostdin", "-loglevel", "quiet", "-fflags", "nobuffer", "-f", "mpegts"]
+    command = [ffmpeg, *words, "-i", "pipe:0", "-c", "copy", "-f", "mpegts", address]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
+def _end(relay: subprocess.Popen[bytes]) -> None:
+    """Let it send what it has; then end it."""
+    with contextlib.suppress(OSError):
+        if relay.stdin is not None:
+            relay.stdin.close()
+    try:
+        relay.wait(RELAY_END_S)
+    except subprocess.TimeoutExpired:
+        relay.kill()
+        relay.wait()

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -16,6 +17,7 @@ from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.y4m import MAGIC, Y4mSource
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import Source, SourceBase
+from edge_sr.media.sound import FileSound, LiveSound, Sound
 from edge_sr.media.sources.camera import Camera
 from edge_sr.media.sources.capture import FORMATS, Device, Opened, open_capture, open_csi
 from edge_sr.media.sources.clip import DemoClip
@@ -62,8 +64,9 @@ def open_source(
     """
     found = parse_address(address) if isinstance(address, str) else address
     if found.live:
-        opener = partial(_open_live, found, Size(*size), fps, pixels)
-        return Reconnecting(opener, max_reconnect=max_reconnect)
+        sound = LiveSound()
+        opener = partial(_open_live, found, Size(*size), fps, pixels, sound)
+        return Reconnecting(opener, max_reconnect=max_reconnect, sound=sound)
     if found.kind is Kind.PATTERN:
         if found.text.startswith("test://clip"):
             return DemoClip.from_url(found.text)
@@ -83,9 +86,9 @@ def _open_stdin(rate: Fraction | None, *, keep_depth: bool) -> Source:
     return VideoFile(name, stream=stream, rate=rate, keep_depth=keep_depth)
 
 
-def _open_live(address: Address, size: Size, fps: float, pixels: str) -> Source:
+def _open_live(address: Address, size: Size, fps: float, pixels: str, sound: LiveSound) -> Source:
     if address.kind is Kind.NETWORK:
-        return NetworkStream(address.text)
+        return NetworkStream(address.text, sound=sound)
     opener: Callable[[Device, int, int, float], Opened] = partial(open_capture, pixels=pixels)
     if address.kind is Kind.CSI:
         opener = open_csi
@@ -99,20 +102,27 @@ class Paced(SourceBase):
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._zero: float | None = None  # the moment of time zero
+        self._sound = self._find_sound()
 
     @property
     def info(self) -> StreamInfo:
         """As the file's."""
         return self._source.info
 
+    @property
+    def sound(self) -> Sound | None:
+        """The file's first sound."""
+        return self._sound
+
     def __iter__(self) -> Iterator[Frame]:
         """Frames, none before its time."""
-        start, first = time.perf_counter(), None
         for frame in self._source:
             at = float(frame.pts * frame.time_base)
-            first = at if first is None else first
-            time.sleep(max(0.0, start + at - first - time.perf_counter()))
-            yield frame
+            if self._zero is None:
+                self._zero = time.perf_counter() - at
+            time.sleep(max(0.0, self._zero + at - time.perf_counter()))
+            yield replace(frame, taken_s=self._zero + at)
 
     @property
     def beside(self) -> Demuxer | None:
@@ -127,3 +137,11 @@ class Paced(SourceBase):
     def close(self) -> None:
         """Close the file."""
         self._source.close()
+
+    def _find_sound(self) -> Sound | None:
+        beside = self._source.beside
+        if beside is None or not beside.path.is_file():
+            return None
+        if not any(stream.type == "audio" for stream in beside.others):
+            return None
+        return FileSound(beside.path, moved_s=beside.start_offset, zero=lambda: self._zero)

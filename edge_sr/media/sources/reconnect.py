@@ -14,6 +14,7 @@ from edge_sr.errors import MediaError
 from edge_sr.media.chroma import resize_frame
 from edge_sr.media.frame import Frame
 from edge_sr.media.protocols import Source, SourceBase, Trouble
+from edge_sr.media.sound import LiveSound, Sound
 
 logger = logging.getLogger(__name__)
 SCHEDULE = ((5, 1.0), (5, 5.0), (10, 10.0))  # attempts, seconds before each
@@ -40,6 +41,7 @@ class Reconnecting(SourceBase):
         *,
         max_reconnect: int | None = None,
         waits: Callable[[], Iterator[float]] = delays,
+        sound: LiveSound | None = None,
     ) -> None:
         """Open the source for the first time; a failure is not tried again.
 
@@ -49,11 +51,12 @@ class Reconnecting(SourceBase):
             opener: opens it, also later.
             max_reconnect: attempts in a row before giving up; None for no limit, 0 for none.
             waits: the seconds before each attempt.
+            sound: what the connections put their sound into.
 
         Raises:
             MediaError: it cannot be opened.
         """
-        self._opener, self._waits = opener, waits
+        self._opener, self._waits, self._heard = opener, waits, sound
         self._max = max_reconnect
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -72,6 +75,11 @@ class Reconnecting(SourceBase):
     def reconnects(self) -> int:
         """How often it came back."""
         return self._reconnects
+
+    @property
+    def sound(self) -> Sound | None:
+        """That of all connections."""
+        return self._heard if self._heard is not None and self._heard.present else None
 
     @property
     def trouble(self) -> Trouble | None:

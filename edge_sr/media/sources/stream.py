@@ -15,6 +15,7 @@ from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.planes import to_planes
 from edge_sr.media.protocols import SourceBase
+from edge_sr.media.sound import LiveSound
 
 logger = logging.getLogger(__name__)
 PATIENCE_S = 1.0  # that connecting takes without a message
@@ -41,12 +42,14 @@ class NetworkStream(SourceBase):
         *,
         open_s: float = OPEN_S,
         stall_s: float | None = None,
+        sound: LiveSound | None = None,
     ) -> None:
         """Connect.
 
         Args:
             open_s: how long connecting may take.
             stall_s: no picture for so long is an error; None for two frames, at least 2 s.
+            sound: takes the first audio stream.
 
         Raises:
             MediaError: it cannot be reached, or has no video.
@@ -64,6 +67,11 @@ class NetworkStream(SourceBase):
             self._container = self._open(url, open_s, slow)
         self._stall_s = slow
         self._stream = self._container.streams.video[0]
+        self._read = [self._stream]
+        self._heard = sound if self._container.streams.audio else None
+        if self._heard is not None:
+            self._read.append(self._container.streams.audio[0])
+            self._heard.connect(self._read[1])
         self._stream.thread_type = "SLICE"  # decoding whole frames in parallel holds them back
         self._reformatter = self._av.video.reformatter.VideoReformatter()
         context = self._stream.codec_context
@@ -147,9 +155,12 @@ class NetworkStream(SourceBase):
         last, limit = start, FIRST_S
         failure = "ended"
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._container.demux(self._read):
                 if self._stop.is_set():
                     return
+                if self._heard is not None and packet.stream_index != self._stream.index:
+                    self._heard.add(packet, time.perf_counter())
+                    continue
                 try:
                     frames = packet.decode()
                 except self._av.error.InvalidDataError:

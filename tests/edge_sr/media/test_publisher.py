@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import shutil
 import subprocess
@@ -132,15 +131,45 @@ def test_what_nothing_can_be_published_to_is_refused(tmp_path: Path) -> None:
         Publisher(str(tmp_path / "no" / "live.m3u8"), source=SOURCE)
 
 
-def test_a_protocol_that_ffmpeg_lacks_is_one_line() -> None:
-    sink = Publisher("srt://127.0.0.1:9", source=SOURCE)
+def test_srt_without_an_ffmpeg_that_has_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_words: object, **_options: object) -> None:
+        raise ValueError("Protocol not found")
+
+    monkeypatch.setattr(load_av(), "open", refuse)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
     frame = next(iter(Pattern(160, 90)))
-    with contextlib.suppress(MediaError):
+    sink = Publisher("srt://127.0.0.1:9", source=SOURCE)
+    sink.write(frame)
+    with pytest.raises(MediaError, match="lacks SRT, and there is no ffmpeg command"):
         sink.write(frame)
-        assert "trying again" in sink.message  # an FFmpeg with libsrt: nobody listens there
-        return
-    with pytest.raises(MediaError, match="built without that protocol"):
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/ffmpeg")
+    sink = Publisher("srt://127.0.0.1:9?passphrase=very-secret", source=SOURCE)
+    sink.write(frame)
+    with pytest.raises(MediaError, match="would show the passphrase") as error:
         sink.write(frame)
+    assert "very-secret" not in str(error.value)
+
+
+@needs_ffmpeg
+@pytest.mark.slow
+def test_srt_goes_through_the_ffmpeg_command_and_comes_back(tmp_path: Path, no_wait: None) -> None:
+    assert FFMPEG is not None
+    known = subprocess.run([FFMPEG, "-protocols"], capture_output=True, text=True, check=True)
+    if "srt" not in known.stdout.split():
+        pytest.skip("this ffmpeg command has no SRT")
+    port, path = free_port(), tmp_path / "received.mkv"
+    sink = Publisher(f"srt://127.0.0.1:{port}", source=SOURCE)
+    frames = iter(Pattern(160, 90, 25, live=True))
+    sink.write(next(frames))  # nobody listens yet
+    options = ["-f", "mpegts", "-probesize", "100000"]
+    with listener(f"srt://127.0.0.1:{port}?mode=listener", options, path) as server:
+        deadline = time.monotonic() + 60
+        while not path.is_file() or path.stat().st_size < 20_000:
+            assert time.monotonic() < deadline, sink.message
+            sink.write(next(frames))
+        sink.finish()
+        assert server.wait(30) == 0
+    assert len(received(path)) > 10
 
 
 def test_an_output_of_another_kind_goes_on_beside_it(tmp_path: Path) -> None:
