@@ -1,4 +1,4 @@
-"""Optional packages: which extra of edge-sr brings them, and the pip command that installs it."""
+"""Optional packages: which extra brings them, how pip installs it, and why one does not load."""
 
 from __future__ import annotations
 
@@ -11,7 +11,26 @@ from importlib import metadata
 from pathlib import Path
 
 JETSON = Path("/etc/nv_tegra_release")
-ON_A_JETSON = {"cpu": "jetson", "window": "jetson", "bench": "jetson,check"}
+# an extra that brings an OpenCV -> the extra, and the packages besides, that do without
+ON_A_JETSON = {
+    "cpu": ("jetson", ""),
+    "window": ("jetson", ""),
+    "openvino": ("jetson", "openvino"),
+    "rtx": ("jetson", ""),
+    "tensorrt": ("jetson", ""),
+    "tensorrt-cu13": ("jetson", ""),
+    "bench": ("jetson,check", ""),
+    "vmaf": ("jetson,check", "imageio-ffmpeg"),
+    "convert": ("jetson,build,train", "tf2onnx"),
+}
+CUDA_PYTHON = "'cuda-python>=12.6,<13'"  # 13 refuses drivers before 580, 12.9 runs on all later
+PIP = f"{shlex.quote(sys.executable or 'python3')} -m pip install"
+NVIDIA_INDEX = "https://pypi.nvidia.com"  # of the libraries of the full TensorRT
+
+# besides ImportError: NumPy 1 code beside NumPy 2 raises AttributeError, and compiled code of
+# another NumPy ValueError ("numpy.dtype size changed"); a library that is missing OSError;
+# packages of NVIDIA RuntimeError without a driver
+LOAD_ERRORS = (ImportError, AttributeError, ValueError, OSError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -42,19 +61,20 @@ PIP_NAMES = {"PIL": "pillow", "cv2": "opencv-python", "skimage": "scikit-image"}
 def install_command(extra: str) -> str:
     """The pip command, for this interpreter, that installs what an extra of edge-sr names.
 
-    On a Jetson "cpu" and "window" become "jetson", and "bench" too: their OpenCV would hide
-    JetPack's own, which reads CSI cameras.
+    On a Jetson none that brings an OpenCV: it would hide JetPack's own, which reads CSI cameras.
+    The full TensorRT has its libraries on NVIDIA's index.
     """
+    more = ""
     if JETSON.is_file():
-        extra = ON_A_JETSON.get(extra, extra)
-    python = shlex.quote(sys.executable or "python3")
+        extra, more = ON_A_JETSON.get(extra, (extra, ""))
+    command = f"{PIP} --extra-index-url {NVIDIA_INDEX}" if extra.startswith("tensorrt") else PIP
     try:
         metadata.version("edge-sr")
     except metadata.PackageNotFoundError:
         root = Path(__file__).parents[1]
         if (root / "pyproject.toml").is_file():  # a checkout that was never installed
-            return f"{python} -m pip install --editable {shlex.quote(f'{root}[{extra}]')}"
-    return f"{python} -m pip install 'edge-sr[{extra}]'"
+            return f"{command} --editable {shlex.quote(f'{root}[{extra}]')} {more}".rstrip()
+    return f"{command} 'edge-sr[{extra}]' {more}".rstrip()
 
 
 def version_of(*distributions: str) -> str | None:
@@ -64,6 +84,28 @@ def version_of(*distributions: str) -> str | None:
             return metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
+    return None
+
+
+def load_failure(module: str, error: str) -> tuple[str, str] | None:
+    """What is wrong and how to fix it, for failures of loading that are known; else None.
+
+    Args:
+        error: what importing the module raised.
+    """
+    if module == "cv2" and "libGL" in error:
+        found = f"does not load: {error.partition(chr(10))[0]}"
+        return found, "sudo apt-get install -y libgl1 libglib2.0-0"
+    numpy = version_of("numpy") or ""
+    # JetPack's OpenCV beside NumPy 2, opencv#25772: "_ARRAY_API not found" is printed, and
+    # "numpy.core.multiarray failed to import" raised
+    if ("multiarray failed" in error or "_ARRAY_API" in error) and not numpy.startswith("1."):
+        found = f"was built for NumPy 1, and NumPy {numpy} is installed"
+        return found, f"{PIP} 'numpy<2'"
+    if "libnvdla_compiler" in error:
+        found = "needs libnvdla_compiler.so, which JetPack 7.2 no longer gives to containers"
+        advice = "find /usr/lib -name libnvdla_compiler.so  # on the host: docker run -v FILE:FILE"
+        return found, advice
     return None
 
 

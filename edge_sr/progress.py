@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from edge_sr.closing import Closing
 from edge_sr.errors import MissingDependencyError
+from edge_sr.extras import install_command
 from edge_sr.pipeline.job import Progress
 
 T = TypeVar("T")
@@ -105,5 +106,5 @@ def _tqdm() -> Any:
     try:
         from tqdm import tqdm
     except ImportError as error:
-        raise MissingDependencyError("tqdm is not installed: pip install 'edge-sr[cpu]'") from error
+        raise MissingDependencyError(f"tqdm is not installed: {install_command('cpu')}") from error
     return tqdm

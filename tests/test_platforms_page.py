@@ -10,7 +10,15 @@ from packaging.requirements import Requirement
 from source import ROOT
 
 from tests.tools import check_platforms
-from tests.tools.check_platforms import BEGIN, END, SHOWN, WANTED, complaint_about, requirements
+from tests.tools.check_platforms import (
+    BEGIN,
+    END,
+    IN_README,
+    SHOWN,
+    WANTED,
+    complaint_about,
+    requirements,
+)
 
 PAGE = (ROOT / "docs" / "platforms.md").read_text()
 TABLE = PAGE.partition(BEGIN)[2].partition(END)[0]
@@ -19,6 +27,16 @@ ROWS = [
     for line in TABLE.splitlines()
     if line.startswith("| `")
 ]
+
+
+def test_the_readme_shows_the_rows_for_gpus() -> None:
+    shown = (ROOT / "README.md").read_text().partition(BEGIN)[2].partition(END)[0].splitlines()
+    rows = [line for line in TABLE.splitlines() if line.startswith(IN_README)]
+    assert [line for line in shown if line.startswith("| `")] == rows
+    assert len(rows) == len(IN_README)
+    assert [line for line in shown if line not in rows] == [
+        line for line in TABLE.splitlines() if not line.startswith("| `")
+    ]
 
 
 def test_every_extra_and_machine_has_a_row() -> None:
@@ -73,9 +91,14 @@ def test_the_page_is_written_between_its_marks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before {BEGIN} old {END} after")
+    readme = tmp_path / "README.md"
+    for path in (page, readme):
+        path.write_text(f"before {BEGIN} old {END} after")
     monkeypatch.setattr(check_platforms, "PAGE", page)
-    check_platforms.write_table(["| row |"], "1 May 2027")
+    monkeypatch.setattr(check_platforms, "README", readme)
+    short = f"{IN_README[0]}x |"
+    check_platforms.write_table([short, "| row |"], "1 May 2027")
+    assert readme.read_text().endswith(f"---|\n{short}\n{END} after")
     text = page.read_text()
     assert text.startswith(f"before {BEGIN}\nResolved on 1 May 2027.\n\n| extra |")
     assert text.endswith(f"| row |\n{END} after")

@@ -19,6 +19,7 @@ from convert.command import Size, size_text
 from convert.engine import census
 from convert.engine.child import Job
 from convert.engine.flavours import engine_home, timing_path
+from convert.engine.platforms import numbers
 from convert.engine.run_child import Int8RefusedError, build
 from convert.engine.spec import EngineSpec, make_facts, make_sidecar, warn
 from convert.onnx.runners import EngineRunner
@@ -101,13 +102,18 @@ def get_engine(spec: EngineSpec, *, notify: Notify) -> Engine:
 
 
 def _untried(facts: EngineFacts) -> bool:
-    return isinstance(facts.verified, str) and _opens_here(facts.compute_capabilities, facts.gpu)
+    here = _opens_here(facts.compute_capabilities, facts.gpu, portable=facts.portable)
+    return isinstance(facts.verified, str) and here
 
 
-def _opens_here(capabilities: Sequence[str], gpu_name: str) -> bool:
+def _opens_here(capabilities: Sequence[str], gpu_name: str, *, portable: bool) -> bool:
     """Whether the GPU of this machine, if it has one, is one that the engine is built for."""
     gpu, _ = driver.find_gpu()
-    return gpu is not None and gpu.compute_capability in capabilities and gpu_name in ("", gpu.name)
+    if gpu is None or gpu_name not in ("", gpu.name):
+        return False
+    if portable:
+        return numbers(gpu.compute_capability) >= min(map(numbers, capabilities))
+    return gpu.compute_capability in capabilities
 
 
 def _tried(spec: EngineSpec, engine: Engine, notify: Notify) -> Engine:
@@ -176,7 +182,9 @@ def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, notify: Notify) -
         options=asdict(spec.options),
         sizes=[list(size) for size in spec.sizes or ()],
         timing_cache=str(timing) if timing.name else "",
-        inspect=_opens_here(capabilities, gpu_name),
+        inspect=_opens_here(
+            capabilities, gpu_name, portable=spec.options.hardware == "ampere-plus"
+        ),
         log=str(spec.log.resolve()) if spec.log else "",
     )
     return build(job, notify)

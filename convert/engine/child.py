@@ -81,7 +81,7 @@ def run(job: Job, notify: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         write(Path(job.engine), view)
         remember_timing(config, Path(job.timing_cache))
         if job.inspect:
-            found = inspect(view, logger)
+            found = inspect(view, logger) or found
         if job.float_scales:
             used["float_scales"] = True
         return describe(found, used, seconds) | {"result": result}
@@ -143,8 +143,8 @@ def add_profile(
         raise BackendError("TensorRT refuses the sizes; expected min <= opt <= max on both sides")
 
 
-def inspect(plan: memoryview, logger: Any) -> Census:
-    """Open the engine and count its layers.
+def inspect(plan: memoryview, logger: Any) -> Census | None:
+    """Open the engine and count its layers; None where the inspector gives nothing to count.
 
     Raises:
         BackendError: it cannot be opened.
@@ -156,7 +156,11 @@ def inspect(plan: memoryview, logger: Any) -> Census:
     if engine is None:
         raise BackendError(f"the engine cannot be opened where it was built: {logger.last()}")
     inspector = engine.create_engine_inspector()
-    return of_inspector(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+    try:
+        found = of_inspector(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+    except ValueError:  # the engine is whole, its description is not JSON
+        return None
+    return found if found.layers else None
 
 
 def write(path: Path, data: memoryview) -> None:

@@ -11,7 +11,7 @@ from convert.engine import trt
 from convert.engine.options import BuildOptions
 from convert.engine.platforms import check_version
 from edge_sr.cuda import driver
-from edge_sr.cuda.machine import this_machine
+from edge_sr.cuda.machine import install_tensorrt, this_machine
 from edge_sr.errors import BackendError, MissingDependencyError, UsageError
 from edge_sr.model.engine_facts import FLAVOURS, Machine
 
@@ -35,11 +35,12 @@ def choose_flavour(asked: str) -> tuple[Machine, str]:
     gpu, why_not = driver.find_gpu()
     flavour = asked
     if asked == "auto":
-        installed = [name for name in FLAVOURS if _installed(name)]
+        why = {name: _why_not(name) for name in FLAVOURS}
+        installed = [name for name in FLAVOURS if not why[name]]
         if not installed:
+            broken = next((line for line in why.values() if "is not installed" not in line), "")
             raise MissingDependencyError(
-                "no TensorRT is installed. Desktop: pip install 'edge-sr[rtx]'. Jetson: JetPack "
-                "6.1 or later has it; use a venv made with --system-site-packages"
+                broken or f"no TensorRT is installed: {install_tensorrt()}"
             )
         flavour = installed[0] if gpu or len(installed) == 1 else "tensorrt-rtx"
     module = trt.load(flavour)
@@ -53,12 +54,13 @@ def choose_flavour(asked: str) -> tuple[Machine, str]:
     return this_machine(flavour, version), str(module.__file__)
 
 
-def _installed(flavour: str) -> bool:
+def _why_not(flavour: str) -> str:
+    """Why a flavour cannot be used here; "" where it can."""
     try:
         trt.load(flavour)
-    except MissingDependencyError:
-        return False
-    return True
+    except MissingDependencyError as error:
+        return str(error)
+    return ""
 
 
 def typed_flags() -> int:
@@ -135,7 +137,8 @@ def check_capabilities(machine: Machine, asked: tuple[str, ...]) -> None:
     if not asked and machine.compute_capability and machine.compute_capability not in known:
         raise BackendError(
             f"{refusal} {machine.compute_capability} of this {machine.gpu}; it knows "
-            f"{', '.join(known)}: use --flavour tensorrt, or --compute-capability for another GPU"
+            f"{', '.join(known)}: use --flavour tensorrt ({install_tensorrt()}), or "
+            "--compute-capability for another GPU"
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
-from edge_sr.cuda.machine import l4t_release
+from edge_sr.cuda.machine import install_tensorrt, l4t_release
 from edge_sr.errors import BackendError
 
 
@@ -60,7 +60,7 @@ def check_version(flavour: str, version: str, *, l4t: str | None = None) -> None
         f"this is JetPack {found.name}: update to JetPack 6.1 or later, or stay on ONNX Runtime "
         "with edge-sr run --backend onnxruntime"
         if found
-        else "update to TensorRT 10 or later: pip install 'edge-sr[tensorrt]'"
+        else f"update to TensorRT 10 or later: {install_tensorrt('tensorrt')}"
     )
     raise BackendError(
         f"TensorRT is {version}; expected 10.0 or later, the first with strongly typed networks; "

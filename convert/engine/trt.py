@@ -9,7 +9,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.backend.tensorrt.loader import INSTALL, import_tensorrt
+from edge_sr.backend.tensorrt.loader import import_tensorrt
+from edge_sr.cuda.machine import install_tensorrt
 from edge_sr.errors import BackendError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def load(flavour: str) -> ModuleType:
         raise MissingDependencyError(str(error)) from error
     if not hasattr(module, "Builder"):  # type stubs alone, or the runtime without the builder
         raise MissingDependencyError(
-            f"{flavour} is installed without its builder: {INSTALL[flavour]}"
+            f"{flavour} is installed without its builder: {install_tensorrt(flavour)}"
         )
     return module
 

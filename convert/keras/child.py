@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_sr.children import how_it_ended, last_line, run_module
 from edge_sr.errors import MissingDependencyError, ModelFileError
+from edge_sr.extras import install_command
 
 LIMIT = 1800.0  # seconds
 
@@ -38,9 +39,9 @@ def export_in_child(
     for package in ("keras", "tensorflow", "tf2onnx"):
         if importlib.util.find_spec(package) is None:
             raise MissingDependencyError(
-                f"{source}: exporting a Keras file needs {package}: pip install "
-                "'edge-sr[convert]', or run python -m convert.export_onnx on another machine and "
-                "bring the .onnx file with its .json"
+                f"{source}: exporting a Keras file needs {package}: "
+                f"{install_command('convert')}, or run python -m convert.export_onnx on another "
+                "machine and bring the .onnx file with its .json"
             )
     options = {
         "size": size,

@@ -9,8 +9,10 @@ from edge_sr.cuda.cuda_python import CudaPythonDevice
 from edge_sr.cuda.protocol import Device
 from edge_sr.cuda.pycuda import PycudaDevice
 from edge_sr.errors import MissingDependencyError, UsageError
+from edge_sr.extras import CUDA_PYTHON, PIP
 
 BINDINGS = ("cuda-python", "pycuda")  # in the order of preference
+PACKAGES = {"cuda-python": CUDA_PYTHON, "pycuda": "pycuda"}
 VARIABLE = "EDGE_SR_CUDA"
 
 __all__ = ["BINDINGS", "Device", "open_device"]
@@ -39,9 +41,9 @@ def open_device(binding: str | None = None, *, index: int = 0) -> Device:
         except ModuleNotFoundError as error:
             missing = error
     raise MissingDependencyError(
-        f"no Python binding for CUDA ({missing}): pip install 'edge-sr[rtx]' or 'cuda-python>=12.6'"
+        f"no Python binding for CUDA ({missing}): {PIP} {CUDA_PYTHON}"
         if wanted is None
-        else f"{wanted} is not installed ({missing}): pip install {wanted}, or unset {VARIABLE}"
+        else f"{wanted} is not installed ({missing}): {PIP} {PACKAGES[wanted]}, or unset {VARIABLE}"
     ) from missing
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from edge_sr.backend import BACKENDS
 from edge_sr.children import read_answer, run_module
+from edge_sr.cuda.machine import install_tensorrt
 from edge_sr.doctor.line import Line
 from edge_sr.doctor.probe import TINY
 from edge_sr.errors import BackendError
-from edge_sr.extras import JETSON, install_command
+from edge_sr.extras import install_command
 
 LIMIT_S = 120.0
 
@@ -72,8 +73,7 @@ def advice(name: str, why: str, kind: str) -> str:
     if name != "tensorrt":
         return install_command("cpu")
     if kind == "MissingDependencyError":
-        jetson = JETSON.is_file()
-        return "sudo apt-get install -y python3-libnvinfer" if jetson else install_command("rtx")
+        return install_tensorrt()
     if kind in ("TimeoutExpired", "BackendError"):  # without a limit, and with the builder's log
         build = f"--model {shlex.quote(str(TINY))} --size 64x64 --precision fp32 --force"
         return f"{python} -m convert.build_engine {build} --verbose build.log"

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.doctor.line import Line
-from edge_sr.doctor.packages import load_failure
 from edge_sr.errors import EdgeSRError
-from edge_sr.extras import JETSON, install_command
+from edge_sr.extras import JETSON, install_command, load_failure
 from edge_sr.media.codec.encoder import BOARDS, EncoderPlan, try_encoder
 from edge_sr.media.frame import Color
 from edge_sr.media.libraries import load_av, load_cv2
@@ -53,7 +52,8 @@ def lines() -> list[Line]:
             cv2 = load_cv2()
         found += opencv_lines(cv2.getBuildInformation(), os.environ, sys.platform)
     except EdgeSRError as error:
-        text, advice = load_failure("cv2", str(error)) or (str(error), install_command("cpu"))
+        known = load_failure("cv2", str(error.__cause__))
+        text, advice = known or (str(error), install_command("cpu"))
         found.append(Line("video", "OpenCV", "broken", text, advice))
     try:
         found += _ffmpeg(load_av())

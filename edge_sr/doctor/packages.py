@@ -6,19 +6,14 @@ import contextlib
 import importlib
 import importlib.util
 import io
-import shlex
-import sys
 from pathlib import Path
 
 from edge_sr.children import why_not_importable
+from edge_sr.cuda.machine import install_tensorrt, suitable_flavour
 from edge_sr.doctor.line import Line
-from edge_sr.extras import install_command, version_of
+from edge_sr.extras import CUDA_PYTHON, LOAD_ERRORS, PIP, install_command, load_failure, version_of
 
 IMPORT_S = 60.0
-# besides ImportError: NumPy 1 code beside NumPy 2 raises AttributeError, and compiled code of
-# another NumPy ValueError ("numpy.dtype size changed"); a library that is missing OSError;
-# packages of NVIDIA RuntimeError without a driver
-LOAD_ERRORS = (ImportError, AttributeError, ValueError, OSError, RuntimeError)
 # module, distributions that may bring it, extra, what it is for
 NEEDED: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("numpy", ("numpy",), "cpu", "everything"),
@@ -53,13 +48,14 @@ def lines(root: Path = Path("/")) -> list[Line]:
     jetson = (root / "etc/nv_tegra_release").is_file()
     found = [_needed(*row) for row in NEEDED]
     found += [_optional(*row) for row in OPTIONAL]
+    advice = install_tensorrt()
+    suits = suitable_flavour().replace("-", "_")
     for module, names, what in TENSORRT:
-        wanted = module == ("tensorrt" if jetson else "tensorrt_rtx")
-        advice = "sudo apt-get install -y python3-libnvinfer" if jetson else install_command("rtx")
+        wanted = module == suits and (suits == "tensorrt" or not _is_installed("tensorrt"))
         found.append(_gpu_package(module, names, what, advice if wanted else "", gpu or jetson))
     for module, names, what in BINDINGS:
         wanted = module == "cuda"
-        advice = install_command("jetson" if jetson else "rtx") if wanted else ""
+        advice = f"{PIP} {CUDA_PYTHON}" if wanted else ""
         found.append(_gpu_package(module, names, what, advice, gpu or jetson))
     return found
 
@@ -82,29 +78,6 @@ def _needed(module: str, names: tuple[str, ...], extra: str, what: str) -> Line:
         return Line("packages", module, "broken", found, advice)
     version = version_of(*names) or str(vars(loaded).get("__version__", "installed"))
     return Line("packages", module, "ok", version)
-
-
-def load_failure(module: str, error: str) -> tuple[str, str] | None:
-    """What is wrong and how to fix it, for failures of loading that are known; else None.
-
-    Args:
-        error: what importing the module raised.
-    """
-    if module == "cv2" and "libGL" in error:
-        found = f"does not load: {error.partition(chr(10))[0]}"
-        return found, "sudo apt-get install -y libgl1 libglib2.0-0"
-    numpy = version_of("numpy") or ""
-    # JetPack's OpenCV beside NumPy 2, opencv#25772: "_ARRAY_API not found" is printed, and
-    # "numpy.core.multiarray failed to import" raised
-    if ("multiarray failed" in error or "_ARRAY_API" in error) and not numpy.startswith("1."):
-        python = shlex.quote(sys.executable or "python3")
-        found = f"was built for NumPy 1, and NumPy {numpy} is installed"
-        return found, f"{python} -m pip install 'numpy<2'"
-    if "libnvdla_compiler" in error:
-        found = "needs libnvdla_compiler.so, which JetPack 7.2 no longer gives to containers"
-        advice = "find /usr/lib -name libnvdla_compiler.so  # on the host: docker run -v FILE:FILE"
-        return found, advice
-    return None
 
 
 def _optional(module: str, names: tuple[str, ...], extra: str, what: str) -> Line:
@@ -132,7 +105,7 @@ def _gpu_package(module: str, names: tuple[str, ...], what: str, advice: str, gp
 
 def _import_in_child(module: str) -> str:
     """Why a package cannot be imported, "" if it can; in a process of its own, as it may crash."""
-    name = "cuda.bindings.runtime" if module == "cuda" else module
+    name = "cuda.bindings.driver" if module == "cuda" else module
     return why_not_importable(name, timeout_s=IMPORT_S)
 
 

@@ -7,9 +7,9 @@ import os
 from typing import Any
 
 from edge_sr.errors import MissingDependencyError
+from edge_sr.extras import LOAD_ERRORS, install_command, load_failure
 
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
-INSTALL = "pip install 'edge-sr[cpu]'"
 
 
 def load_av() -> Any:
@@ -27,7 +27,7 @@ def load_av() -> Any:
     try:
         import av
     except ImportError as error:
-        raise _missing("PyAV", "video files", error) from error
+        raise _missing("av", "PyAV", "video files", error) from error
     return av
 
 
@@ -39,8 +39,8 @@ def load_cv2() -> Any:
     """
     try:
         import cv2
-    except ImportError as error:
-        raise _missing("OpenCV", "cameras, windows and resizing", error) from error
+    except LOAD_ERRORS as error:
+        raise _missing("cv2", "OpenCV", "cameras, windows and resizing", error) from error
     return cv2
 
 
@@ -56,13 +56,14 @@ def load_pillow() -> Any:
         import PIL.ImageOps
         import PIL.TiffImagePlugin
     except ImportError as error:
-        raise _missing("Pillow", "image files", error) from error
+        raise _missing("PIL", "Pillow", "image files", error) from error
     return PIL
 
 
-def _missing(package: str, need: str, error: ImportError) -> MissingDependencyError:
+def _missing(module: str, package: str, need: str, error: Exception) -> MissingDependencyError:
+    needed, install = f"{package} is needed for {need}", install_command("cpu")
     if isinstance(error, ModuleNotFoundError):
-        return MissingDependencyError(f"{package} is needed for {need}: {INSTALL}")
-    return MissingDependencyError(
-        f"{package} is needed for {need} and does not load ({error}); reinstall it: {INSTALL}"
-    )
+        return MissingDependencyError(f"{needed}: {install}")
+    if known := load_failure(module, str(error)):
+        return MissingDependencyError(f"{needed} and {known[0]}: {known[1]}")
+    return MissingDependencyError(f"{needed} and does not load ({error}); reinstall it: {install}")

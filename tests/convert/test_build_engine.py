@@ -16,9 +16,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from convert.build_engine import main
+from convert.engine.flavours import rtx_capabilities
 from edge_sr import zoo
 from edge_sr.cuda import driver
 from edge_sr.cuda.driver import Gpu
+from edge_sr.cuda.machine import OF_RTX
 from edge_sr.errors import BackendError
 from edge_sr.model import build_request
 from edge_sr.model.build_request import cached_engine
@@ -86,6 +88,7 @@ def test_every_shipped_model_builds(name: str, precision: str, size: str, build:
     assert "fp32" not in facts.census or precision == "fp32"
     assert (facts.census_source, facts.portable) == ("network", False)
     assert facts.compute_capabilities == ("7.5", "8.0", "8.6", "8.9", "12.0", "12.1")
+    assert tuple(facts.options["compute_capabilities"]) == facts.compute_capabilities  # asked for
     assert facts.options["user_allocation"]  # without it, no CUDA graph can be captured
     assert isinstance(facts.verified, str)
     assert facts.verified.startswith("skipped: ")
@@ -285,7 +288,27 @@ def test_without_tensorrt_the_way_to_get_it_is_named(
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "installed" in err
-    assert "pip install 'edge-sr[" in err
+    assert "pip install " in err
+    assert "'edge-sr[" in err
+
+
+def test_a_tensorrt_that_does_not_load_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a container on JetPack 7.2: what helps is a library, not another TensorRT."""
+    (tmp_path / "tensorrt.py").write_text("raise ImportError('libnvdla_compiler.so: not found')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    assert main(["--model", "edge-unet-s-x2"]) == 1
+    err = capsys.readouterr().err
+    assert "TensorRT needs libnvdla_compiler.so, which JetPack 7.2 no longer gives" in err
+    assert "docker run -v" in err
+
+
+def test_the_gpus_that_rtx_is_advised_for_are_those_that_it_knows() -> None:
+    pytest.importorskip("tensorrt_rtx")
+    assert rtx_capabilities() == OF_RTX
 
 
 def test_type_stubs_alone_are_no_tensorrt(

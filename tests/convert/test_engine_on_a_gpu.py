@@ -169,6 +169,30 @@ def test_an_engine_that_is_wider_than_its_file_is_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("said", ["", "nothing that is JSON", '{"Layers": ["a name alone"]}'])
+def test_an_inspector_that_says_nothing_costs_no_engine(
+    device: Device, build: Callable[..., Any], said: str
+) -> None:
+    device.order(description=said)
+    code, out, err = build()
+    assert code == 0, err
+    facts = facts_of(load_sidecar(Path(out.partition(": ")[0])))
+    assert (facts.census_source, facts.census["fp16"] > 3) == ("network", True)
+
+
+@pytest.mark.slow
+def test_an_engine_for_ampere_and_later_is_tried_on_a_later_gpu(
+    device: Device, build: Callable[..., Any]
+) -> None:
+    device.set_gpu(Gpu("NVIDIA H200", "9.0", "13.0", False))
+    code, out, err = build("--hardware-compatible", "ampere-plus")
+    assert code == 0, err
+    facts = facts_of(load_sidecar(Path(out.partition(": ")[0])))
+    assert facts.census_source == "inspector"
+    assert facts.verified["gpu"] == "NVIDIA H200"  # type: ignore[index]
+
+
+@pytest.mark.slow
 def test_fp32_is_not_tf32(device: Device, build: Callable[..., Any]) -> None:
     """TensorRT's default computes float32 with 10 bits of mantissa."""
     assert build(precision="fp32")[0] == 0

@@ -1,7 +1,8 @@
 """Whether the extras have wheels for the machines they are for, and which versions those are.
 
 ``python tests/tools/check_platforms.py`` asks the package index, through pip's dry run; it needs a
-network and some minutes. Where all is well it writes the table of docs/platforms.md again.
+network and some minutes. Where all is well it writes the table of docs/platforms.md again, and its
+rows for GPUs into the README.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ else:
 
 ROOT = Path(__file__).parents[2]
 PROJECT, PAGE = ROOT / "pyproject.toml", ROOT / "docs" / "platforms.md"
+README = ROOT / "README.md"
 BEGIN, END = "<!-- make check-platforms -->", "<!-- end -->"
 # JetPack 6, JetPack 7, and a desktop: the glibc of their Ubuntu
 JETSONS = (("3.10", "manylinux_2_35_aarch64"), ("3.12", "manylinux_2_39_aarch64"))
@@ -33,6 +35,17 @@ WANTED = {
     "tensorrt": DESKTOPS,
     "tensorrt-cu13": DESKTOPS,
 }
+# the rows that the README shows
+IN_README = tuple(
+    f"| `{extra}` | {python} | "
+    for extra, python in (
+        ("jetson", "3.10"),
+        ("jetson", "3.12"),
+        ("rtx", "3.12"),
+        ("tensorrt", "3.12"),
+        ("tensorrt-cu13", "3.12"),
+    )
+)
 # the package of this name is a source package that only names others: what is asked for instead.
 # The libraries of the full TensorRT come from NVIDIA's own index and are not asked for
 BEHIND = {
@@ -110,13 +123,14 @@ def row(extra: str, python: str, platform: str, found: dict[str, str]) -> str:
 
 
 def write_table(rows: list[str], day: str) -> None:
-    """Put the rows between the marks of the page."""
+    """Put the rows between the marks of the page, and some of them into the README."""
     head = f"| extra | Python | machine | {' | '.join(SHOWN)} | driver |"
-    table = [f"Resolved on {day}.", "", head, "|---|---|---|" + "---|" * (len(SHOWN) + 1), *rows]
-    text = PAGE.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text("\n".join([before + BEGIN, *table, END + after]))
+    heads = [f"Resolved on {day}.", "", head, "|---|---|---|" + "---|" * (len(SHOWN) + 1)]
+    some = [line for line in rows if line.startswith(IN_README)]
+    for path, shown in ((PAGE, rows), (README, some)):
+        before, _, rest = path.read_text().partition(BEGIN)
+        _, _, after = rest.partition(END)
+        path.write_text("\n".join([before + BEGIN, *heads, *shown, END + after]))
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from edge_sr.backend import cpu
 from edge_sr.backend.protocol import Batch, check_frame
 from edge_sr.errors import BackendError, MissingDependencyError
+from edge_sr.extras import install_command
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar
 from edge_sr.model.wide import model_bytes
@@ -51,7 +52,7 @@ class OnnxRuntimeBackend:
             import onnxruntime
         except ImportError as error:
             raise MissingDependencyError(
-                "ONNX Runtime is not installed: pip install 'edge-sr[cpu]'"
+                f"ONNX Runtime is not installed: {install_command('cpu')}"
             ) from error
         refuse_external_data(path)
         self.sidecar = sidecar

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from edge_sr.errors import MissingDependencyError
+from edge_sr.extras import install_command
 
 TELEMETRY = "openvino_telemetry"
 
@@ -28,7 +29,7 @@ def load() -> Any:
         import openvino
     except ImportError as error:
         raise MissingDependencyError(
-            "OpenVINO is not installed: pip install 'edge-sr[openvino]'"
+            f"OpenVINO is not installed: {install_command('openvino')}"
         ) from error
     finally:
         if hidden:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from edge_sr.cuda.machine import install_tensorrt
 from edge_sr.errors import BackendError, MissingDependencyError
+from edge_sr.extras import load_failure
 from edge_sr.model.engine_facts import FLAVOURS
 
 OLDEST = 10
-INSTALL = {
-    "tensorrt": "on a Jetson sudo apt-get install python3-libnvinfer and a venv with "
-    "--system-site-packages, elsewhere pip install 'edge-sr[tensorrt]'",
-    "tensorrt-rtx": "pip install 'edge-sr[rtx]'",
-}
 
 
 def load_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
@@ -47,31 +44,34 @@ def import_tensorrt(flavour: str, *, lean: bool = False) -> ModuleType:
         return _import(flavour, lean)
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"{FLAVOURS[flavour]} is not installed ({error}): {INSTALL[flavour]}"
+            f"{FLAVOURS[flavour]} is not installed ({error}): {install_tensorrt(flavour)}"
         ) from error
     except (ImportError, OSError, RuntimeError) as error:  # a library is missing or does not fit
-        raise BackendError(
-            f"{FLAVOURS[flavour]} cannot be loaded ({error}): {INSTALL[flavour]}"
-        ) from error
+        name = FLAVOURS[flavour]
+        if known := load_failure(flavour, str(error)):
+            raise BackendError(f"{name} {known[0]}: {known[1]}") from error
+        advice = install_tensorrt(flavour)
+        raise BackendError(f"{name} cannot be loaded ({error}): {advice}") from error
 
 
 def installed_flavour() -> tuple[str, str]:
-    """(flavour, version) of the TensorRT that is here; the full one before RTX.
+    """(flavour, version) of the TensorRT that can be used here; the full one before RTX.
 
     Raises:
         MissingDependencyError: none is installed.
-        BackendError: it cannot be loaded, or is too old.
+        BackendError: the one that is here cannot be loaded, or is too old.
     """
-    missing: MissingDependencyError | None = None
+    broken: BackendError | None = None
     for flavour in FLAVOURS:
         try:
             return flavour, str(load_tensorrt(flavour).__version__)
-        except MissingDependencyError as error:
-            missing = error
-    raise MissingDependencyError(
-        f"no TensorRT is installed: {INSTALL['tensorrt-rtx']} on a desktop with an RTX GPU; "
-        f"{INSTALL['tensorrt']}"
-    ) from missing
+        except MissingDependencyError:
+            continue
+        except BackendError as error:  # the other one may do
+            broken = broken or error
+    if broken is not None:
+        raise broken
+    raise MissingDependencyError(f"no TensorRT is installed: {install_tensorrt()}")
 
 
 def _import(flavour: str, lean: bool) -> ModuleType:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError, MissingDependencyError
+from edge_sr.extras import install_command
 from edge_sr.media.color import yuv_to_rgb
 from edge_sr.media.frame import Frame
 from edge_sr.media.libraries import load_cv2
@@ -110,7 +111,7 @@ def check_screen(cv2: Any, platform: str, environment: Mapping[str, str]) -> Non
     if gui is None or gui[1] == "NONE":
         raise MissingDependencyError(
             "this OpenCV has no windows: pip uninstall opencv-python-headless, then "
-            "pip install 'edge-sr[window]'; or leave out --show and give --output FILE"
+            f"{install_command('window')}; or leave out --show and give --output FILE"
         )
     screens = ("DISPLAY", "WAYLAND_DISPLAY")
     if platform == "linux" and not any(environment.get(name) for name in screens):

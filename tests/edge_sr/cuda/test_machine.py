@@ -12,6 +12,7 @@ import pytest
 
 from edge_sr.children import child_environment, run_module
 from edge_sr.cuda import driver as cuda_driver
+from edge_sr.cuda import machine
 from edge_sr.cuda.driver import Gpu, find_gpu
 from edge_sr.cuda.machine import l4t_release, this_machine
 from edge_sr.errors import UsageError
@@ -138,3 +139,25 @@ def test_commands_that_use_a_gpu_take_a_device(words: list[str]) -> None:
     done = run_module(words[0], words[1:])
     assert done.returncode == 2
     assert "--device is 'first'; expected a number" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("capability", "cuda", "l4t", "command"),
+    [
+        ("8.9", "12.4", "", "pip install 'edge-sr[rtx]'"),
+        ("", "", "", "pip install 'edge-sr[rtx]'"),  # builds without a GPU
+        ("9.0", "12.4", "", "--extra-index-url https://pypi.nvidia.com 'edge-sr[tensorrt]'"),
+        ("9.0", "13.0", "", "--extra-index-url https://pypi.nvidia.com 'edge-sr[tensorrt-cu13]'"),
+        ("8.7", "12.6", "36.4.3", "sudo apt-get install -y python3-libnvinfer"),
+        ("8.7", "13.2", "39.2.0", "sudo apt-get install -y python3-libnvinfer"),
+    ],
+)
+def test_the_tensorrt_that_is_advised_has_kernels_for_the_gpu(
+    capability: str, cuda: str, l4t: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = cuda_driver.Gpu("x", capability, cuda, bool(l4t)) if capability else None
+    monkeypatch.setattr(cuda_driver, "find_gpu", lambda: (gpu, "no CUDA driver"))
+    monkeypatch.setattr(machine, "l4t_release", lambda: l4t)
+    assert command in machine.install_tensorrt()
+    if not l4t and gpu:
+        assert "edge-sr[tensorrt" in machine.install_tensorrt("tensorrt")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_sr import doctor, zoo
+from edge_sr import doctor, extras, zoo
 from edge_sr.cli import doctor as command
 from edge_sr.cli.doctor import as_table
 from edge_sr.cli.main import main
@@ -224,7 +224,7 @@ def test_opencv_for_numpy_1_beside_numpy_2_is_recognised(
     (tmp_path / "cv2.py").write_text(NUMPY_1)  # JetPack's, opencv#25772
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "cv2", raising=False)
-    monkeypatch.setattr(packages, "version_of", lambda *_: "2.2.6")
+    monkeypatch.setattr(extras, "version_of", lambda *_: "2.2.6")
     opencv = packages._needed("cv2", ("opencv-python",), "cpu", "cameras")
     video = next(line for line in media.lines() if line.name == "OpenCV")
     for line in (opencv, video):
@@ -236,7 +236,7 @@ def test_opencv_for_numpy_1_beside_numpy_2_is_recognised(
 
 def test_a_library_that_a_container_lacks_is_named() -> None:
     error = "libnvdla_compiler.so: cannot open shared object file: No such file or directory"
-    found, advice = packages.load_failure("tensorrt", error) or ("", "")
+    found, advice = extras.load_failure("tensorrt", error) or ("", "")
     assert found.startswith("needs libnvdla_compiler.so")
     assert "docker run -v" in advice
 

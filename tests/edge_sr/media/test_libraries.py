@@ -3,9 +3,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from edge_sr import extras
 from edge_sr.errors import MissingDependencyError
 from edge_sr.media import libraries
 
@@ -48,6 +50,22 @@ def test_a_missing_package_says_what_to_install(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingDependencyError, match=rf"{name} .*pip install 'edge-sr\[cpu\]'"):
         load()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "raised",
+    ["ImportError('numpy.core.multiarray failed')", "AttributeError('_ARRAY_API not found')"],
+)
+def test_jetpacks_opencv_beside_numpy_2_is_recognised(
+    raised: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """opencv/opencv issue 25772; pip's OpenCV would hide JetPack's, and is not advised."""
+    (tmp_path / "cv2.py").write_text(f"raise {raised}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cv2", raising=False)
+    monkeypatch.setattr(extras, "version_of", lambda *_: "2.2.6")
+    with pytest.raises(MissingDependencyError, match=r"NumPy 2.2.6 .* install 'numpy<2'$"):
+        libraries.load_cv2()
 
 
 def test_opencv_comes_before_pyav_where_there_is_a_screen() -> None:

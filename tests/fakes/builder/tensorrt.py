@@ -299,4 +299,4 @@ class Engine:
 
     def get_engine_information(self, kind: LayerInformationFormat) -> str:
         assert kind is LayerInformationFormat.JSON
-        return self.plan.decode()
+        return str(ORDERS.get("description", self.plan.decode()))

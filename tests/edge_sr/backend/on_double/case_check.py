@@ -142,6 +142,7 @@ def test_a_context_that_is_lost_is_said_by_every_call() -> None:
     found = lost_context()
     assert found["good"], found
     assert "the GPU's context is lost" in found["lines"][0]
+    assert found["lines"][1].startswith("reported by: waiting, reading the memory, allocating (of")
     double.reset()
 
 

@@ -123,10 +123,9 @@ def test_tensorrt_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setitem(sys.modules, "tensorrt", missing)
         line = refused(MissingDependencyError, path, sidecar)
         assert line.startswith("TensorRT is not installed (")
-        assert "apt-get install python3-libnvinfer" in line
-        assert "pip install 'edge-sr[tensorrt]'" in line
+        assert "pip install --extra-index-url https://pypi.nvidia.com 'edge-sr[tensorrt" in line
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
-    with pytest.raises(MissingDependencyError, match=r"no TensorRT is installed: pip install"):
+    with pytest.raises(MissingDependencyError, match=r"no TensorRT is installed: .* pip install"):
         gpu_machine()
 
 
@@ -223,13 +222,12 @@ def test_a_binding_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     for module in (cuda_python, pycuda_handles):
         monkeypatch.setattr(module, "driver", Lazy("not_installed.driver"))
     with pytest.raises(
-        MissingDependencyError, match=r"cuda-python is not installed \(.*\): pip in"
+        MissingDependencyError,
+        match=r"is not installed .* pip install 'cuda-python>=12.6,<13'",
     ):
         open_device("cuda-python")
     monkeypatch.delenv("EDGE_SR_CUDA")
-    with pytest.raises(
-        MissingDependencyError, match=r"no Python binding for CUDA \(.*\): pip inst"
-    ):
+    with pytest.raises(MissingDependencyError, match="no Python binding for CUDA"):
         open_device()
     with pytest.raises(UsageError, match="EDGE_SR_CUDA is 'cupy'; expected cuda-python or pycuda"):
         open_device("cupy")
