@@ -12,6 +12,7 @@ from edge_sr.live.recorder import Recorder
 from edge_sr.live.snapshot import save_snapshot
 from edge_sr.live.verdict import Verdict
 from edge_sr.media.protocols import Source
+from edge_sr.media.sound import Sound
 from edge_sr.pipeline.shot import Shot, ShotSink
 from edge_sr.pipeline.stats import Recent, Stats
 from edge_sr.session.model_switch import ModelSwitch
@@ -44,6 +45,11 @@ class RunControl(ShotSink):
         self._model = switch.name
         self._verdict = Verdict(source.info)
 
+    @property
+    def sound(self) -> Sound | None:
+        """What is heard with the frames."""
+        return self._source.sound
+
     def show(self, shot: Shot) -> None:
         """Keep the newest frame; count it."""
         self._latest = shot
@@ -61,6 +67,7 @@ class RunControl(ShotSink):
         return {
             "source": _shown(info.name),
             "live": info.live,
+            "sound": self.sound is not None,
             "state": self._source.state if stats.written else "starting",
             "reconnects": self._source.reconnects,
             "input": str(info.size),

@@ -23,6 +23,7 @@ from edge_sr.media.libraries import load_av
 RATE = 48_000
 KEPT_S = 5.0  # of a live sound that nobody takes
 JUMP_S = 0.3  # how far arrival and time stamps may drift apart before the sound is moved
+DRIFT_S = 0.0002  # that two clocks may differ from one packet to the next
 SLACK_S = 0.1  # a smaller gap or overlap is no gap
 LONGEST_GAP_S = 10.0  # that is filled with silence
 BACK_S = 0.5  # how much of a film before the first moment that was asked for is decoded
@@ -78,6 +79,7 @@ class LiveSound:
             offset = arrived_s - float(at)
             if self._offset_s is None or abs(offset - self._offset_s) > JUMP_S:
                 self._offset_s = offset
+            self._offset_s = min(offset, self._offset_s + DRIFT_S)  # the others were held up
             samples = Samples(float(at) + self._offset_s, data)
             with self._lock:
                 for listener in self._listeners:

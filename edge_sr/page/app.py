@@ -17,6 +17,7 @@ from edge_sr.page.channels import Switchboard, Viewer
 from edge_sr.page.gallery import Gallery
 from edge_sr.page.guard import Guard
 from edge_sr.page.metrics import CONTENT_TYPE, prometheus
+from edge_sr.page.sound import SoundDesk
 from edge_sr.page.streams import Hub
 from edge_sr.pipeline.shot import Shot
 
@@ -51,6 +52,7 @@ def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
         routes=[
             Route("/", pages.index),
             WebSocketRoute("/watch", pages.watch),
+            WebSocketRoute("/sound", pages.sound),
             Route("/stream.mjpg", pages.stream),
             Route("/frame.jpg", pages.frame),
             Route("/healthz", pages.health),
@@ -77,6 +79,7 @@ class _Pages:
         self._hub, self._control = hub, control
         self._switchboard = Switchboard(hub)
         self._gallery = Gallery(control.folder)
+        self._sound = SoundDesk(hub, lambda: control.sound, self._switchboard.clock)
 
     async def index(self, _request: Request) -> Response:
         from starlette.responses import FileResponse
@@ -123,6 +126,17 @@ class _Pages:
             return  # it left, or what it sent is no JSON
         finally:
             self._hub.clients -= 1
+
+    async def sound(self, socket: WebSocket) -> None:
+        """The sound of the source: binary messages; see `SoundDesk`."""
+        from starlette.websockets import WebSocketDisconnect
+
+        if self._control.sound is None:
+            await socket.close(1011)  # there is none
+            return
+        await socket.accept()
+        with contextlib.suppress(WebSocketDisconnect, KeyError):
+            await self._sound.serve(socket, socket.query_params.get("codec", ""))
 
     async def frame(self, request: Request) -> Response:
         """One JPEG of the newest frame."""

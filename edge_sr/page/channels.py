@@ -93,6 +93,7 @@ class Viewer:
                 "region": list(view.region),
                 "size": unit.size,
                 "time": unit.time_ms,
+                "taken": self._switchboard.clock.at(taken_s) if taken_s else None,
             }
         ).encode()
         self._queue.put_nowait(struct.pack(">I", len(head)) + head + unit.data)
@@ -218,7 +219,7 @@ class Switchboard:
     """The channels that are open."""
 
     def __init__(self, hub: Hub) -> None:
-        self._hub, self._clock = hub, Clock()
+        self._hub, self.clock = hub, Clock()
         self._channels: dict[View, Channel] = {}
 
     @property
@@ -240,5 +241,5 @@ class Switchboard:
                 if self._channels.get(view) is channel:
                     del self._channels[view]
 
-            channel = self._channels[view] = Channel(view, self._hub, self._clock, over)
+            channel = self._channels[view] = Channel(view, self._hub, self.clock, over)
         return self._channels[view]

@@ -68,6 +68,10 @@ class Clock:
     def __init__(self) -> None:
         self._start = time.perf_counter()
 
+    def at(self, moment_s: float) -> float:
+        """A moment on the clock of time.perf_counter."""
+        return (moment_s - self._start) * 1000
+
     def after(self, last_ms: int) -> int:
         """Now, but later than `last_ms`."""
         return max(last_ms + 1, round((time.perf_counter() - self._start) * 1000))

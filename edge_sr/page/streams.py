@@ -38,6 +38,11 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
 
+    @property
+    def taken_s(self) -> float | None:
+        """When the newest frame was captured, on the clock of time.perf_counter."""
+        return None if self._shot is None else self._shot.taken_s
+
     def attach(self) -> None:
         """Call once from the event loop that the browsers are served by."""
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()

@@ -54,6 +54,7 @@ async function ask() {
     watching: stats.clients, encoders: stats.encoders,
   });
   list(el("device"), stats.device_load || {});
+  el("sound").hidden = !stats.sound;
   el("record").setAttribute("aria-pressed", String(Boolean(stats.recording)));
 }
 

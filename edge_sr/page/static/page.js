@@ -1,7 +1,7 @@
 "use strict";
 // Buttons and keys of the page.
 
-let transport = null;
+let transport = null, sound = null;
 
 async function command(path, wanted) {
   el("message").textContent = "…";
@@ -62,6 +62,12 @@ function fullscreen() {
   else el("message").textContent = "this browser shows no page in full screen";
 }
 
+function setSound() {
+  if (sound) sound.close();
+  sound = sound || el("sound").hidden ? null : new Sound(() => transport.delay());
+  el("sound").setAttribute("aria-pressed", String(sound !== null));
+}
+
 function setLoupe() {
   shown.loupe = !shown.loupe;
   el("loupe").setAttribute("aria-pressed", String(shown.loupe));
@@ -81,7 +87,7 @@ el("slider").addEventListener("input", (event) => setDivider(event.target.value 
 el("gain").addEventListener("input", (event) => { shown.gain = 2 ** Number(event.target.value); el("gain-now").textContent = `×${shown.gain}`; askSoon(true); });
 el("model").addEventListener("change", changeModel);
 el("precision").addEventListener("change", changeModel);
-for (const [name, work] of Object.entries({ snapshot, record, freeze, fullscreen, loupe: setLoupe, figures: setFigures }))
+for (const [name, work] of Object.entries({ snapshot, record, freeze, fullscreen, sound: setSound, loupe: setLoupe, figures: setFigures }))
   el(name).addEventListener("click", work);
 
 const MODES = ["after", "split", "side", "diff", "before"];
@@ -90,7 +96,7 @@ const KEYS = {
   0: () => setZoom("fit"), 1: () => setZoom(1), 2: () => setZoom(2), 4: () => setZoom(4),
   "+": () => stepZoom(true), "=": () => stepZoom(true), "-": () => stepZoom(false),
   "[": () => setDivider(shown.divider - 0.05), "]": () => setDivider(shown.divider + 0.05),
-  f: fullscreen, l: setLoupe, o: setFigures, s: snapshot, r: record, " ": freeze,
+  f: fullscreen, m: setSound, l: setLoupe, o: setFigures, s: snapshot, r: record, " ": freeze,
   ArrowLeft: () => pan(80, 0), ArrowRight: () => pan(-80, 0), ArrowUp: () => pan(0, 80), ArrowDown: () => pan(0, -80),
 };
 window.addEventListener("keydown", (event) => {

@@ -12,6 +12,7 @@ class Transport {
   constructor(onPicture, onState) {
     this.onPicture = onPicture; this.onState = onState;
     this.codec = this.firstCodec(); this.wanted = null; this.bytes = 0;
+    this.delays = []; // ms from the capture of each of the last pictures to the screen, on two clocks
     this.socket = null; this.heads = new Map(); this.decoder = null; this.media = null;
     this.connect();
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.ask(this.wanted); });
@@ -117,6 +118,14 @@ class Transport {
   show(source, head) {
     this.onPicture(source, head);
     requestAnimationFrame(() => this.shown(head.number)); // after the frame that it was drawn in
+    if (head.taken === null) return;
+    this.delays.push(performance.now() - head.taken);
+    if (this.delays.length > 25) this.delays.shift();
+  }
+
+  delay() { // the median
+    const sorted = [...this.delays].sort((one, other) => one - other);
+    return sorted.length ? sorted[sorted.length >> 1] : null;
   }
 }
 

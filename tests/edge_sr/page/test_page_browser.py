@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from claps import write_claps
 from PIL import Image
 from test_network import free_port, rtsp  # noqa: F401 - a fixture
 
@@ -158,3 +159,25 @@ def test_the_page_in_a_browser(address: str, tmp_path: Path) -> None:
         browser.close()
     assert failures == []
     assert all(url.startswith(base) for url in asked)
+
+
+def test_the_sound_of_a_film_is_heard(tmp_path: Path) -> None:
+    film = write_claps(tmp_path / "claps.mkv", 60)
+    command = [sys.executable, "-m", "edge_sr.cli.main", "run", str(film), "--serve", "127.0.0.1:0"]
+    command += ["--backend", "nearest", "--drop-policy", "newest"]
+    loud = """() => { const data = new Float32Array(2048); sound.level.getFloatTimeDomainData(data);
+        return data.some((value) => Math.abs(value) > 0.1); }"""
+    with running(command) as address, playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1100, "height": 800})
+        for secure in (True, False):  # Opus, and plain samples
+            page.goto(address)
+            wait(page, "shown.frames > 1 && stats && !el('sound').hidden")
+            if not secure:
+                page.evaluate("window.AudioDecoder = undefined")
+            page.click("#sound")
+            wait(page, "sound.played > 10")
+            wait(page, f"({loud})()")
+            page.keyboard.press("m")
+            wait(page, "sound === null")
+        browser.close()

@@ -207,7 +207,8 @@ def test_other_sites_and_wrong_tokens_get_no_pictures(
 ) -> None:
     monkeypatch.setenv("EDGE_SR_TOKEN", "correct-horse")
     server = PageServer(control, host="0.0.0.0", port=0)  # noqa: S104 - that is what is tested
-    address = f"ws://127.0.0.1:{server.url.rpartition(':')[2].partition('/')[0]}/watch"
+    port = server.url.rpartition(":")[2].partition("/")[0]
+    address, sound = (f"ws://127.0.0.1:{port}/{name}" for name in ("watch", "sound"))
     bearer = {"Authorization": "Bearer correct-horse"}
     try:
         refused: list[dict[str, Any]] = [
@@ -217,8 +218,9 @@ def test_other_sites_and_wrong_tokens_get_no_pictures(
             {"additional_headers": bearer | {"Sec-Fetch-Site": "cross-site"}},
         ]
         for options in refused:
-            with pytest.raises(InvalidStatus, match="HTTP 403"), client.connect(address, **options):
-                pass
+            for place in (address, sound):
+                with pytest.raises(InvalidStatus, match="403"), client.connect(place, **options):
+                    pass
         upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
         upgrade |= bearer | {"Host": "evil.example", "Sec-WebSocket-Key": f"{'a' * 22}=="}
         answer = httpx.get(address.replace("ws", "http", 1), headers=upgrade)
