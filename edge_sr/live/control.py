@@ -16,6 +16,7 @@ from edge_sr.media.sound import Sound
 from edge_sr.pipeline.shot import Shot, ShotSink
 from edge_sr.pipeline.stats import Recent, Stats
 from edge_sr.session.model_switch import ModelSwitch
+from edge_sr.session.strength import MOST
 from edge_sr.types import Size
 
 Facts = dict[str, object]
@@ -75,6 +76,7 @@ class RunControl(ShotSink):
             **asdict(self.switch.facts),
             "models": self.switch.choices,
             "strength": self.switch.strength,
+            "strength_most": MOST,
             "read": stats.read,
             "written": stats.written,
             "dropped": stats.dropped,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_sr.errors import EdgeSRError
+from edge_sr.errors import EdgeSRError, UsageError
 from edge_sr.files import parse_json
 from edge_sr.live.compare import MODES
 from edge_sr.live.control import RunControl
@@ -64,6 +64,7 @@ def build_app(hub: Hub, control: RunControl, *, token: str | None) -> Starlette:
             Route("/small/{name}", pages.small),
             Route("/api/files", pages.files),
             Route("/api/delete", _command(pages.delete), methods=["POST"]),
+            Route("/api/strength", _command(pages.strength), methods=["POST"]),
             Route("/api/freeze", _command(pages.freeze), methods=["POST"]),
             Route("/api/record", _command(pages.record), methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -218,12 +219,17 @@ class _Pages:
         self._control.switch.request(name)
         return {"model": name}
 
+    def strength(self, wanted: dict[str, object]) -> dict[str, object]:
+        self._control.switch.strength = _strength(wanted.get("strength"))
+        return {"strength": self._control.switch.strength}
+
     def freeze(self, wanted: dict[str, object]) -> dict[str, object]:
-        """Keep the newest frame; or upscale one that is kept by another model."""
+        """Keep the newest frame; or upscale one that is kept by another model or strength."""
         if "frozen" not in wanted:
             return {"frozen": self._hub.freeze()}
         shot, name = self._hub.frozen(wanted["frozen"]), str(wanted.get("model", ""))
-        after = self._control.switch.upscale_once(shot.before, name)
+        strength = _strength(wanted["strength"]) if "strength" in wanted else None
+        after = self._control.switch.upscale_once(shot.before, name, strength)
         return {"frozen": self._hub.freeze(replace(shot, after=after)), "model": name}
 
     def snapshot(self, _wanted: dict[str, object]) -> dict[str, object]:
@@ -271,6 +277,12 @@ async def _answer(work: Callable[[], dict[str, object]]) -> Response:
         return JSONResponse(await run_in_threadpool(work))
     except EdgeSRError as error:
         return JSONResponse({"error": str(error)}, 400)
+
+
+def _strength(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"strength: {value!r} where a number was expected")
+    return float(value)
 
 
 def _number(request: Request, name: str, default: float) -> float:

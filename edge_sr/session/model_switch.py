@@ -80,20 +80,24 @@ class ModelSwitch(Session):
             self._deadline = Deadline(self._deadline_s, len(self._ladder))
         self._put(name, found)
 
-    def upscale_once(self, frame: Frame, name: str) -> Frame:
+    def upscale_once(self, frame: Frame, name: str, strength: float | None = None) -> Frame:
         """One frame by a model that is opened for it; the run goes on with its own.
 
+        Args:
+            strength: as `Session.strength`; None for that of the run.
+
         Raises:
-            UsageError: not one of `choices`.
+            UsageError: not one of `choices`; a strength out of range.
             EdgeSRError: it cannot be opened or run.
         """
         if name not in self.choices:
             raise UsageError(f"{name}: no model of this run; expected {', '.join(self.choices)}")
+        wanted = self.strength if strength is None else check_strength(strength)
         model = self._open(name)
         if model is None:
             return resize_frame(frame, *self._size_out)
         with model:
-            result = model.upscale_frame(frame, strength=self.strength)
+            result = model.upscale_frame(frame, strength=wanted)
         return result if result.size == self._size_out else resize_frame(result, *self._size_out)
 
     @property

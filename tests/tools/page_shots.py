@@ -1,6 +1,6 @@
 """Pictures of the browser page: ``python tests/tools/page_shots.py FOLDER [INPUT]``.
 
-Starts ``edge-sr run --serve`` on INPUT (a moving test picture by default) and looks at it with
+Starts ``edge-sr run --serve`` on INPUT (the demo clip by default) and looks at it with
 headless Chromium: on a desktop, on a phone, light and dark, and in every view.
 """
 
@@ -18,9 +18,11 @@ from playwright.sync_api import sync_playwright
 
 VIEWS = ("split", "side", "diff")
 LOOKS = {
-    "desktop": ({"width": 1280, "height": 800}, "light"),
-    "desktop-dark": ({"width": 1280, "height": 800}, "dark"),
+    "desktop": ({"width": 1440, "height": 900}, "light"),
+    "desktop-dark": ({"width": 1440, "height": 900}, "dark"),
     "phone": ({"width": 390, "height": 844}, "light"),
+    "phone-dark": ({"width": 390, "height": 844}, "dark"),
+    "phone-landscape": ({"width": 844, "height": 390}, "light"),
 }
 
 
@@ -29,7 +31,7 @@ def look(page: Any, path: Path, seconds: float) -> None:
     while not page.evaluate("shown.frames > 3 && stats !== null"):
         time.sleep(0.1)
     time.sleep(seconds)
-    page.screenshot(path=str(path), full_page=True, type="jpeg", quality=85)
+    page.screenshot(path=str(path), full_page=True)
     print(path)
 
 
@@ -46,14 +48,14 @@ def main(folder: Path, source: str) -> None:
             for name, (size, scheme) in LOOKS.items():
                 page = browser.new_page(viewport=size, color_scheme=scheme)
                 page.goto(found[1])
-                look(page, folder / f"{name}.jpg", 20 if name == "desktop" else 5)
+                look(page, folder / f"{name}.png", 20 if name == "desktop" else 5)
                 for view in VIEWS if name == "desktop" else ():
                     page.click(f"[data-mode={view}]")
-                    look(page, folder / f"{name}-{view}.jpg", 2)
+                    look(page, folder / f"{name}-{view}.png", 2)
                 page.close()
             browser.close()
         job.terminate()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "test://640x360@10")
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "test://clip")

@@ -49,7 +49,7 @@ async function ask() {
     model: stats.model, precision: stats.precision, backend: stats.backend, device: stats.device,
     inference: `${ms(stats.infer_p50_ms)} / ${ms(stats.infer_p99_ms)} ms`,
     "until every output has it": `${ms(stats.age_p50_ms)} / ${ms(stats.age_p99_ms)} ms`,
-    computed: stats.computed_percent == null ? "–" : `${stats.computed_percent} % of each frame`,
+    "part of a frame that is computed": stats.computed_percent == null ? "–" : `${Math.round(stats.computed_percent)} %`,
     frames: stats.written, dropped: stats.dropped, reconnected: stats.reconnects,
     watching: stats.clients, encoders: stats.encoders,
   });
@@ -68,7 +68,7 @@ function showTimes() {
   chart(el("fps"), [[history.fps, "--accent"]]);
   chart(el("age"), [[history.p99, "--second"], [history.p50, "--accent"]]);
   el("overlay").textContent = `${stats.fps.toFixed(1)} fps · ${ms(stats.screen_p50_ms)} ms to the screen · ` +
-    `${stats.model} (${stats.precision}) on ${stats.backend} · ${rate.toFixed(1)} Mbit/s`;
+    `${stats.model.replace(SUFFIX, "")} (${stats.precision}) on ${stats.backend} · ${rate.toFixed(1)} Mbit/s`;
 }
 
 function push(values, value) {
@@ -76,9 +76,10 @@ function push(values, value) {
   if (values.length > SHOWN) values.shift();
 }
 
-// "edge-unet-s-x2.int8" is the model edge-unet-s-x2 in int8; without an ending it is fp32
-const SUFFIX = /\.(int8|fp16)$/;
-const family = (name) => name.replace(SUFFIX, "");
+// "edge-unet-s-live-x2.int8" is edge-unet-s-x2 in the flavour live and in int8; without an ending it is fp32
+const SUFFIX = /\.(int8|fp16)$/, FLAVOUR = /^(edge-unet-[a-z]+)-(live|vivid)(?=-x)/;
+const family = (name) => name.replace(SUFFIX, "").replace(FLAVOUR, "$1");
+const flavour = (name) => (FLAVOUR.exec(name) || [0, 0, name === "bicubic" ? "–" : "plain"])[2];
 const precision = (name) => (SUFFIX.exec(name) || [0, name === "bicubic" ? "–" : "fp32"])[1];
 
 function fill(select, names) {
@@ -87,14 +88,22 @@ function fill(select, names) {
 }
 
 function models() {
-  const model = el("model"), kind = el("precision");
-  if (document.activeElement === model || document.activeElement === kind) return;
+  const model = el("model"), taste = el("flavour"), kind = el("precision"), strength = el("strength");
+  if ([model, taste, kind, strength].includes(document.activeElement)) return;
   const present = shown.frozenModel || stats.model;
+  const same = stats.models.filter((name) => family(name) === family(present));
   fill(model, [...new Set(stats.models.map(family))]);
-  model.value = family(present);
-  fill(kind, stats.models.filter((name) => family(name) === model.value).map(precision));
-  kind.value = precision(present);
-  kind.disabled = kind.options.length < 2;
+  fill(taste, [...new Set(same.map(flavour))]);
+  fill(kind, same.filter((name) => flavour(name) === flavour(present)).map(precision));
+  model.value = family(present); taste.value = flavour(present); kind.value = precision(present);
+  for (const select of [taste, kind]) select.disabled = select.options.length < 2;
+  strength.disabled = present === "bicubic"; strength.max = String(100 * stats.strength_most);
+  showStrength(shown.frozenStrength ?? stats.strength);
+}
+
+function showStrength(value) {
+  el("strength").value = String(Math.round(value * 100));
+  el("strength-now").textContent = `${Math.round(value * 100)} %`;
 }
 
 const UNITS = { percent: " %", c: " °C", w: " W", mb: " MB" };
@@ -112,7 +121,7 @@ function list(target, facts) {
 }
 
 function chart(target, lines) {
-  const wide = target.width = Math.round(target.clientWidth * ratio()), high = target.height = Math.round(90 * ratio());
+  const wide = target.width = Math.round(target.clientWidth * ratio()), high = target.height = Math.round(76 * ratio());
   const pen = target.getContext("2d"), style = getComputedStyle(document.documentElement);
   const most = Math.max(1, ...lines.flatMap(([values]) => values)) * 1.15;
   pen.font = `${10 * ratio()}px system-ui`;

@@ -18,20 +18,33 @@ async function command(path, wanted) {
 }
 
 async function changeModel(event) {
+  const near = (names, kind, select) => { // those that agree with a choice, or all of them
+    const found = names.filter((name) => kind(name) === el(select).value);
+    return found.length ? found : names;
+  };
   const same = stats.models.filter((name) => family(name) === el("model").value);
-  const wanted = same.find((name) => precision(name) === el("precision").value) || same[0];
+  const wanted = near(near(same, flavour, "flavour"), precision, "precision")[0];
   event.target.blur();
-  if (shown.frozen !== null) {
-    const found = await command("/api/freeze", { frozen: shown.frozen, model: wanted });
-    if (found) setFrozen(found.frozen, found.model);
-    return;
-  }
+  if (shown.frozen !== null) { freezeAgain(wanted, shown.frozenStrength); return; }
   const found = await command("/api/model", { model: wanted });
   if (found) el("message").textContent = `switched to ${found.model}`;
 }
 
-function setFrozen(number, model = null) {
-  shown.frozen = number; shown.frozenModel = model;
+async function freezeAgain(model, strength) {
+  const found = await command("/api/freeze", { frozen: shown.frozen, model, strength });
+  if (found) setFrozen(found.frozen, found.model, strength);
+}
+
+function setStrength(value) {
+  const strength = Math.min(Math.max(value, 0), Number(el("strength").max)) / 100;
+  if (el("strength").disabled) return;
+  showStrength(strength);
+  if (shown.frozen !== null) freezeAgain(shown.frozenModel, strength);
+  else command("/api/strength", { strength });
+}
+
+function setFrozen(number, model = null, strength = null) {
+  shown.frozen = number; shown.frozenModel = model; shown.frozenStrength = strength;
   el("freeze").setAttribute("aria-pressed", String(number !== null));
   el("message").textContent = number === null ? "" : `one frame${model ? ` by ${model}` : ""}; change view or model to compare it, the run goes on`;
   askSoon(true);
@@ -40,7 +53,7 @@ function setFrozen(number, model = null) {
 async function freeze() {
   if (shown.frozen !== null) { setFrozen(null); return; }
   const found = await command("/api/freeze", {});
-  if (found) setFrozen(found.frozen, stats && stats.model);
+  if (found) setFrozen(found.frozen, stats && stats.model, stats && stats.strength);
 }
 
 async function snapshot() {
@@ -86,7 +99,9 @@ for (const button of document.querySelectorAll("[data-zoom]"))
 el("slider").addEventListener("input", (event) => setDivider(event.target.value / 1000));
 el("gain").addEventListener("input", (event) => { shown.gain = 2 ** Number(event.target.value); el("gain-now").textContent = `×${shown.gain}`; askSoon(true); });
 el("model").addEventListener("change", changeModel);
-el("precision").addEventListener("change", changeModel);
+for (const name of ["flavour", "precision"]) el(name).addEventListener("change", changeModel);
+el("strength").addEventListener("input", (event) => { el("strength-now").textContent = `${event.target.value} %`; });
+el("strength").addEventListener("change", (event) => { event.target.blur(); setStrength(Number(event.target.value)); });
 for (const [name, work] of Object.entries({ snapshot, record, freeze, fullscreen, sound: setSound, loupe: setLoupe, figures: setFigures }))
   el(name).addEventListener("click", work);
 
@@ -96,6 +111,7 @@ const KEYS = {
   0: () => setZoom("fit"), 1: () => setZoom(1), 2: () => setZoom(2), 4: () => setZoom(4),
   "+": () => stepZoom(true), "=": () => stepZoom(true), "-": () => stepZoom(false),
   "[": () => setDivider(shown.divider - 0.05), "]": () => setDivider(shown.divider + 0.05),
+  ",": () => setStrength(Number(el("strength").value) - 10), ".": () => setStrength(Number(el("strength").value) + 10),
   f: fullscreen, m: setSound, l: setLoupe, o: setFigures, s: snapshot, r: record, " ": freeze,
   ArrowLeft: () => pan(80, 0), ArrowRight: () => pan(-80, 0), ArrowUp: () => pan(0, 80), ArrowDown: () => pan(0, -80),
 };

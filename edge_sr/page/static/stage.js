@@ -6,7 +6,7 @@ const ZOOMS = [0.25, 0.5, 1, 2, 3, 4, 6, 8];
 const el = (id) => document.getElementById(id);
 const canvas = el("video"), paint = canvas.getContext("2d");
 const shown = {
-  mode: "split", divider: 0.5, zoom: 1, x: null, y: null, gain: 4, frozen: null, loupe: false,
+  mode: "split", divider: 0.5, zoom: 1, x: null, y: null, gain: 4, frozen: null, frozenModel: null, frozenStrength: null, loupe: false,
   result: null, picture: null, head: null, frames: 0,
 };
 
