@@ -91,6 +91,7 @@ class RunControl(ShotSink):
             "trouble": trouble.reason if trouble else None,
             "next_attempt_s": trouble.wait_s() if trouble else None,
             "recording": recording.name if recording else None,
+            "recording_trouble": self.recorder.trouble or None,
         }
 
     def snapshot(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from edge_sr.errors import UsageError
+from edge_sr.errors import MediaError, UsageError
 from edge_sr.live.compare import CHOICES, compose
 from edge_sr.live.snapshot import free_stem
 from edge_sr.media.frame import StreamInfo
@@ -26,6 +26,7 @@ class Recorder(ShotSink):
         self._path: Path | None = None
         self._mode, self._divider = "after", 0.5
         self.frames = 0
+        self.trouble = ""  # why the last recording ended by itself
         self.lines: list[str] = []  # what was recorded, for the end of the run
 
     @property
@@ -52,6 +53,7 @@ class Recorder(ShotSink):
                 path = self._folder / f"{free_stem(self._folder, ('.mp4',))}.mp4"
                 writer = VideoWriter(path, source=self._source)
                 self._file, self._path, self.frames = Mailbox(writer, size=WAITING), path, 0
+                self.trouble = ""
             return self._path
 
     def stop(self) -> str:
@@ -77,17 +79,28 @@ class Recorder(ShotSink):
         return line
 
     def show(self, shot: Shot) -> None:
-        """Record one frame if it is on."""
+        """Record one frame if it is on; a recording that fails ends, and the run goes on."""
         with self._lock:
-            if self._file is not None:
-                whole = self._mode == "after"
-                frame = shot.after if whole else compose(shot, self._mode, divider=self._divider)
+            if self._file is None:
+                return
+            whole = self._mode == "after"
+            frame = shot.after if whole else compose(shot, self._mode, divider=self._divider)
+            try:
                 self._file.write(frame)
                 self.frames += 1
+                return
+            except MediaError as error:
+                self.trouble = f"the recording has ended: {error}"
+                self.lines.append(self.trouble)
+                file, self._file, self._path = self._file, None, None
+        file.abort()
 
     def finish(self, *, complete: bool = True) -> str:  # noqa: ARG002 - a recording is what it is
-        """End the file that is being written."""
-        self.stop()
+        """End the file that is being written; one that cannot be finished is named."""
+        try:
+            self.stop()
+        except MediaError as error:
+            self.lines.append(f"the recording is lost: {error}")
         return "\n".join(self.lines)
 
     def abort(self) -> str:

@@ -17,7 +17,7 @@ from edge_sr.page.channels import Switchboard, Viewer
 from edge_sr.page.gallery import Gallery
 from edge_sr.page.guard import Guard
 from edge_sr.page.metrics import CONTENT_TYPE, prometheus
-from edge_sr.page.sound import SoundDesk
+from edge_sr.page.sound import SoundSender
 from edge_sr.page.streams import Hub
 from edge_sr.pipeline.shot import Shot
 
@@ -80,7 +80,7 @@ class _Pages:
         self._hub, self._control = hub, control
         self._switchboard = Switchboard(hub)
         self._gallery = Gallery(control.folder)
-        self._sound = SoundDesk(hub, lambda: control.sound, self._switchboard.clock)
+        self._sound = SoundSender(hub, lambda: control.sound, self._switchboard.clock)
 
     async def index(self, _request: Request) -> Response:
         from starlette.responses import FileResponse
@@ -129,7 +129,7 @@ class _Pages:
             self._hub.clients -= 1
 
     async def sound(self, socket: WebSocket) -> None:
-        """The sound of the source: binary messages; see `SoundDesk`."""
+        """The sound of the source: binary messages; see `SoundSender`."""
         from starlette.websockets import WebSocketDisconnect
 
         if self._control.sound is None:

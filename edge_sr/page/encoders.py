@@ -23,9 +23,9 @@ STILL_QUALITY = 97
 TIME_BASE = Fraction(1, 1000)
 ENCODERS: tuple[tuple[str, dict[str, str]], ...] = (
     ("h264_nvenc", {"preset": "p3", "tune": "ull", "rc": "vbr", "cq": "23", "zerolatency": "1",
-                    "delay": "0", "forced-idr": "1", "maxrate": "8M", "bufsize": "2M"}),
+                    "delay": "0", "forced-idr": "1", "maxrate": "7M", "bufsize": "2M"}),
     ("libx264", {"preset": "superfast", "tune": "zerolatency", "crf": "23", "forced-idr": "1",
-                 "maxrate": "8M", "bufsize": "4M"}),
+                 "maxrate": "7M", "bufsize": "2M"}),
 )  # fmt: skip
 GROUP = 600  # frames between key frames; others come when a browser needs one
 EVEN_RATE = 30

@@ -25,7 +25,7 @@ PAUSE_S = 0.04
 WAITING = 50  # messages for one browser
 
 
-class SoundDesk:
+class SoundSender:
     """One encoder for each codec that is asked for, shared by those who listen."""
 
     def __init__(self, hub: Hub, sound: Callable[[], Sound | None], clock: Clock) -> None:

@@ -54,6 +54,14 @@ examples:
 """
 
 
+class Steady(Clock):
+    """The times of 30 frames a second, however long they take here: rate control reads them."""
+
+    def after(self, last_ms: int) -> int:
+        """The next frame's."""
+        return round((round((last_ms + 1) * FPS / 1000) + 1) * 1000 / FPS)
+
+
 def shots(film: Path, model: str, count: int) -> Iterator[Shot]:
     """The film's first frames at 2560x1440."""
     with Upscaler.open(model) as upscaler, VideoFile(film) as source:
@@ -66,7 +74,7 @@ def shots(film: Path, model: str, count: int) -> Iterator[Shot]:
 def bandwidth(film: Path, model: str, count: int) -> None:
     """Bytes and quality of the whole picture, and of a part at 1:1 with its bicubic."""
     views = {"the whole result": WHOLE, "1056x596 of it with bicubic": PAIR}
-    encoders = {name: open_encoder(view, Clock()) for name, view in views.items()}
+    encoders = {name: open_encoder(view, Steady()) for name, view in views.items()}
     data: dict[str, list[bytes]] = {name: [] for name in views}
     jpeg: dict[str, list[int]] = {name: [] for name in views}
     planes: dict[str, list[NDArray[np.uint8]]] = {name: [] for name in views}

@@ -3,7 +3,7 @@
 
 const SHOWN = 120; // points of a chart: one minute
 const history = { fps: [], p50: [], p99: [] };
-let stats = null;
+let stats = null, warned = null;
 
 const ms = (value) => (value === null || value === undefined ? "–" : `${value.toFixed(0)}`);
 
@@ -48,13 +48,15 @@ async function ask() {
   list(el("run"), {
     model: stats.model, precision: stats.precision, backend: stats.backend, device: stats.device,
     inference: `${ms(stats.infer_p50_ms)} / ${ms(stats.infer_p99_ms)} ms`,
-    "until every output has it": `${ms(stats.age_p50_ms)} / ${ms(stats.age_p99_ms)} ms`,
-    "part of a frame that is computed": stats.computed_percent == null ? "–" : `${Math.round(stats.computed_percent)} %`,
+    "to all outputs": `${ms(stats.age_p50_ms)} / ${ms(stats.age_p99_ms)} ms`,
+    computed: stats.computed_percent == null ? "–" : `${Math.round(stats.computed_percent)} %`,
     frames: stats.written, dropped: stats.dropped, reconnected: stats.reconnects,
     watching: stats.clients, encoders: stats.encoders,
   });
   list(el("device"), stats.device_load || {});
   el("sound").hidden = !stats.sound;
+  if (stats.recording_trouble && stats.recording_trouble !== warned) el("message").textContent = stats.recording_trouble;
+  warned = stats.recording_trouble;
   el("record").setAttribute("aria-pressed", String(Boolean(stats.recording)));
 }
 

@@ -82,6 +82,27 @@ def test_a_snapshot_is_before_and_after(tmp_path: Path) -> None:
         save_snapshot(a_shot(), tmp_path / "missing")
 
 
+def test_a_recording_that_fails_ends_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_writer: object, _frame: object) -> None:
+        raise MediaError("No space left on device")
+
+    recorder = Recorder(tmp_path, source=info(live=True))
+    monkeypatch.setattr("edge_sr.media.sinks.writer.VideoWriter.write", fail)
+    recorder.start()
+    for number in range(1000):
+        recorder.show(shot_of(number))
+        if recorder.path is None:
+            break
+    assert recorder.path is None
+    assert recorder.trouble == "the recording has ended: No space left on device"
+    assert recorder.finish() == recorder.trouble
+    recorder.start()
+    assert recorder.trouble == ""
+    recorder.abort()
+
+
 def test_recording_goes_on_and_off(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, source=info(live=True))
     recorder.show(shot_of(0))  # off: nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import socket
 import struct
 import time
 from collections.abc import Iterator
@@ -243,3 +244,43 @@ def test_what_is_no_json_ends_the_connection_and_nothing_else(page: PageServer) 
                     bad.recv(timeout=20)
         page.show(a_shot())
         assert take(good)[0]["number"] == 1
+
+
+def test_a_viewer_behind_a_full_connection_and_one_who_breaks_off_slow_nobody(
+    page: PageServer,
+) -> None:
+    view = VIEW | {"region": [0, 0, 640, 360], "width": 640, "mode": "after"}
+    shot = textured(320, 180)
+    with (
+        watching(page, view) as fast,
+        socket.create_connection(
+            ("127.0.0.1", int(page.url.rpartition(":")[2].strip("/")))
+        ) as stuck,
+    ):
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        upgrade = "GET /watch HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        upgrade += "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        upgrade += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        stuck.sendall(upgrade.encode() + text_frame(view))
+        sent = 0
+        for number in range(60):  # it reports each picture, and reads none
+            page.show(shot)
+            assert take(fast)[0]["number"] == number + 1
+            if sent < 30:
+                stuck.sendall(text_frame({"shown": number + 1}))
+                sent += 1
+        assert httpx.get(f"{page.url}api/stats").json()["clients"] == 2
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    deadline = time.monotonic() + 20
+    while httpx.get(f"{page.url}api/stats").json()["clients"] and time.monotonic() < deadline:
+        page.show(shot)
+    assert httpx.get(f"{page.url}api/stats").json()["clients"] == 0
+
+
+def text_frame(value: dict[str, Any]) -> bytes:
+    """A message of a browser as it goes over the line, under a mask of zeros."""
+    data = json.dumps(value).encode()
+    length = (
+        bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + struct.pack(">H", len(data))
+    )
+    return b"\x81" + length + bytes(4) + data
