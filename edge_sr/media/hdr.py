@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from edge_sr.media.side_data import side_data
+
 CHROMATICITY, LUMINANCE = 50_000, 10_000  # units of HEVC's message: 1/50000, and 1/10000 cd/m2
 MASTERING, LIGHT = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"  # PyAV's names
 RATIONALS, FLAGS = 10, 2  # of FFmpeg's AVMasteringDisplayMetadata
@@ -59,10 +61,7 @@ class Hdr:
 
 def frame_hdr(frame: Any) -> Hdr | None:
     """The static HDR metadata of a PyAV frame; None if it has none."""
-    try:
-        found = {data.type.name: bytes(data) for data in frame.side_data}
-    except ValueError:  # data of a type that PyAV has no name for
-        return None
+    found = side_data(frame)
     mastering = _mastering(found.get(MASTERING, b""))
     light = struct.unpack("=2I", found[LIGHT][:8]) if len(found.get(LIGHT, b"")) >= 8 else (0, 0)
     return Hdr(mastering, (light[0], light[1])) if mastering or any(light) else None

@@ -11,6 +11,7 @@ import numpy as np
 from edge_sr.media.chroma import shift_chroma
 from edge_sr.media.frame import YUV420, PixelFormat, Plane
 from edge_sr.media.resample import siting_offset
+from edge_sr.media.side_data import side_data, unnamed_side_data
 
 
 @dataclass(frozen=True)
@@ -50,23 +51,10 @@ class Orientation:
         return self.turn(y), u, v
 
 
-TURNS = (  # quarter turns anticlockwise
-    Orientation(),
-    Orientation(transpose=True, flip_y=True),
-    Orientation(flip_x=True, flip_y=True),
-    Orientation(transpose=True, flip_x=True),
-)
-
-
 def frame_orientation(frame: Any) -> Orientation:
     """The orientation in a PyAV frame's display matrix, to the nearest quarter turn."""
-    try:
-        matrix = frame.side_data["DISPLAYMATRIX"]
-    except KeyError:
-        return Orientation()
-    except ValueError:  # beside data of a type that PyAV has no name for, it shows nothing else
-        return TURNS[round(frame.rotation / 90) % 4]
-    return parse_matrix(bytes(matrix))
+    matrix = side_data(frame).get("DISPLAYMATRIX")
+    return Orientation() if matrix is None else parse_matrix(matrix)
 
 
 # side data of frames that no output gets
@@ -80,11 +68,8 @@ LOST = {
 
 def lost_side_data(frame: Any) -> list[str]:
     """What is known about a PyAV frame and not written to an output, in words for the user."""
-    try:
-        found = {data.type.name for data in frame.side_data}
-    except ValueError:  # data of a type that PyAV has no name for
-        return []
-    return [text for name, text in LOST.items() if name in found]
+    found = side_data(frame)
+    return [text for name, text in LOST.items() if name in found] + unnamed_side_data(frame)
 
 
 def parse_matrix(matrix: bytes) -> Orientation:

@@ -47,7 +47,7 @@ class AudioConverter(Carrier):
         self._target = output.add_stream(self.encoder, rate=rate, layout=layout)
         context = self._target.codec_context
         context.format = _sample_format(context, wide=source.format.name in WIDE)
-        describe(self._target, self.stream)
+        describe(self._target, self.stream, self._kind)
 
     def convert(self, packet: Any) -> list[Any]:
         """The packets that are ready after another one; none for one that cannot be decoded."""

@@ -16,11 +16,13 @@ from edge_sr.media.copying.subtitles import (
     subtitle_payload,
     subtitle_text,
 )
-from edge_sr.media.copying.tags import stream_tags
+from edge_sr.media.copying.tags import other_tags, stream_tags
 from edge_sr.media.libraries import load_av
 
 NAMES = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4", "webm": ".webm"}
 NO_TAG = "\0\0\0\0"  # the muxer then chooses the container's own
+# codecs that need a WAVE header, which mov and mp4 do not keep: nothing can read them there
+OF_WAVE = ("wmalossless", "wmapro", "wmav1", "wmav2", "wmavoice", "xma1", "xma2")
 COVER_TYPES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
 
@@ -74,11 +76,13 @@ class Carrier:
                 if packet.has_sidedata("new_extradata"):
                     found = bytes(packet.get_sidedata("new_extradata"))
                     self._target.codec_context.extradata = found
-        describe(self._target, self.stream)
+        describe(self._target, self.stream, self._kind)
 
     def convert(self, packet: Any) -> list[Any]:
         """The packets to write for one that was read."""
         packets = self._filter.filter(packet) if self._filter else [packet]
+        if self._kind in MATROSKA:
+            packets = [self._plain(made) for made in packets]
         for made in packets:
             made.stream = self._target
         return packets
@@ -106,6 +110,18 @@ class Carrier:
             self._target = self._filter = None
         return ""
 
+    def _plain(self, packet: Any) -> Any:
+        """The packet without a header of the codec beside it.
+
+        FFmpeg's writer of Matroska puts such a header over others that are in the file already.
+        """
+        if not packet.has_sidedata("new_extradata"):
+            return packet
+        made = self._av.Packet(bytes(packet))
+        made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
+        made.time_base, made.is_keyframe = packet.time_base, packet.is_keyframe
+        return made
+
     def _make_filter(self, name: str) -> Any:
         return self._av.bitstream.BitStreamFilterContext(name, self.stream)
 
@@ -118,7 +134,7 @@ class TextCarrier(Carrier):
         self._target = output.add_stream(TEXT_FORMS[self._kind])
         self._target.codec_context.subtitle_header = HEADER
         self._target.time_base = Fraction(1, 1000)
-        describe(self._target, self.stream)
+        describe(self._target, self.stream, self._kind)
 
     def convert(self, packet: Any) -> list[Any]:
         """The same lines; none for a packet without text."""
@@ -152,7 +168,7 @@ class CoverCarrier(Carrier):
                 self._target = output.add_attachment(name, mime, bytes(first))
             return
         self._target = output.add_stream_from_template(self.stream)
-        describe(self._target, self.stream)
+        describe(self._target, self.stream, self._kind)
 
     def convert(self, packet: Any) -> list[Any]:
         """The picture; nothing where it is in the header already."""
@@ -191,9 +207,15 @@ def codec_name(stream: Any) -> str:
     return "" if stream.codec_context is None else str(stream.codec_context.name)
 
 
-def describe(target: Any, stream: Any) -> None:
-    """Give a stream of an output the language, title and role of one of the input."""
-    target.metadata.update(stream_tags(stream))
+def describe(target: Any, stream: Any, kind: str) -> None:
+    """Give a stream of an output the language, title, role and tags of one of the input.
+
+    Args:
+        kind: FFmpeg's name of the output container.
+    """
+    target.metadata.update(stream_tags(stream, kind))
+    if kind in MATROSKA:
+        target.metadata.update(other_tags(stream))
     target.disposition = stream.disposition.value
 
 
@@ -217,6 +239,8 @@ def add_copy(output: Any, stream: Any) -> Any:
 
 def _holds(kind: str, stream: Any) -> bool:
     """Whether FFmpeg can write the header of a container that holds this stream alone."""
+    if kind in ("mov", "mp4") and codec_name(stream) in OF_WAVE:
+        return False
     av = load_av()
     try:
         with av.open(io.BytesIO(), "w", format=kind) as scratch:

@@ -10,7 +10,7 @@ from edge_sr.media.codec.containers import MATROSKA, reason
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.copying.audio import AudioConverter, can_convert
 from edge_sr.media.copying.carry import NAMES, Carrier, describe, plan_carrier
-from edge_sr.media.copying.tags import film_tags, is_timecode, lost_tags
+from edge_sr.media.copying.tags import film_tags, is_timecode, lost_of_stream, lost_tags
 from edge_sr.media.libraries import load_av
 
 OVERLAP_S = Fraction(1, 2)  # by so much, audio may go back where recordings were joined
@@ -72,7 +72,8 @@ class StreamCopier:
             before: the end of the output, seconds, if that is known.
         """
         role = video.disposition.value
-        describe(video, self._source.video)
+        describe(video, self._source.video, self._kind)
+        self._name_tags(self._source.video)
         video.disposition = role
         for index, carrier in list(self._carriers.items()):
             first = self._first(index, before)
@@ -88,6 +89,7 @@ class StreamCopier:
                 if index not in self._carriers:
                     continue
             self._carriers[index].add_to(self._output, first)
+            self._name_tags(carrier.stream)
 
     def read_until(self, seconds: Fraction) -> None:
         """Read on to `seconds`, where no decoder does it.
@@ -162,6 +164,13 @@ class StreamCopier:
 
     def _leave_out(self, what: str, why: str) -> None:
         self.notices.append(f"{self._source.path}: {what} left out; {why}")
+
+    def _name_tags(self, stream: Any) -> None:
+        """Name the language, roles and tags of a stream that the container has no place for."""
+        lost = [] if stream.type == "attachment" else lost_of_stream(stream, self._kind)
+        if lost:
+            what = f"{', '.join(lost)} of {stream.type} stream {stream.index}"
+            self._leave_out(what, f"{NAMES[self._kind]} cannot hold that")
 
     def _copy_tags(self, kind: str, rate: Fraction | None) -> None:
         container = self._source.container

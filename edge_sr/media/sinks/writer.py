@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.chunks import CHUNK
-from edge_sr.media.codec.containers import reason, why_not
+from edge_sr.media.codec.containers import MATROSKA, NEW_CODECS, reason, why_not
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.encoder import (
     AUTO,
@@ -233,6 +233,13 @@ class VideoWriter(SinkBase):
         if plan.hdr and plan.encoder not in HDR_ENCODERS:
             lost = " and ".join(plan.hdr.names)
             self._notices.append(f"{self.path}: {lost} are not written by {plan.encoder}")
+        kind = FORMATS[self.path.suffix.lower()]
+        if plan.aspect != 1 and kind in MATROSKA and plan.encoder in NEW_CODECS:
+            shape = f"{plan.aspect.numerator}:{plan.aspect.denominator}"
+            self._notices.append(
+                f"{self.path}: the shape of a pixel, {shape}, is left out: {plan.encoder} has no "
+                "place for it, and here this container gets none; take .mp4"
+            )
         self._time_base = frame.time_base
         copy_from = self._copy_from
         if isinstance(copy_from, Path):
@@ -241,7 +248,7 @@ class VideoWriter(SinkBase):
             muxer = Muxer(
                 self._av,
                 part_path(self.path),
-                FORMATS[self.path.suffix.lower()],
+                kind,
                 plan,
                 chunk=None if self._source.live else CHUNK,
                 copy_from=copy_from,

@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 import pytest
-from films import copy, film, times
+from films import copy, film, sound_packets, times
 from PIL import Image
 
 from edge_sr.media.codec.boxes import hide_empty_tracks
@@ -96,3 +96,95 @@ def test_text_subtitles_of_mp4_are_white(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "o.mp4")) as found:
         header = bytes(found.streams.subtitles[0].codec_context.extradata)
     assert header[26:30] == b"\xff\xff\xff\xff"  # colour of the text: red, green, blue, opaque
+
+
+def two_sounds(path: Path) -> Path:
+    """A film with two AAC tracks, without a header beside them where the container is a stream."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        sounds = [output.add_stream("aac", rate=48000, layout="mono") for _ in range(2)]
+        sounds[0].metadata["language"], sounds[1].metadata["language"] = "ger", "fre"
+        sounds[1].disposition = av.stream.Disposition.hearing_impaired
+        packets = []
+        for number in range(25):
+            image = av.VideoFrame(64, 48, "yuv420p")
+            image.pts, image.time_base = number, Fraction(1, 25)
+            packets += stream.encode(image)
+        packets += stream.encode(None)
+        for sound in sounds:
+            packets += sound_packets(sound, 25, 48000)
+        for packet in sorted(packets, key=lambda item: item.dts * item.time_base):
+            output.mux(packet)
+    return path
+
+
+def test_two_sounds_of_a_transport_stream_make_a_sound_matroska_file(tmp_path: Path) -> None:
+    copy(two_sounds(tmp_path / "i.ts"), tmp_path / "o.mkv")
+    data = (tmp_path / "o.mkv").read_bytes()
+    with av.open(str(tmp_path / "o.mkv")) as found:
+        tags = [stream.metadata["language"] for stream in found.streams.audio]
+    assert tags == ["ger", "fre"]
+    assert (len(times(tmp_path / "o.mkv")), len(times(tmp_path / "o.mkv", "audio"))) == (25, 96)
+    rates = data.count(b"\xb5\x88\x40\xe7\x70\x00\x00\x00\x00\x00")  # SamplingFrequency 48000
+    assert (rates, data.count(b"\x78\xb5\x88")) == (2, 0)  # nothing written over what follows
+
+
+def test_the_language_is_kept_in_the_code_that_mov_knows(tmp_path: Path) -> None:
+    clip = two_sounds(tmp_path / "i.mkv")
+    assert (
+        copy(clip, tmp_path / "o.mov")
+        .notices[0]
+        .endswith("role hearing impaired of audio stream 2 left out; .mov cannot hold that")
+    )
+    with av.open(str(tmp_path / "o.mov")) as found:
+        assert [s.metadata["language"] for s in found.streams.audio] == ["ger", "fra"]
+
+
+def test_roles_are_kept_in_mp4_and_matroska(tmp_path: Path) -> None:
+    clip = two_sounds(tmp_path / "i.mkv")
+    for ending in ("mp4", "mkv"):
+        assert copy(clip, tmp_path / f"o.{ending}").notices == []
+        with av.open(str(tmp_path / f"o.{ending}")) as found:
+            role = found.streams.audio[1].disposition
+        assert av.stream.Disposition.hearing_impaired in role
+
+
+def test_a_language_that_a_container_cannot_hold_is_named(tmp_path: Path) -> None:
+    def tag(output: Any) -> None:
+        output.streams.audio[0].metadata["language"] = "de-CH"
+
+    clip = film(tmp_path / "i.mkv", prepare=tag)
+    (notice,) = copy(clip, tmp_path / "o.mp4").notices
+    assert notice.endswith("language de-CH of audio stream 1 left out; .mp4 cannot hold that")
+
+
+def test_tags_of_a_stream_are_kept_or_named(tmp_path: Path) -> None:
+    def tag(output: Any) -> None:
+        output.streams.audio[0].metadata["ARTIST"] = "Somebody"
+
+    clip = film(tmp_path / "i.mkv", prepare=tag)
+    (notice,) = copy(clip, tmp_path / "o.mp4").notices
+    assert notice.endswith("tags ARTIST of audio stream 1 left out; .mp4 cannot hold that")
+    assert copy(clip, tmp_path / "o.mkv").notices == []
+    with av.open(str(tmp_path / "o.mkv")) as found:
+        assert found.streams.audio[0].metadata["ARTIST"] == "Somebody"
+
+
+def test_windows_media_audio_does_not_go_into_mov_where_nothing_reads_it(tmp_path: Path) -> None:
+    def slow(output: Any) -> None:
+        output.streams.audio[0].bit_rate = 96_000
+
+    clip = film(tmp_path / "i.asf", video="wmv2", audio="wmav2", prepare=slow)
+    (notice,) = copy(clip, tmp_path / "o.mov").notices
+    assert notice.endswith("(wmav2) left out; .mov cannot hold it: take .mkv, or --audio convert")
+
+
+def test_the_shape_of_pixels_that_webm_does_not_get_is_named(tmp_path: Path) -> None:
+    def squeeze(output: Any) -> None:
+        output.streams.video[0].codec_context.sample_aspect_ratio = Fraction(64, 45)
+
+    clip = film(tmp_path / "i.mp4", audio=None, prepare=squeeze)
+    (notice,) = copy(clip, tmp_path / "o.webm").notices
+    assert "the shape of a pixel, 64:45, is left out" in notice
+    assert copy(clip, tmp_path / "o.mkv").notices == []
