@@ -135,7 +135,7 @@ class Upscaler(Closing):
                 where it is noisy, or a strength from "0" to "1". Frames of 8 bits only.
             still: parts of a frame that hold still are not computed again: "off"; "exact", where
                 every pixel is the same, with the same results; "3", where no pixel differs by more
-                than 3 grey levels; "auto", where 0.05 dB is lost at most, up to 4 levels. A
+                than 3 grey levels; "auto", where 0.05 dB is lost at most, up to 16 levels. A
                 result's luma is read-only then: the next one may share it.
             strength: 0 (bicubic) to 1 (the network's picture) to 1.5 (more of what it adds); see
                 `Session.strength`, which can be set later.

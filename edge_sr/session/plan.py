@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from edge_sr.session.blocks import BLOCK, Mask
 
-LARGE = 3  # times the side of a small tile
-CALL_PIXELS = 3000  # what calling the network costs, as pixels
+LARGE = 12  # blocks: the side of what is kept of a large tile, at least
+CALL_PIXELS = 1000  # what calling the network costs, as pixels
 WORTH = 0.9  # of the whole frame's time: tiles that take more are not worth it
 KEPT = 8  # measured times that the fastest is taken of
+TRIED_AGAIN = 60  # frames after which tiles that were slow are measured again
 Span = tuple[int, int]
 
 
@@ -28,21 +29,27 @@ class Tile:
     given_columns: Span
 
     @property
+    def given(self) -> tuple[int, int]:
+        """Rows and columns that the network gets."""
+        (top, bottom), (left, right) = self.given_rows, self.given_columns
+        return bottom - top, right - left
+
+    @property
     def pixels(self) -> int:
         """What the network gets."""
-        (top, bottom), (left, right) = self.given_rows, self.given_columns
-        return (bottom - top) * (right - left)
+        rows, columns = self.given
+        return rows * columns
 
 
-def plan_tiles(needed: Mask, height: int, width: int, rim: int) -> list[Tile]:
+def plan_tiles(needed: Mask, height: int, width: int, rim: int, small: int = 4) -> list[Tile]:
     """Tiles that cover the blocks that are needed, from top to bottom.
 
     Args:
         needed: (ceil(height / 16), ceil(width / 16)).
         rim: pixels around what is kept of a tile, a multiple of 16.
+        small: blocks: the side of what is kept of a small tile.
     """
-    small = 2 * rim // BLOCK + 2  # blocks: one that changed, widened on both sides, and one more
-    large = LARGE * small
+    large = max(LARGE, 3 * small)
     fits = min(height, width) >= large * BLOCK + 2 * rim
     # blocks that large tiles must cover, to cost less than as many small ones half filled
     enough = small * small // 2 * _pixels(large, rim) // _pixels(small, rim)
@@ -57,7 +64,7 @@ def plan_tiles(needed: Mask, height: int, width: int, rim: int) -> list[Tile]:
             column = _shifted(left[row : row + side], column, side)
             left[row : row + side, column : column + side] = False
             tiles.append(_tile(row, column, side, height, width, rim))
-    return sorted(tiles, key=lambda tile: tile.pixels)
+    return sorted(tiles, key=lambda tile: tile.given)
 
 
 def _pixels(side: int, rim: int) -> int:
@@ -78,21 +85,41 @@ class CostModel:
         self._pixels = pixels + CALL_PIXELS
         self._whole: deque[float] = deque(maxlen=KEPT)  # seconds a pixel
         self._tiles: deque[float] = deque(maxlen=KEPT)
+        self._added: deque[float] = deque(maxlen=KEPT)  # seconds a frame
+        self._sizes: set[tuple[int, int]] = set()  # of tiles that were computed before
+        self._refused = 0  # frames on end
 
     def are_worth_it(self, tiles: list[Tile]) -> bool:
-        """Whether these take less time than the frame."""
-        ratio = 1.0
-        if self._whole and self._tiles:
-            ratio = min(self._tiles) / min(self._whole)
-        return _cost(tiles) * min(max(ratio, 0.5), 2.0) < WORTH * self._pixels
+        """Whether these, and what is added to the rest, take less time than the frame."""
+        fits = self._fits(tiles)
+        self._refused = 0 if fits else self._refused + 1
+        if self._refused == TRIED_AGAIN:
+            self._tiles.clear()
+            self._added.clear()
+        return fits
+
+    def _fits(self, tiles: list[Tile]) -> bool:
+        if not (self._whole and self._tiles):
+            return _cost(tiles) < WORTH * self._pixels
+        whole = min(self._whole)
+        tile = min(max(min(self._tiles), whole / 2), whole * 2)
+        added = min(self._added, default=0.0)
+        return _cost(tiles) * tile + added < WORTH * self._pixels * whole
 
     def note_whole(self, seconds: float) -> None:
         """The time of a whole frame."""
         self._whole.append(seconds / self._pixels)
 
     def note_tiles(self, tiles: list[Tile], seconds: float) -> None:
-        """The time of all tiles of a frame."""
-        self._tiles.append(seconds / _cost(tiles))
+        """The time of all tiles of a frame; that of a new size, which is prepared, is left out."""
+        sizes = {tile.given for tile in tiles}
+        if sizes <= self._sizes:
+            self._tiles.append(seconds / _cost(tiles))
+        self._sizes |= sizes
+
+    def note_added(self, seconds: float) -> None:
+        """What adding the differences of all that was kept took."""
+        self._added.append(seconds)
 
 
 def _cost(tiles: list[Tile]) -> int:

@@ -1,10 +1,16 @@
 """Stillness: what did not change is not computed again.
 
 A layer around a `Network`. Each image is compared, block by block, with the one that the present
-result belongs to. Blocks that differ, and those that the network sees them from, are computed in
-tiles with all the pixels that the network sees; the others keep their result. With a limit of 0 the
-results are those of whole frames, bit for bit: on all runtimes that were tried a tile gives the
-pixels that the whole frame gives (tests/edge_sr/session/test_still_models.py).
+result was computed from. Blocks that differ are computed in tiles with all the pixels that the
+network sees; the others keep their result.
+
+With a limit of 0, blocks that the network sees a change from are computed, too, and the results are
+those of whole frames, bit for bit: on all runtimes that were tried a tile gives the pixels that the
+whole frame gives (tests/edge_sr/session/test_still_models.py). Above 0, what a kept block differs
+by is enlarged by bicubic interpolation and added to its result: a network differs little from that
+on small differences, and nothing that moves slowly or is faint is left behind. After Yeo et al.,
+"NEMO: enabling neural-enhanced video streaming on commodity mobile devices", MobiCom 2020, which
+does so with the residuals of a codec.
 """
 
 from __future__ import annotations
@@ -18,14 +24,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import BackendError, FrameError
+from edge_sr.media.libraries import load_cv2
 from edge_sr.session.blocks import BLOCK, SAMPLED, BlockWatch, widen
 from edge_sr.session.network import ModelRunner, Network
-from edge_sr.session.plan import CostModel, Tile, plan_tiles
+from edge_sr.session.plan import CostModel, Span, Tile, plan_tiles
 from edge_sr.types import Size
 
 Image = NDArray[np.uint8]
+Difference = NDArray[np.int16]
 OFF, EXACT, AUTO = "off", "exact", "auto"
-MARGIN = 2  # pixels that are added to the reach, which is measured and may be found too small
+# input pixels that are added to the reach: it is measured, and may be found too small; with a limit
+# so many are kept around a tile, too, where the change of its blocks is seen most
+MARGIN = 4
 BUSY = 0.7  # share of the blocks that differ at a glance: the frame is computed as a whole
 MAX_LIMIT = 64  # grey levels
 LEAST_PIXELS = 320 * 180  # of a frame: in a smaller one there is little to leave out
@@ -49,6 +59,8 @@ class _Planned:
 
     tiles: list[Tile] | None  # None: the inner network computes the whole frame
     images: Sequence[Image] = ()  # a copy of what each tile is given
+    difference: Difference | None = None  # of what is kept, from what it was computed from
+    difference_s: float = 0.0  # what it took
     begun_s: float = 0.0
 
 
@@ -79,7 +91,8 @@ class StillNetwork:
         self._cost = CostModel(size.pixels)
         self._limit = None if still == AUTO else 0 if still == EXACT else int(still)
         self._planned: deque[_Planned] = deque()
-        self._result: Image | None = None  # of the frame that was collected last
+        self._result: Image | None = None  # what was computed, without differences
+        self._shared = False  # whether that was returned, too
         self._known = False  # whether `watch` holds the image of the newest result, or will
         self._finished_s = 0.0
         self.computed = 1.0  # share of the last frame that was computed, rims included
@@ -100,12 +113,15 @@ class StillNetwork:
             self._known = True
             self._planned.append(_Planned(None, begun_s=begun))
             return
-        held = self._watch.held
+        loaded = self._watch.loaded
         images = [
-            np.ascontiguousarray(held[slice(*tile.given_rows), slice(*tile.given_columns)])
+            np.ascontiguousarray(loaded[slice(*tile.given_rows), slice(*tile.given_columns)])
             for tile in tiles
         ]
-        self._planned.append(_Planned(tiles, images, begun))
+        begun = time.perf_counter()
+        difference = None if self._limit == 0 else self._watch.difference()
+        now = time.perf_counter()
+        self._planned.append(_Planned(tiles, images, difference, now - begun, now))
 
     def collect(self) -> Image:
         """As `Network.collect`, but read-only, and the same array where nothing changed."""
@@ -115,14 +131,14 @@ class StillNetwork:
             now = time.perf_counter()
             self._cost.note_whole(now - max(planned.begun_s, self._finished_s))
             self.computed = 1.0
+            self._result, self._shared = result, True
         else:
-            result = self._compute(planned.tiles, planned.images)
+            result = self._compute(planned.tiles, planned)
             now = time.perf_counter()
             self.computed = min(1.0, sum(tile.pixels for tile in planned.tiles) / self._size.pixels)
         self._planned.popleft()
         self._finished_s = now
         result.flags.writeable = False
-        self._result = result
         return result
 
     def reset(self) -> None:
@@ -146,29 +162,70 @@ class StillNetwork:
         if watch.changed(limit, step=SAMPLED).mean() > BUSY:
             return None  # rows that were looked at say enough
         changed = watch.changed(limit)
-        needed = widen(changed, self._rim // BLOCK)
-        tiles = plan_tiles(needed, self._size.height, self._size.width, self._rim)
+        rim = self._rim // BLOCK
+        # in exact mode a tile has a block that changed, and what sees it, on both sides
+        needed, small = (changed, 2) if limit else (widen(changed, rim), 2 * rim + 2)
+        tiles = plan_tiles(needed, self._size.height, self._size.width, self._rim, small)
         if not self._cost.are_worth_it(tiles):
             return None
-        watch.keep(changed)
+        for tile in tiles:
+            watch.keep(*self._kept(tile))
         return tiles
 
-    def _compute(self, tiles: list[Tile], images: Sequence[Image]) -> Image:
-        """The result before, with these tiles computed again."""
-        if self._result is None:
+    def _kept(self, tile: Tile) -> tuple[Span, Span]:
+        """Rows and columns of the input whose results are kept of a tile."""
+        if self._limit == 0:
+            return tile.rows, tile.columns
+        sides = self._size.height, self._size.width
+        rows, columns = (
+            (max(0, start - MARGIN), min(stop + MARGIN, side))
+            for (start, stop), side in zip((tile.rows, tile.columns), sides, strict=True)
+        )
+        return rows, columns
+
+    def _compute(self, tiles: list[Tile], planned: _Planned) -> Image:
+        """The result before, with these tiles computed again and differences added."""
+        before = self._result
+        if before is None:
             raise BackendError("the frame before was lost")
-        if not tiles:
-            return self._result
         begun = time.perf_counter()
-        found = self._runner.run_all(images)
-        self._cost.note_tiles(tiles, time.perf_counter() - begun)
-        result = self._result.copy()
+        found = self._runner.run_all(planned.images)
+        if tiles:
+            self._cost.note_tiles(tiles, time.perf_counter() - begun)
+            if self._shared:
+                self._result, self._shared = before.copy(), False
+                before = self._result
+            self._insert(tiles, found, before)
+        if planned.difference is None:
+            self._shared = True
+            return before
+        begun = time.perf_counter()
+        result = self._added(before, planned.difference)
+        self._insert(tiles, found, result)  # exactly: the differences beside them reach into them
+        self._cost.note_added(planned.difference_s + time.perf_counter() - begun)
+        return result
+
+    def _insert(self, tiles: list[Tile], found: Sequence[Image], result: Image) -> None:
         ratio = self._ratio
         for tile, image in zip(tiles, found, strict=True):
-            top, bottom = (int(place * ratio) for place in tile.rows)
-            left, right = (int(place * ratio) for place in tile.columns)
+            rows, columns = self._kept(tile)
+            top, bottom = (int(place * ratio) for place in rows)
+            left, right = (int(place * ratio) for place in columns)
             down, across = int(tile.given_rows[0] * ratio), int(tile.given_columns[0] * ratio)
             result[top:bottom, left:right] = image[
                 top - down : bottom - down, left - across : right - across
             ]
-        return result
+
+    def _added(self, image: Image, difference: Difference) -> Image:
+        """uint8 (H*scale, W*scale, C) and an enlarged difference."""
+        cv2 = load_cv2()
+        rows, columns = image.shape[:2]
+        enlarged = cv2.resize(difference, (columns, rows), interpolation=cv2.INTER_CUBIC)
+        bits = self._runner.sidecar.bits
+        if bits == 8:
+            added: Image = cv2.add(image, enlarged.reshape(image.shape), dtype=cv2.CV_8U)
+            return added.reshape(image.shape)
+        samples = image.view(np.uint16)
+        deep = cv2.add(samples, enlarged.reshape(samples.shape), dtype=cv2.CV_16U)
+        np.minimum(deep, (1 << bits) - 1, out=deep)
+        return np.asarray(deep.reshape(samples.shape).view(np.uint8))

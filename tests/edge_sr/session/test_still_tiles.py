@@ -59,11 +59,13 @@ def test_a_whole_frame_is_covered_by_large_tiles() -> None:
 def test_tiles_are_worth_it_while_they_take_less_time() -> None:
     (tile,) = plan_tiles(np.ones((3, 3), bool), 48, 48, 16)
     many = [tile] * 100
-    cost = CostModel(100 * (tile.pixels + 3000) * 2)
+    cost = CostModel(100 * (tile.pixels + 1000) * 2)
     assert cost.are_worth_it([])
     assert cost.are_worth_it(many)
     assert not cost.are_worth_it(many * 2)
     cost.note_whole(1.0)
+    cost.note_tiles(many, 9.0)  # of a new size: it was prepared
+    assert cost.are_worth_it(many)
     cost.note_tiles(many, 0.45)
     assert cost.are_worth_it(many)
     for _ in range(8):
@@ -71,3 +73,24 @@ def test_tiles_are_worth_it_while_they_take_less_time() -> None:
     assert not cost.are_worth_it(many)
     cost.note_tiles(many, 0.45)  # once faster: it can be so again
     assert cost.are_worth_it(many)
+
+
+def test_what_is_added_to_the_rest_counts() -> None:
+    (tile,) = plan_tiles(np.ones((3, 3), bool), 48, 48, 16)
+    cost = CostModel((tile.pixels + 1000) * 10)
+    for _ in range(2):
+        cost.note_whole(1.0)
+        cost.note_tiles([tile], 0.1)
+    cost.note_added(0.3)
+    assert cost.are_worth_it([tile] * 5)
+    assert not cost.are_worth_it([tile] * 7)
+
+
+def test_tiles_that_were_slow_once_are_tried_again() -> None:
+    (tile,) = plan_tiles(np.ones((3, 3), bool), 48, 48, 16)
+    cost = CostModel((tile.pixels + 1000) * 200)
+    for _ in range(2):
+        cost.note_whole(1.0)
+        cost.note_tiles([tile] * 100, 0.95)
+    found = [cost.are_worth_it([tile] * 100) for _ in range(62)]
+    assert found.index(True) == 60
