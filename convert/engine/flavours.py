@@ -95,8 +95,9 @@ def configure(
     if flavour == "tensorrt-rtx":
         if hasattr(trt.BuilderFlag, "REQUIRE_USER_ALLOCATION"):
             # release notes of TensorRT-RTX 1.2: an engine without it cannot be captured
-            config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
-            used["user_allocation"] = True
+            needed = trt.BuilderFlag.REQUIRE_USER_ALLOCATION
+            config.set_flag(needed)
+            used["user_allocation"] = bool(config.get_flag(needed))
         return used | _aim(config, options)
     if options.version_compatible:
         config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)

@@ -38,7 +38,7 @@ fi
 # what the extras say, resolved here: pip is slow in there. OpenCV is JetPack's on a Jetson
 mapfile -t packages < <(cd "$here/tests/tools" && "$python" -c \
   'import check_platforms; print(*check_platforms.requirements(("jetson", "serve")), sep="\n")')
-packages+=(opencv-python-headless httpx hypothesis pytest pytest-xdist)
+packages+=(opencv-python-headless httpx hypothesis pytest pytest-timeout pytest-xdist)
 site=$root/usr/local/lib/python3.11/dist-packages
 if [ "$(cat "$root/root/packages" 2>/dev/null)" != "${packages[*]}" ]; then
   platforms=()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import threading
@@ -21,9 +22,11 @@ from edge_sr.media.sources.capture import (
     format_name,
     open_capture,
     parse_device,
+    quiet,
 )
 from edge_sr.media.sources.pictures import BGR, converter
 
+logger = logging.getLogger(__name__)
 Taken = tuple[int, Planes, Color]  # nanoseconds of perf_counter, and what was taken then
 TIME_BASE = Fraction(1, 1_000_000)
 PAUSE_S = 0.01  # between attempts when the camera gives nothing
@@ -112,19 +115,29 @@ class Camera(SourceBase):
 
     def _read(self) -> None:
         """Runs in the thread: keep the newest frame in the queue; release the camera at the end."""
-        try:
-            while not self._stop.is_set():
-                ok, image = self._capture.read()
-                taken = time.perf_counter_ns()
-                if not ok or image is None or image.size == 0:
-                    self._stop.wait(PAUSE_S)
-                    continue
-                if found := self._convert(image):
-                    self._put((taken, *found))
-        except Exception as error:  # noqa: BLE001 - handed to the one that waits
-            self._failure = f" ({error})"
-        finally:
-            self._capture.release()
+        damaged = 0
+        with quiet(load_cv2()):
+            try:
+                while not self._stop.is_set():
+                    ok, image = self._capture.read()
+                    taken = time.perf_counter_ns()
+                    if not ok or image is None or image.size == 0:
+                        self._stop.wait(PAUSE_S)
+                    elif found := self._convert(image):
+                        self._put((taken, *found))
+                    else:
+                        damaged += 1
+                        if damaged == 1:
+                            self._note("a damaged picture was left out; check its cable and hub")
+            except Exception as error:  # noqa: BLE001 - handed to the one that waits
+                self._failure = f" ({error})"
+            finally:
+                self._capture.release()
+        if damaged > 1:
+            self._note(f"{damaged} damaged pictures were left out")
+
+    def _note(self, text: str) -> None:
+        logger.info("%s: %s", device_name(self._device), text)
 
     def _put(self, item: Taken) -> None:
         """Wait with this frame instead of an older one."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from edge_sr.types import Size
 
 Device = int | str  # a number, or a path such as /dev/video0
 CSI = re.compile(r"csi://(\d+)", re.ASCII)  # a Jetson's cameras, through GStreamer
+_lock = threading.Lock()
+_levels: list[int] = []  # OpenCV's before `quiet`, once for each that is in it
 FORMATS = (JPEG, YUYV, NV12)  # MJPG first: USB 2 carries 720p at 30 fps only compressed
 
 
@@ -182,14 +185,25 @@ def diagnose(device: Device, folder: Path = Path("/dev")) -> str:
 
 @contextlib.contextmanager
 def quiet(cv2: Any) -> Iterator[None]:
-    """Keep OpenCV from printing its own lines about a failure that we report."""
+    """Keep OpenCV from printing its own lines about a failure that we report.
+
+    Several threads may be in it at a time: the level, which is the process's, is as before when the
+    last one leaves.
+    """
     logging = cv2 if hasattr(cv2, "setLogLevel") else getattr(cv2.utils, "logging", None)  # 4.x, 5
     if logging is None:  # a build without it
         yield
         return
-    before = logging.getLogLevel()
-    logging.setLogLevel(0)  # LOG_LEVEL_SILENT
+    with _lock:
+        if not _levels:
+            _levels.append(logging.getLogLevel())
+            logging.setLogLevel(0)  # LOG_LEVEL_SILENT
+        else:
+            _levels.append(_levels[0])
     try:
         yield
     finally:
-        logging.setLogLevel(before)
+        with _lock:
+            before = _levels.pop()
+            if not _levels:
+                logging.setLogLevel(before)
