@@ -17,6 +17,8 @@ from calibration.frames.spool import Spool, open_spool, watch_camera
 from calibration.network.load import load_network
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.cli.options import size as size_option
+from edge_sr.model.external import model_file
+from edge_sr.model.import_options import add_import_options, import_options
 
 EXAMPLES = """\
 examples:
@@ -90,11 +92,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="the folder to write")
     parser.add_argument("--count", type=int, default=256, help="frames wanted (default: 256)")
     parser.add_argument("--color", choices=("luma", "rgb"), default="luma")
-    parser.add_argument("--model", type=Path, help="take colour and size from this .onnx file")
+    parser.add_argument("--model", type=Path, help="take colour and size from this model")
     parser.add_argument(
         "--size", type=size_option, metavar="WxH", help="cut frames to this size, as 640x360"
     )
     parser.add_argument("--seed", type=int, default=0)
+    add_import_options(parser)
     parser.add_argument("--force", action="store_true", help="replace an earlier collection")
     return parser
 
@@ -111,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = args.size and args.size[::-1]  # rows first
     channels = 1 if args.color == "luma" else 3
     if args.model is not None:
-        io = load_network(args.model).io
+        io = load_network(Path(model_file(str(args.model), import_options(args)))).io
         channels, size = io.channels, size or io.size
     kept = collect(
         args.inputs,

@@ -16,7 +16,8 @@ from calibration.quantize.judge import split
 from calibration.quantize.ranges import measure_ranges, save_ranges
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
-from edge_sr.model.value_range import add_range_options, ranges_of
+from edge_sr.model.external import model_file
+from edge_sr.model.import_options import add_import_options, import_options
 
 EXAMPLES = """\
 example:
@@ -31,10 +32,10 @@ def build_parser() -> argparse.ArgumentParser:
         "Measure the ranges of a network's activations over calibration frames.",
         examples=EXAMPLES,
     )
-    parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
+    parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx or .keras file")
     parser.add_argument("--frames", type=Path, help="a folder of frames (default: our own set)")
     parser.add_argument("--output", type=Path, required=True, help="the .json file to write")
-    add_range_options(parser)
+    add_import_options(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     return parser
 
@@ -45,8 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     if args.output.exists() and not args.force:
         raise ModelFileError(f"{args.output}: exists; use --force to replace it")
-    taken, given = ranges_of(args)
-    network = load_network(args.model, input_range=taken, output_range=given)
+    network = load_network(Path(model_file(str(args.model), import_options(args))))
     ranges = measure_ranges(network, split(open_frames(args.frames).guarded(network.io))[0])
     save_ranges(args.output, ranges, force=args.force)
     left_out = f", {len(ranges.skipped)} left out" if ranges.skipped else ""

@@ -16,6 +16,7 @@ from pathlib import Path
 from calibration.frames.charts import layer_chart
 from calibration.frames.frames import open_frames
 from calibration.network.load import Network, load_network
+from calibration.quantize.equalise import equalise
 from calibration.quantize.judge import Judge, split
 from calibration.quantize.qdq import tensors_of
 from calibration.quantize.ranges import load_ranges, measure_ranges
@@ -23,7 +24,8 @@ from calibration.quantize.search import Found, LossError, find_plan, table
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import ModelFileError
 from edge_sr.files import whole_file
-from edge_sr.model.value_range import add_range_options, ranges_of
+from edge_sr.model.external import model_file
+from edge_sr.model.import_options import add_import_options, import_options
 
 EXAMPLES = """\
 example:
@@ -72,13 +74,13 @@ def build_parser() -> argparse.ArgumentParser:
         "Quantise one layer at a time and measure what it costs.",
         examples=EXAMPLES,
     )
-    parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx file")
+    parser.add_argument("--model", type=Path, required=True, help="a float32 .onnx or .keras file")
     parser.add_argument("--frames", type=Path, help="a folder of frames (default: our own set)")
     parser.add_argument("--ranges", type=Path, help="ranges.json over the same frames, to reuse")
     parser.add_argument("--output", type=Path, required=True, help="the .json file to write")
     parser.add_argument("--max-loss-db", type=float, default=0.05, help="default: 0.05")
     parser.add_argument("--allow-loss", action="store_true", help="exit 0 even if more is lost")
-    add_range_options(parser)
+    add_import_options(parser)
     parser.add_argument("--force", action="store_true", help="replace existing outputs")
     return parser
 
@@ -94,15 +96,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--output {args.output}: expected a name that ends in .json")
     if args.output.exists() and not args.force:
         raise ModelFileError(f"{args.output}: exists; use --force to replace it")
-    taken, given = ranges_of(args)
-    network = load_network(args.model, input_range=taken, output_range=given)
+    network = load_network(Path(model_file(str(args.model), import_options(args))))
     frames = open_frames(args.frames).guarded(network.io)
+    judge = Judge(network, frames)
     if args.ranges is not None:
         ranges = load_ranges(args.ranges)
         ranges.check(network, frames)
     else:
-        ranges = measure_ranges(network, split(frames)[0])
-    found = find_plan(Judge(network, frames), ranges, max_loss_db=args.max_loss_db)
+        judge.network = equalise(judge)
+        ranges = measure_ranges(judge.network, split(frames)[0])
+    found = find_plan(judge, ranges, max_loss_db=args.max_loss_db)
     chart = save(args.output, network, frames.sha256, found, args.max_loss_db)
     print(table(found.rows))
     print(f"look at {chart}", file=sys.stderr)

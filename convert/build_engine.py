@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from convert.command import parse_size, parse_sizes
+from convert.command import add_minutes, parse_size, parse_sizes
 from convert.engine.cache_commands import list_cache, prune
 from convert.engine.options import HARDWARE, parse_capabilities
 from edge_sr.cli.common import exit_codes, make_parser
@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         verbose="--details",
     )
     parser.add_argument(
-        "--model", metavar="SOURCE", help="a .keras file, a shipped model's name, or an .onnx file"
+        "--model", metavar="SOURCE", help="an .onnx or .keras file, or a shipped model's name"
     )
     parser.add_argument(
         "--precision",
@@ -88,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-loss-db", type=float, default=0.05, help="PSNR-Y that int8 may lose (default: 0.05)"
     )
     network.add_argument("--allow-loss", action="store_true", help="build it even if more is lost")
+    add_minutes(parser)
     add_import_options(parser)
     cache = parser.add_argument_group("the cache")
     cache.add_argument("--list-cache", action="store_true", help="show the engines that are kept")

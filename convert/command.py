@@ -88,6 +88,29 @@ def parse_sizes(text: str) -> tuple[Size, Size, Size]:
     return low, middle, high
 
 
+def add_minutes(parser: argparse.ArgumentParser) -> None:
+    """Add ``--minutes``, the bound of the searches for fp16 and int8."""
+    parser.add_argument(
+        "--minutes",
+        type=minutes_text,
+        default=10.0,
+        metavar="N",
+        help="that the search for layers to keep in float may take, about; the best plan so far "
+        "is used then (default: 10)",
+    )
+
+
+def minutes_text(text: str) -> float:
+    """Minutes above 0; argparse.ArgumentTypeError is raised for other text."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e5:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected minutes, as 10")
+    return value
+
+
 def size_text(size: Size) -> str:
     """(720, 1280) -> "1280x720"."""
     return f"{size[1]}x{size[0]}"

@@ -15,6 +15,9 @@ from calibration.network.write import check_output
 from convert.command import parse_size
 from convert.keras.child import export_in_child
 from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.errors import ModelFileError
+from edge_sr.model.external import advice_on, is_keras
+from edge_sr.model.import_options import add_code_options
 from edge_sr.model.sidecar import Sidecar, load_sidecar
 from edge_sr.model.value_range import AUTO, add_range_options, check_range, ranges_of
 
@@ -54,6 +57,9 @@ def export(
         ModelFileError: the source cannot be opened safely or is no image-to-image model, the
             output exists or cannot be written, or ONNX Runtime's result is not Keras's.
     """
+    if not is_keras(source) and source.exists():
+        reason = advice_on(source) or "is no Keras model; for an ONNX file: edge-sr import"
+        raise ModelFileError(f"{source}: {reason}")
     check_output(output, force=force)  # before TensorFlow takes its seconds to start
     lines = export_in_child(
         source,
@@ -86,18 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--size", type=parse_size, help="fix the frame size, as 1280x720")
     add_range_options(parser)
-    code = parser.add_argument_group("code that comes with a model")
-    code.add_argument(
-        "--custom-objects",
-        type=Path,
-        metavar="FILE.py",
-        help="a Python file with the model's own layers; it is run, in the child process",
-    )
-    code.add_argument(
-        "--trust",
-        action="store_true",
-        help="open what can run code that is stored in it: Lambda layers, .h5, SavedModel folders",
-    )
+    add_code_options(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     return parser
 
@@ -113,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         size=args.size,
         input_range=taken,
         output_range=given,
-        custom_objects=args.custom_objects,
+        custom_objects=Path(args.custom_objects) if args.custom_objects else None,
         trust=args.trust,
         force=args.force,
     )

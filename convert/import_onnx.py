@@ -1,4 +1,4 @@
-"""Any super-resolution ONNX file -> a model file of edge-sr: uint8 frames in and out, a sidecar.
+"""Any super-resolution ONNX or Keras file -> a model file of edge-sr: uint8 frames, a sidecar.
 
 ``python -m convert.import_onnx other.onnx -o imported.onnx``
 
@@ -15,10 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibration.network.write import check_output
 from convert.command import Steps
-from convert.onnx.frame_file import frame_file, imported
-from convert.onnx.wrap import wrap_onnx
+from convert.onnx.frame_file import frame_file, imported, make_frame_file
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.model.import_options import ImportOptions, add_import_options, import_options
 from edge_sr.model.sidecar import Sidecar
@@ -27,6 +25,7 @@ EXAMPLES = """\
 examples:
   python -m convert.import_onnx other.onnx -o imported.onnx
   python -m convert.import_onnx other.onnx --range -1..1 --layout nchw -o imported-2.onnx
+  python -m convert.import_onnx mine.keras --custom-objects layers.py -o mine.onnx
   python -m convert.import_onnx other.onnx --json
 """
 
@@ -35,10 +34,10 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
     parser = make_parser(
         "python -m convert.import_onnx",
-        "Give any super-resolution ONNX file the frame input and output that edge-sr runs.",
+        "Give any super-resolution ONNX or Keras file the frame input and output of edge-sr.",
         examples=EXAMPLES,
     )
-    parser.add_argument("model", type=Path, help="an .onnx file from anywhere")
+    parser.add_argument("model", type=Path, help="an .onnx or .keras file from anywhere")
     parser.add_argument(
         "-o", "--output", type=Path, help="the .onnx file to write (default: one in the cache)"
     )
@@ -54,8 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     options: ImportOptions = import_options(args)
     if args.output is not None:
-        check_output(args.output, force=args.force)
-        sidecar, _ = wrap_onnx(args.model, args.output, options)
+        sidecar = make_frame_file(args.model, args.output, options, force=args.force)
         path = args.output
     else:
         path, sidecar = frame_file(args.model, options, Steps())

@@ -16,7 +16,7 @@ from calibration.network.write import check_output
 from calibration.quantize.judge import NEAR_DB
 from calibration.quantize.search import table
 from calibration.quantize.write_int8 import kept_out, to_int8
-from convert.command import Steps
+from convert.command import Steps, add_minutes
 from convert.onnx.frame_file import frame_file
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.model.import_options import add_import_options, import_options
@@ -66,27 +66,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="PSNR against fp32 that the worst picture must have, and 99.9 %% of its samples "
         "within 8 levels; 0: any (default: 45)",
     )
-    int8.add_argument(
-        "--minutes",
-        type=minutes_text,
-        default=10.0,
-        metavar="N",
-        help="that the search may take, about; the best plan so far is used then (default: 10)",
-    )
     int8.add_argument("--allow-loss", action="store_true", help="write it even if more is lost")
+    add_minutes(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     return parser
-
-
-def minutes_text(text: str) -> float:
-    """Minutes above 0; argparse.ArgumentTypeError is raised for other text."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e5:
-        raise argparse.ArgumentTypeError(f"{text!r}; expected minutes, as 10")
-    return value
 
 
 @exit_codes("precision")
@@ -103,7 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fp16(args: argparse.Namespace, model: Path) -> str:
-    sidecar, kept = to_fp16(model, args.output, frames=args.frames, force=args.force)
+    sidecar, kept = to_fp16(
+        model, args.output, frames=args.frames, minutes=args.minutes, force=args.force
+    )
     for name, reason in kept.items():
         print(f"kept in fp32: {name}: {reason}", file=sys.stderr)
     return (

@@ -14,10 +14,16 @@ from source import ROOMS, ROOT, circles, files, imported, modules, own_imports, 
 
 # a package -> where it may be imported; everything else may be imported anywhere
 PLACES = {
-    "tensorflow": ("training/", "convert/keras/"),
-    "keras": ("training/", "convert/keras/"),
+    "tensorflow": ("training/", "convert/keras/", "lab/forms/"),
+    "keras": ("training/", "convert/keras/", "lab/forms/"),
     "tf2onnx": ("convert/keras/to_onnx.py",),
-    "onnx": ("convert/", "calibration/", "bench/models/params.py", "bench/models/adapters.py"),
+    "onnx": (
+        "convert/",
+        "calibration/",
+        "bench/models/params.py",
+        "bench/models/adapters.py",
+        "lab/forms/",
+    ),
     "onnxruntime": (
         "edge_sr/backend/onnxruntime/backend.py",
         "calibration/",

@@ -210,7 +210,7 @@ def _files(args: argparse.Namespace) -> list[str]:
     named: list[str] = args.models or []
     if options.arguments and not any(is_external(name) for name in named):
         raise UsageError(
-            f"{options.arguments[0].partition('=')[0]} is for an external .onnx file among --models"
+            f"{options.arguments[0].partition('=')[0]} is for an external model among --models"
         )
     return [model_file(name, options) if is_external(name) else name for name in named]
 

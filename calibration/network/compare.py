@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from calibration.network.frame_io import FrameIO, Image
-from calibration.network.session import open_session, run_each
+from calibration.network.session import open_session, run, run_each
 from edge_sr.errors import FrameError
 from edge_sr.media.stills.files import read_image
 from edge_sr.quality import luma_bt601, psnr
@@ -128,3 +128,20 @@ def pooled_psnr(a: Sequence[Image], b: Sequence[Image]) -> float:
     squares = sum(float(np.sum((x.astype(np.int32) - y) ** 2)) for x, y in pairs)
     count = sum(x.size for x, _ in pairs)
     return float("inf") if squares == 0 else 10 * float(np.log10(255**2 * count / squares))
+
+
+def sqnr_db(
+    exact: onnx.ModelProto,
+    other: onnx.ModelProto,
+    io: FrameIO,
+    images: Sequence[Image],
+    tensor: str,
+) -> float:
+    """Power of a tensor over the power of what the other network changes in it, in dB."""
+    sessions = [open_session(model, taps=[tensor]) for model in (exact, other)]
+    signal = noise = 0.0
+    for image in images:
+        a, b = (run(session, io.feed(image))[1].astype(np.float64) for session in sessions)
+        signal += float(np.sum(a**2))
+        noise += float(np.sum((a - b) ** 2))
+    return 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))

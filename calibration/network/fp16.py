@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import onnx
 from onnx import numpy_helper
 
 from calibration.frames.frames import open_frames, sample
+from calibration.network.budget import Budget
 from calibration.network.compare import pooled_psnr, upscale_all
 from calibration.network.frame_io import Image
 from calibration.network.half import KEPT_INPUTS, float_tensors, size_nodes, to_half
@@ -21,6 +23,8 @@ from calibration.network.write import BEST_DB, check_output, write_model
 from edge_sr.errors import BackendError, ModelFileError
 from edge_sr.model.sidecar import Sidecar
 
+logger = logging.getLogger(__name__)
+NO_TIME = "not tried: no time was left"
 PICTURES, SIDE = 6, 96  # that the fp16 network is run on
 BAR_DB = 55.0  # the half network's result against the float32 network's
 LARGEST = 65504.0  # of float16
@@ -38,11 +42,18 @@ class HalfResult:
     kept: dict[str, str] = field(default_factory=dict)  # node left in float32 -> why
 
 
-def make_half(network: Network, images: Sequence[Image], *, bar_db: float = BAR_DB) -> HalfResult:
+def make_half(
+    network: Network,
+    images: Sequence[Image],
+    *,
+    bar_db: float = BAR_DB,
+    budget: Budget | None = None,
+) -> HalfResult:
     """Convert, keeping nodes in float32 where a constant or an activation needs it.
 
     Args:
         images: uint8 (H, W, C) pictures to run; what overflows on them is found.
+        budget: of the search for nodes to keep; the best plan so far is used when it is spent.
 
     Raises:
         ModelFileError: even with the worst nodes in float32 the result is below ``bar_db``.
@@ -61,7 +72,14 @@ def make_half(network: Network, images: Sequence[Image], *, bar_db: float = BAR_
 
     psnr_db = measure(kept)
     if psnr_db < bar_db:
-        kept, psnr_db = _keep_worst(network.model, kept, measure, bar_db)
+        budget = budget or Budget.of_minutes(None)
+        kept, psnr_db = _keep_worst(network.model, kept, measure, bar_db, budget)
+        if budget.left_out:
+            logger.warning(
+                "%s: stopped at the end of its time; the best plan so far is used, without: %s",
+                network.path.name,
+                "; ".join(budget.left_out),
+            )
     if psnr_db < bar_db:
         raise ModelFileError(
             f"{network.path}: in fp16 its result is {psnr_db:.1f} dB from fp32's, even with "
@@ -75,12 +93,14 @@ def to_fp16(
     output: Path,
     *,
     frames: Path | None = None,
+    minutes: float | None = None,
     force: bool = False,
 ) -> tuple[Sidecar, dict[str, str]]:
     """Write the float16 form of a float32 file. Returns its sidecar, and nodes kept in float32.
 
     Args:
         frames: a folder of pictures to run it on; None for the set that edge-sr brings.
+        minutes: that the search for nodes to keep may take, about; None: no bound.
 
     Raises:
         EdgeSRError: a file cannot be read, converted or written, or the result is further than
@@ -89,7 +109,7 @@ def to_fp16(
     check_output(output, force=force)
     network = load_network(source)
     images = sample(open_frames(frames), network.io, count=PICTURES, side=SIDE)
-    result = make_half(network, images)
+    result = make_half(network, images, budget=Budget.of_minutes(minutes))
     ours, theirs = (upscale_all(m, network.io, images) for m in (result.model, network.model))
     sidecar = write_model(
         output,
@@ -162,24 +182,31 @@ def _keep_worst(
     kept: dict[str, str],
     measure: Callable[..., float],
     bar_db: float,
+    budget: Budget,
 ) -> tuple[dict[str, str], float]:
     """Keep further nodes in float32, those that lose most on their own first.
 
-    Nodes are ranked by one picture; how many of them must stay is found by halving.
+    Nodes are ranked by one picture; how many of them must stay is found by halving. Nodes that no
+    time is left to rank count as the last ones.
     """
     floats = float_tensors(model)
     names = [node.name for node in model.graph.node if floats.intersection(node.output)]
     free = [name for name in names if name not in kept]
-    alone = {name: measure([other for other in names if other != name], 1) for name in free}
-    worst = sorted(free, key=lambda name: alone[name])
+    alone: dict[str, float] = {}
+    for name in free:
+        if budget.spent(0.7, "what some nodes lose alone"):
+            break
+        alone[name] = measure([other for other in names if other != name], 1)
+    worst = sorted(free, key=lambda name: alone.get(name, float("inf")))
 
     def with_worst(count: int) -> dict[str, str]:
         return kept | {
-            name: f"alone in fp16 it leaves {alone[name]:.1f} dB" for name in worst[:count]
+            name: f"alone in fp16 it leaves {alone[name]:.1f} dB" if name in alone else NO_TIME
+            for name in worst[:count]
         }
 
     few, many = 0, len(worst)
-    while many - few > 1:
+    while many - few > 1 and not budget.spent(1.0, "fewer nodes in fp32"):
         middle = (few + many) // 2
         few, many = (few, middle) if measure(with_worst(middle)) >= bar_db else (middle, many)
     return with_worst(many), measure(with_worst(many))

@@ -26,6 +26,13 @@ def count_macs(
     Args:
         axes: of the input, rows and columns.
     """
+    return sum(layer_macs(core, height, width, axes=axes).values())
+
+
+def layer_macs(
+    core: onnx.ModelProto, height: int, width: int, *, axes: tuple[int, int] = (2, 3)
+) -> dict[str, int]:
+    """The same of each layer, by its result's name."""
     fixed = onnx.ModelProto()
     fixed.CopyFrom(core)
     set_size(fixed, height, width, axes=axes)
@@ -35,18 +42,21 @@ def count_macs(
         for item in (*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input)
     }
     weights = {item.name: list(item.dims) for item in inferred.graph.initializer}
-    total = 0
+    found = {}
     for node in inferred.graph.node:
         kernel = weights.get(node.input[1]) if len(node.input) > 1 else None
         if kernel is None:
             continue
         if node.op_type == "Conv":
-            total += int(np.prod(kernel[1:])) * int(np.prod(shapes.get(node.output[0], 0)))
+            work = int(np.prod(kernel[1:])) * int(np.prod(shapes.get(node.output[0], 0)))
         elif node.op_type == "ConvTranspose":
-            total += int(np.prod(kernel[1:])) * int(np.prod(shapes.get(node.input[0], 0)))
+            work = int(np.prod(kernel[1:])) * int(np.prod(shapes.get(node.input[0], 0)))
         elif node.op_type in ("MatMul", "Gemm"):
-            total += int(np.prod(kernel)) * int(np.prod(shapes.get(node.output[0], [0, 0])[:-1]))
-    return total
+            work = int(np.prod(kernel)) * int(np.prod(shapes.get(node.output[0], [0, 0])[:-1]))
+        else:
+            continue
+        found[node.output[0]] = work
+    return found
 
 
 def set_size(

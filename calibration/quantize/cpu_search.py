@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from calibration.quantize.cpu import cpu_plan, missing_outputs, quantise_for_cpu
 from calibration.quantize.judge import Judge
+from calibration.quantize.placement import work_shares
 from calibration.quantize.qdq import Plan
 from calibration.quantize.ranges import Ranges
 from calibration.quantize.repair import correct_biases
-from calibration.quantize.search import LOSS_BOUND, MARGIN, Row
+from calibration.quantize.search import LAST, LOSS_BOUND, MARGIN, Row
 from calibration.quantize.thresholds import METHODS
 
 Variant = tuple[Plan, dict[str, float]]  # a plan, and the results quantised besides its tensors
@@ -27,12 +28,16 @@ def plan_for_cpu(
 ) -> Variant:
     """The plan with as many of the layers put back that were left out for the bound as it bears.
 
-    The cheapest come first; how many is found by halving. The margin of the search is kept.
+    The cheapest for their work come first; how many is found by halving. The margin of the search
+    is kept.
 
     Args:
         rows: what each layer costs, and why it stays out.
     """
-    out = sorted((row for row in rows if row.kept == LOSS_BOUND), key=lambda row: row.loss_db)
+    work = work_shares(judge.network)
+    mean = 1 / max(len(work), 1)
+    out = [row for row in rows if row.kept in (LOSS_BOUND, LAST)]
+    out.sort(key=lambda row: row.loss_db / max(work.get(row.name, mean), 1e-9))
     model = judge.network.model
 
     def with_outputs(tried: Plan) -> Variant:

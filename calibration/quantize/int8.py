@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 
 from calibration.frames.frames import FrameSet
+from calibration.network.budget import Budget
 from calibration.network.fp16 import make_half
 from calibration.network.half import to_half
 from calibration.network.load import Network, raise_opset
@@ -17,6 +18,7 @@ from calibration.network.rounding import rounded
 from calibration.quantize.check_rules import broken_cpu_rules, broken_rules
 from calibration.quantize.cpu import quantise_for_cpu
 from calibration.quantize.cpu_search import choose_outputs, plan_for_cpu
+from calibration.quantize.equalise import equalise
 from calibration.quantize.judge import NEAR_DB, Judge, Nearness, split
 from calibration.quantize.placement import residuals, weighted_layers
 from calibration.quantize.qdq import Plan, quantise, tensors_of
@@ -26,6 +28,7 @@ from edge_sr.errors import ModelFileError
 from edge_sr.model.sidecar import load_sidecar, sidecar_path
 
 logger = logging.getLogger(__name__)
+FOR_HALF = 0.2  # of the minutes, on top of them: finding what fp16 around the layers cannot hold
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ def quantise_network(
 ) -> Quantised:
     """Search a plan within the bound and write it in both variants.
 
-    Three of four frames give ranges, the fourth judges.
+    Three of four frames give ranges, the fourth judges. Channels are equalised first, where no
+    ranges and no plan of the network as it is are given.
 
     Args:
         ranges_path: ranges of this network over these frames, to reuse.
@@ -67,13 +71,14 @@ def quantise_network(
         LossError: no plan keeps the bound, and ``allow_loss`` is not given.
         EdgeSRError: the frames do not fit, or the network cannot be run.
     """
-    kept, _ = split(frames)
+    judge = Judge(network, frames, minutes=minutes, floor_db=floor_db)
     if ranges_path is not None:
         ranges = load_ranges(ranges_path)
         ranges.check(network, frames)
     else:
-        ranges = measure_ranges(network, kept)
-    judge = Judge(network, frames, minutes=minutes, floor_db=floor_db)
+        if plan_path is None:
+            network = judge.network = equalise(judge)
+        ranges = measure_ranges(network, split(frames)[0])
     if plan_path is not None:
         found = judge_plan(judge, load_trained_plan(plan_path, network))
     else:
@@ -84,7 +89,8 @@ def quantise_network(
             f"{network.path}: int8 loses {found.loss_db:.3f} dB with all layers, {max_loss_db:g} "
             f"allowed, and {floor_db:g} dB from fp32 asked for; {best}; use fp16, or --allow-loss"
         )
-    singles = make_half(network, judge.tuning).kept
+    rest = None if minutes is None else minutes * FOR_HALF
+    singles = make_half(network, judge.tuning, budget=Budget.of_minutes(rest)).kept
     plan = replace(found.plan, layers=found.plan.layers - set(singles))
     newer = raise_opset(replace(network, model=quantise(network.model, plan)))
     half = to_half(newer, keep=singles)

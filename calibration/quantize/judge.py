@@ -6,15 +6,15 @@ the PSNR-Y of the result against the frame is measured for both networks.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from calibration.frames.frames import FrameSet, detailed_crop, spread
+from calibration.network.budget import Budget
 from calibration.network.compare import upscale_all
 from calibration.network.frame_io import FrameIO, Image
 from calibration.network.load import Network
@@ -53,22 +53,6 @@ class Nearness:
         return f"{self.psnr_db:.1f} dB from fp32 on the worst picture"
 
 
-@dataclass
-class Budget:
-    """How long a search may take. What it had to leave out is noted once."""
-
-    seconds: float
-    started: float = field(default_factory=time.monotonic)
-    left_out: list[str] = field(default_factory=list)
-
-    def spent(self, share: float = 1.0, what: str = "") -> bool:
-        """Whether this share of the time is over; ``what`` is then left out."""
-        over = time.monotonic() - self.started > share * self.seconds
-        if over and what and what not in self.left_out:
-            self.left_out.append(what)
-        return over
-
-
 class Judge:
     """Holds the pictures and the float32 results they are judged by."""
 
@@ -91,13 +75,15 @@ class Judge:
         """
         self.network, self.floor_db = network, floor_db
         self._last: tuple[onnx.ModelProto, Sequence[Image]] | None = None
-        self.budget = Budget(float("inf") if minutes is None else 60 * minutes)
+        self.budget = Budget.of_minutes(minutes)
         kept, held = split(frames)
-        low_side = TRUTH_SIDE / float(network.io.scale)
+        own_side = np.prod(network.io.size) ** 0.5 if network.io.size else None
+        low_side = own_side or TRUTH_SIDE / float(network.io.scale)
         pairs = _affordable(network.model, JUDGE_WORK, low_side, *PAIRS)
         self.pairs = [_pair(image, network.io) for image in _some(held, network.io, pairs)]
+        tuning_side = own_side or TUNING_SIDE
         tuning = _some(
-            kept, network.io, _affordable(network.model, TUNING_WORK, TUNING_SIDE, *TUNING)
+            kept, network.io, _affordable(network.model, TUNING_WORK, tuning_side, *TUNING)
         )
         self.tuning = tuning if network.io.size else [
             detailed_crop(image, TUNING_SIDE, TUNING_SIDE, seed=place)

@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
+
+from calibration.network.graph_size import layer_macs
+from calibration.network.load import Network
 
 CARRIERS = ("Resize", "Upsample", "DepthToSpace")  # between a convolution and the addition
 
@@ -56,6 +60,20 @@ def weighted_layers(model: onnx.ModelProto) -> list[Layer]:
             Layer(node.name, node.op_type, node.input[0], node.input[1], axis, node.output[0])
         )
     return found
+
+
+def work_shares(network: Network) -> dict[str, float]:
+    """Layer -> its share of the multiply-accumulates; of the weights where sizes are not known."""
+    model = network.model
+    axes = (1, 2) if network.io.frames else (2, 3)
+    found = layer_macs(model, *(network.io.size or (96, 96)), axes=axes)
+    sizes = {item.name: float(np.prod(item.dims)) for item in model.graph.initializer}
+    layers = weighted_layers(model)
+    known = all(found.get(layer.output) for layer in layers)
+    work = {
+        layer.name: float(found[layer.output]) if known else sizes[layer.weight] for layer in layers
+    }
+    return {name: value / sum(work.values()) for name, value in work.items()}
 
 
 def last_layers(model: onnx.ModelProto) -> set[str]:

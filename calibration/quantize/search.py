@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import onnx
 from tqdm import tqdm
 
-from calibration.network.frame_io import FrameIO, Image
-from calibration.network.session import open_session, run
+from calibration.network.compare import sqnr_db
 from calibration.quantize.judge import Judge
-from calibration.quantize.placement import Layer, anchors, last_layers, residuals, weighted_layers
+from calibration.quantize.placement import (
+    Layer,
+    anchors,
+    last_layers,
+    residuals,
+    weighted_layers,
+    work_shares,
+)
 from calibration.quantize.qdq import Plan, quantise, tensors_of
 from calibration.quantize.ranges import Ranges
 from calibration.quantize.repair import correct_biases, round_weights
 from calibration.quantize.thresholds import METHODS
 from edge_sr.errors import EdgeSRError
 
-HARMLESS = 0.1  # of the bound: what the last layer may add and still become int8
+HARMLESS = 0.1  # of the bound: what a small last layer may add and still become int8
+RETRIED = 12  # layers that are put back, at most
 MARGIN = 0.8  # of the bound is aimed at: other pictures lose a little more
 
 
@@ -54,10 +60,13 @@ def find_plan(judge: Judge, ranges: Ranges, *, max_loss_db: float) -> Found:
     plain_error, finer_error = (judge.error(quantise(model, item)) for item in (full, finer))
     full = correct_biases(judge, finer if finer_error < plain_error else full)
     rows = sensitivity(judge, full, layers)
-    plan, loss_db, best = _leave_worst(judge, full, rows, max_loss_db)
+    work = work_shares(judge.network)
+    plan, loss_db, best = _leave_worst(judge, full, rows, work, max_loss_db)
+    if loss_db <= max_loss_db:
+        plan, loss_db = _put_back(judge, full, plan, loss_db, work, max_loss_db)
     for layer in layers:
         if layer.name in last - anchor and loss_db <= max_loss_db and layer not in inner:
-            plan, loss_db = _try_last(judge, plan, loss_db, layer, max_loss_db)
+            plan, loss_db = _try_last(judge, plan, loss_db, layer, work, max_loss_db)
     return Found(plan, loss_db, explain(rows, plan, last, anchor), methods, best)
 
 
@@ -93,23 +102,6 @@ def sensitivity(judge: Judge, plan: Plan, layers: Sequence[Layer]) -> list[Row]:
     return rows
 
 
-def sqnr_db(
-    exact: onnx.ModelProto,
-    other: onnx.ModelProto,
-    io: FrameIO,
-    images: Sequence[Image],
-    tensor: str,
-) -> float:
-    """Power of a tensor over the power of what the other network changes in it, in dB."""
-    sessions = [open_session(model, taps=[tensor]) for model in (exact, other)]
-    signal = noise = 0.0
-    for image in images:
-        a, b = (run(session, io.feed(image))[1].astype(np.float64) for session in sessions)
-        signal += float(np.sum(a**2))
-        noise += float(np.sum((a - b) ** 2))
-    return 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))
-
-
 def _without(plan: Plan, names: Sequence[str]) -> Plan:
     gone = frozenset(names)
     return replace(
@@ -120,16 +112,23 @@ def _without(plan: Plan, names: Sequence[str]) -> Plan:
 
 
 def _leave_worst(
-    judge: Judge, full: Plan, rows: Sequence[Row], bound_db: float
+    judge: Judge,
+    full: Plan,
+    rows: Sequence[Row],
+    work: Mapping[str, float],
+    bound_db: float,
 ) -> tuple[Plan, float, str]:
     """Leave out as few of the most expensive rows as the bound, less its margin, asks for.
 
+    Most expensive for the work that they do in int8; identities count as a layer of mean size.
     Found by halving. Where only the bound itself can be kept, that is enough; where not even one
     layer keeps it, all are returned, with a phrase of what is reachable.
     """
     model = judge.network.model
     inside = [row for row in rows if row.name in full.layers or row.is_identity]
-    ranked = [row.name for row in sorted(inside, key=lambda row: -row.loss_db)]
+    mean = 1 / max(len(work), 1)
+    inside.sort(key=lambda row: -row.loss_db / max(work.get(row.name, mean), 1e-9))
+    ranked = [row.name for row in inside]
     tried: list[tuple[Plan, float]] = []
 
     def measure(count: int) -> float:
@@ -152,7 +151,8 @@ def _leave_worst(
     for limit in (bound_db * MARGIN, bound_db):
         good = [item for item in tried if item[1] <= limit]
         if good:
-            return *max(good, key=lambda item: len(item[0].layers)), ""
+            most = max(good, key=lambda item: sum(work[name] for name in item[0].layers))
+            return *most, ""
     return tried[0][0], judge.loss_db(quantise(model, tried[0][0])), _reachable(judge, full, tried)
 
 
@@ -172,15 +172,42 @@ def _reachable(judge: Judge, full: Plan, tried: Sequence[tuple[Plan, float]]) ->
     )
 
 
-def _try_last(
-    judge: Judge, plan: Plan, loss_db: float, layer: Layer, max_loss_db: float
+def _put_back(
+    judge: Judge,
+    full: Plan,
+    plan: Plan,
+    loss_db: float,
+    work: Mapping[str, float],
+    bound_db: float,
 ) -> tuple[Plan, float]:
+    """Each layer that was left out, put back where the bound still holds; most work first."""
+    for name in sorted(full.layers - plan.layers, key=lambda name: -work[name])[:RETRIED]:
+        if judge.budget.spent(1.0, "layers put back"):
+            break
+        tried = replace(plan, layers=plan.layers | {name})
+        found = judge.cost_db(quantise(judge.network.model, tried))
+        if found <= bound_db * MARGIN:
+            plan, loss_db = tried, found
+    return plan, loss_db
+
+
+def _try_last(
+    judge: Judge,
+    plan: Plan,
+    loss_db: float,
+    layer: Layer,
+    work: Mapping[str, float],
+    max_loss_db: float,
+) -> tuple[Plan, float]:
+    """A last layer may cost as much of the bound as it does of the work."""
     tried = replace(plan, layers=plan.layers | {layer.name})
     found = judge.cost_db(quantise(judge.network.model, tried))
-    harmless = found - loss_db <= HARMLESS * max_loss_db and found <= max_loss_db * MARGIN
+    allowed = max(HARMLESS, work[layer.name]) * max_loss_db
+    harmless = found - loss_db <= allowed and found <= max_loss_db * MARGIN
     return (tried, found) if harmless else (plan, loss_db)
 
 
+LAST = "last layer"
 LOSS_BOUND = "loss bound"  # why a layer stays out of int8: with it, too much would be lost
 
 
@@ -225,7 +252,7 @@ def explain(
         elif row.name in anchor:
             reason = "anchor"
         elif row.name in last:
-            reason = "last layer"
+            reason = LAST
         else:
             reason = otherwise
         explained.append(replace(row, kept=reason))

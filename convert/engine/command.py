@@ -56,6 +56,7 @@ def build(args: argparse.Namespace) -> None:
         options=import_options(args),
         max_loss_db=args.max_loss_db,
         allow_loss=args.allow_loss,
+        minutes=args.minutes,
     )
     spec = _spec(args, asked, machine, steps)
     if machine.flavour == "tensorrt-rtx" and spec.sidecar.precision == "int8":

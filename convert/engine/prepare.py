@@ -12,11 +12,11 @@ from calibration.frames.frames import DEFAULT, FrameSet, open_frames
 from calibration.network.fp16 import to_fp16
 from calibration.quantize.write_int8 import to_int8
 from convert.command import Steps, describe
-from convert.export_onnx import export
 from convert.onnx.frame_file import frame_file
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_cache import cache_dir, converted_path, locked
+from edge_sr.model.external import advice_on, is_external, is_keras
 from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar, sha256_of
 
@@ -44,7 +44,7 @@ def prepare(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path | No
             f"{asked.calibration}: no such folder or video; --calibration takes a folder, "
             "a video, or the word own"
         )
-    if asked.precision == "int8" and asked.calibration is None and asked.model.endswith(".keras"):
+    if asked.precision == "int8" and asked.calibration is None and is_external(asked.model):
         raise ModelFileError(f"{asked.model}: {NO_FRAMES}")
     single, source, shipped = find_source(asked, steps)
     if source.precision != "fp32":
@@ -108,7 +108,7 @@ def _converter(
 ) -> Callable[[Path], object]:
     def make(output: Path) -> None:
         if precision == "fp16":
-            to_fp16(single, output, force=True)
+            to_fp16(single, output, minutes=asked.minutes, force=True)
         else:
             to_int8(
                 single,
@@ -117,6 +117,7 @@ def _converter(
                 around="fp16",
                 max_loss_db=asked.max_loss_db,
                 allow_loss=asked.allow_loss,
+                minutes=asked.minutes,
                 force=True,
             )
 
@@ -177,6 +178,7 @@ class BuildRequest:
     options: ImportOptions = field(default_factory=ImportOptions)  # of an external network
     max_loss_db: float = 0.05
     allow_loss: bool = False
+    minutes: float | None = None  # that a search for fp16 or int8 may take; None: no bound
 
 
 def find_source(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path | None]:
@@ -187,15 +189,15 @@ def find_source(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path 
         MissingDependencyError: TensorFlow, for a Keras file, is not installed.
     """
     path = Path(asked.model)
-    if path.suffix == ".keras":
-        found = _exported(path, asked.options, steps)
-        return *found, None
     if path.suffix in (".engine", ".plan", ".trt"):
         raise ModelFileError(f"{path}: is an engine already; give the model it was built from")
-    if path.suffix == ".onnx" and path.resolve().parent != zoo.FOLDER:
+    own = path.suffix == ".onnx" and path.resolve().parent == zoo.FOLDER
+    if not own and (path.suffix == ".onnx" or is_keras(path)):
         found = frame_file(path, asked.options, steps)
         return *found, None
-    name = path.name.removesuffix(".onnx") if path.suffix == ".onnx" else asked.model
+    if not own and (advice := advice_on(path)):
+        raise ModelFileError(f"{path}: {advice}")
+    name = path.name.removesuffix(".onnx") if own else asked.model
     single, sidecar = zoo.find(name.partition(".int8")[0], asked.ratio)
     steps.line("source", f"{sidecar.name} (shipped): {describe(sidecar)}")
     small = single.with_name(f"{single.stem}{zoo.FOR_TENSORRT}")
@@ -205,28 +207,3 @@ def find_source(asked: BuildRequest, steps: Steps) -> tuple[Path, Sidecar, Path 
 def says_int8(model: str) -> bool:
     """Whether a model is int8 by its file's name."""
     return Path(model).name.removesuffix(".onnx").removesuffix(".trt").endswith(".int8")
-
-
-def _exported(source: Path, options: ImportOptions, steps: Steps) -> tuple[Path, Sidecar]:
-    if not source.is_file():
-        raise ModelFileError(f"{source}: no such file; expected a .keras file")
-    path = _kept(source, f"export {options.input_range} {options.output_range}")
-
-    def make(output: Path) -> None:
-        export(
-            source,
-            output,
-            input_range=options.input_range,
-            output_range=options.output_range,
-            force=True,
-        )
-
-    return path, steps.file(
-        "export", path, make, lambda card: f"{source.name} -> ONNX: {describe(card)}"
-    )
-
-
-def _kept(source: Path, how: str) -> Path:
-    """Where the float32 form with our ends is kept; named as the source."""
-    path = converted_path(source.stem, f"{sha256_of(source)} {how}", precision="fp32")
-    return path.with_name(f"{source.stem}.onnx")

@@ -18,6 +18,7 @@ import onnx
 from calibration.network.graph_size import count_macs, set_size
 from calibration.network.write import check_output
 from convert.keras import to_onnx as from_keras
+from convert.keras.channels import channels_last
 from convert.keras.layers import free_size, single_precision
 from convert.keras.saved_model import open_saved_model
 from convert.onnx.add_frame_io import add_frame_io
@@ -61,6 +62,8 @@ def export_here(
     else:
         opened = open_model(source, custom_objects=custom_objects, trust=trust)
         model, changes = single_precision(opened)
+        model, more = channels_last(model)
+        changes += more
     if size is None and (free := free_size(model)) is not None:
         rows, columns = model.input_shape[1:3]
         changes.append(f"its fixed input of {columns}x{rows} was made free: it takes any size")
@@ -89,6 +92,11 @@ def export_here(
     }
     wrapped = add_frame_io(core, **io)
     name, parameters = from_keras.architecture(model)
+    detected: dict[str, Any] = {}
+    if name not in OWN:
+        kind = "luma" if channels == 1 else "RGB"
+        facts = [f"Keras, {kind}", ranges.describe(), geometry.describe(), *changes]
+        detected = {"conversion": {"imported": ", ".join(facts)}}
     size = geometry.size
     with whole_file(output, error=ModelFileError) as part:
         onnx.save(wrapped, part)
@@ -108,7 +116,7 @@ def export_here(
             sha256=sha256_of(part),
             made_from=source.name,
             made_from_sha256=sha256_of(source / "saved_model.pb" if source.is_dir() else source),
-            training=_training_record(source),
+            training=_training_record(source) | detected,
             tools=from_keras.tools(),
         )
     write_sidecar(output, sidecar)

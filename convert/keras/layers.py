@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import training.models
+from edge_sr.errors import ModelFileError
 
 
 @keras.saving.register_keras_serializable(package="edge_sr")
@@ -59,11 +60,24 @@ class PlainGroupedConv2D(keras.layers.Conv2D):  # type: ignore[misc]
         )
 
 
+@keras.saving.register_keras_serializable(package="edge_sr")
+class PlainDense(keras.layers.Dense):  # type: ignore[misc]
+    """A matrix product over the channels of pictures without a Reshape, as a 1x1 convolution."""
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        if len(inputs.shape) != 4:
+            return super().call(inputs, training=training)
+        result = tf.nn.conv2d(inputs, self.kernel[None, None], 1, "SAME")
+        result = tf.nn.bias_add(result, self.bias) if self.use_bias else result
+        return result if self.activation is None else self.activation(result)
+
+
 def rebuild(
     model: keras.Model,
     change: Callable[[keras.layers.Layer], keras.layers.Layer],
     *,
     free: bool = False,
+    last: bool = False,
 ) -> keras.Model:
     """A copy of a Sequential or functional model with other layers, those of models inside too.
 
@@ -73,18 +87,25 @@ def rebuild(
     Args:
         change: gives the new layer for a layer, without weights.
         free: leave rows and columns of the input free.
+        last: move the channels of the input from the second axis to the last.
     """
     if not is_graph(model):
         return model
 
+    def shape(item: keras.KerasTensor) -> tuple[int | None, ...]:
+        taken = (item.shape[0], *item.shape[2:], item.shape[1]) if last else tuple(item.shape)
+        return (taken[0], None, None, *taken[3:]) if free else taken
+
     def renew(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return rebuild(layer, change, free=free) if is_graph(layer) else change(layer)
+        if is_graph(layer):
+            return rebuild(layer, change, free=free, last=last)
+        return change(layer)
 
     clone = keras.models.clone_model(
         model,
         input_tensors=keras.tree.map_structure(
             lambda item: keras.Input(
-                batch_shape=(item.shape[0], None, None, *item.shape[3:]) if free else item.shape,
+                batch_shape=shape(item),
                 dtype="float32",
                 name=item.name,
             ),
@@ -110,7 +131,9 @@ def _copy_weights(clone: keras.Model, model: keras.Model) -> None:
         if is_graph(old):
             _copy_weights(mine, old)
         elif mine is not old and mine.weights:
-            mine.set_weights(old.get_weights())
+            sizes = [tuple(item.shape) for item in mine.weights]
+            pairs = zip(old.get_weights(), sizes, strict=True)
+            mine.set_weights([value.reshape(size) for value, size in pairs])  # PReLU's (C, 1, 1)
 
 
 def convertible(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -120,6 +143,8 @@ def convertible(layer: keras.layers.Layer) -> keras.layers.Layer:
         return NearestUpsampling(layer.size, name=layer.name)
     if type(layer) is keras.layers.Conv2D and layer.groups > 1:
         return PlainGroupedConv2D.from_config(config)
+    if type(layer) is keras.layers.Dense:
+        return PlainDense.from_config(config)
     if isinstance(layer, keras.layers.GroupNormalization) and layer.axis in (-1, 3):
         return PlainGroupNormalization.from_config(config)
     if isinstance(layer, keras.layers.Normalization):
@@ -145,6 +170,8 @@ def single_precision(model: keras.Model) -> tuple[keras.Model, list[str]]:
         model.build((None, None, None, 3))
         changes.append("the model was saved before it had an input: RGB is taken, without weights")
     if not is_graph(model):
+        model = _with_input(model)
+    if not is_graph(model):
         return model, changes
     half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
     integers = any("int" in keras.backend.standardize_dtype(item.dtype) for item in model.inputs)
@@ -155,6 +182,25 @@ def single_precision(model: keras.Model) -> tuple[keras.Model, list[str]]:
     if half or integers:
         model = rebuild(model, lambda layer: layer.__class__.from_config(_single(layer)))
     return model, changes
+
+
+def _with_input(model: keras.Model) -> keras.Model:
+    """A model of a class of its own as the one layer of a graph, of pictures of any size."""
+    known = [
+        shape
+        for shape in (model.get_build_config() or {}).values()
+        if isinstance(shape, (tuple, list))
+    ]
+    channels = known[0][-1] if known and len(known[0]) == 4 else 3
+    image = keras.Input((None, None, channels))
+    try:
+        return keras.Model(image, model(image), name=model.name)
+    except Exception as error:  # it is the user's code
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelFileError(
+            f"{model.name}: a subclassed model that takes no picture of a free size ({reason}); "
+            "save a functional model: keras.Model(inputs, outputs)"
+        ) from error
 
 
 def free_size(model: keras.Model) -> keras.Model | None:

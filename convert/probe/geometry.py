@@ -114,9 +114,12 @@ class _UnevenError(EdgeSRError):
 
 
 def _sizes(multiple: int) -> list[Pair]:
-    """Three (rows, columns), all sides different odd numbers of multiples."""
+    """Three (rows, columns) of different numbers of multiples, odd ones and an even one.
+
+    Odd ones alone would fit a rule of twice the multiple, less what is cut.
+    """
     first = max(1, ceil(SMALLEST / multiple)) | 1
-    a, b, c = (multiple * (first + step) for step in (0, 2, 6))
+    a, b, c = (multiple * (first + step) for step in (0, 1, 6))
     return [(a, b), (b, c), (c, a)]
 
 

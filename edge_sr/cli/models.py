@@ -71,7 +71,7 @@ def add_info(commands: Any) -> None:
         examples=INFO_EXAMPLES,
     )
     command.add_argument(
-        "model", metavar="MODEL", help="a shipped model's name, or an .onnx or .engine file"
+        "model", metavar="MODEL", help="a shipped model's name, or an .onnx, .engine or .keras file"
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     add_import_options(command)

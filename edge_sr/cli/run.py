@@ -13,14 +13,10 @@ from edge_sr.batch.command import expand, is_batch, result_name, run_batch
 from edge_sr.cli import options
 from edge_sr.cli.common import Parser, add_command
 from edge_sr.cli.config import config_text, read_config
-from edge_sr.cli.doors import hand_over
 from edge_sr.cli.run_options import add_run_options
-from edge_sr.errors import ModelFileError, UsageError
+from edge_sr.errors import UsageError
 from edge_sr.media.address import Address, Kind, parse_address
 from edge_sr.media.codec.unfinished import partial_path
-from edge_sr.model.engine_cache import converted_path
-from edge_sr.model.import_options import ImportOptions
-from edge_sr.model.sidecar import sha256_of
 from edge_sr.pipeline.job import JobSpec, Result
 from edge_sr.pipeline.open_model import with_model_file
 from edge_sr.pipeline.outputs import has_options
@@ -113,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     if "print_config" in args:
         print(config_text(options_of(spec), run_parser()), end="")
         return 0
-    spec = with_onnx(spec)
+    spec = with_model_file(spec)
     values = _with_config(args)
     inputs = [] if spec.input is None else expand(values.get("source", [spec.input]))
     jobs = values.get("jobs", 1)
@@ -181,40 +177,6 @@ def _with_config(args: argparse.Namespace) -> dict[str, Any]:
     size = ("scale", "target") if "scale" in given or "target" in given else ()
     kept = {name: value for name, value in values.items() if name not in (*others, *size)}
     return kept | given
-
-
-def with_onnx(spec: JobSpec) -> JobSpec:
-    """The job with a model file for a ``.keras`` or external ``.onnx`` file; made once, and cached.
-
-    Raises:
-        UsageError: options of external models for one that is none.
-        ModelFileError: the file cannot be read or converted.
-        MissingDependencyError: the exporter is not installed; the message names the pip command.
-    """
-    path = Path(spec.model)
-    if path.suffix != ".keras":
-        return with_model_file(spec)
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such file")
-    said = spec.import_options
-    ranges = replace(ImportOptions(), input_range=said.input_range, output_range=said.output_range)
-    if said != ranges:
-        raise UsageError(f"{path}: --layout, --channels and --output-name are for ONNX files")
-    digest = " ".join([sha256_of(path), *ranges.arguments])
-    made = converted_path(path.stem, digest, precision="fp32")
-    if not made.is_file():
-        logger.info("%s: making an ONNX file of it, once; it is kept as %s", path, made)
-        try:
-            made.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ModelFileError(f"{made.parent}: cannot be made ({error.strerror})") from error
-        words = ["--quiet", "--model", str(path), "--output", str(made), *ranges.arguments]
-        if hand_over("convert.export_onnx", words, capture_stdout=True):
-            raise ModelFileError(
-                f"{path}: could not be converted; see above. With other options: edge-sr export "
-                f"--model {path} --output {path.with_suffix('.onnx')}"
-            )
-    return replace(spec, model=str(made), range=None, input_range=None, output_range=None)
 
 
 def with_output(spec: JobSpec) -> JobSpec:

@@ -24,6 +24,8 @@ class ImportOptions:
     channels: int | None = None  # 1 or 3
     scale: Fraction | None = None
     output_name: str = ""  # of the picture among several outputs
+    custom_objects: str = ""  # a Python file with the layers of a Keras model; it is run
+    trust: bool = False  # of a Keras model: code that is stored in it may run
 
     @property
     def key(self) -> str:
@@ -44,8 +46,23 @@ class ImportOptions:
             "--channels": kinds.get(self.channels or 0, AUTO),
             "--scale": AUTO if self.scale is None else str(self.scale),
             "--output-name": self.output_name or AUTO,
+            "--custom-objects": self.custom_objects or AUTO,
         }
-        return [f"{name}={value}" for name, value in found.items() if value != AUTO]
+        said = [f"{name}={value}" for name, value in found.items() if value != AUTO]
+        return [*said, *(["--trust"] if self.trust else [])]
+
+    @property
+    def for_onnx(self) -> list[str]:
+        """Names of the options that were given and that ONNX files alone have."""
+        return self._named("--layout", "--channels", "--scale", "--output-name")
+
+    @property
+    def for_keras(self) -> list[str]:
+        """Names of the options that were given and that Keras files alone have."""
+        return self._named("--custom-objects", "--trust")
+
+    def _named(self, *names: str) -> list[str]:
+        return [name for item in self.arguments if (name := item.partition("=")[0]) in names]
 
 
 def options_from(
@@ -56,6 +73,8 @@ def options_from(
     layout: str | None = None,
     channels: str | None = None,
     output_name: str | None = None,
+    custom_objects: str | None = None,
+    trust: bool = False,
 ) -> ImportOptions:
     """The options from their texts, as a configuration or a program in Python has them.
 
@@ -73,11 +92,13 @@ def options_from(
         layout=layout or AUTO,
         channels=CHANNELS.get(channels or ""),
         output_name=output_name or "",
+        custom_objects=custom_objects or "",
+        trust=trust,
     )
 
 
 def add_import_options(parser: argparse.ArgumentParser, *, scale: bool = True) -> None:
-    """Add the options of external models: ranges, layout, channels, scale and output.
+    """Add the options of external models: ranges, layout, channels, scale, output; code of Keras.
 
     Args:
         scale: False for a command whose ``--scale`` means something else.
@@ -91,6 +112,22 @@ def add_import_options(parser: argparse.ArgumentParser, *, scale: bool = True) -
     group.add_argument(
         "--output-name", metavar="NAME", help="which of several outputs is the picture"
     )
+    add_code_options(parser)
+
+
+def add_code_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--custom-objects`` and ``--trust``."""
+    code = parser.add_argument_group("code that comes with a Keras model")
+    code.add_argument(
+        "--custom-objects",
+        metavar="FILE.py",
+        help="a Python file with the model's own layers; it is run, in a child process",
+    )
+    code.add_argument(
+        "--trust",
+        action="store_true",
+        help="open what can run code that is stored in it: Lambda layers, .h5, SavedModel folders",
+    )
 
 
 def import_options(args: argparse.Namespace) -> ImportOptions:
@@ -103,6 +140,8 @@ def import_options(args: argparse.Namespace) -> ImportOptions:
         channels=CHANNELS.get(args.channels or ""),
         scale=vars(args).get("scale"),
         output_name=args.output_name or "",
+        custom_objects=args.custom_objects or "",
+        trust=args.trust,
     )
 
 

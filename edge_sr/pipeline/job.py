@@ -42,6 +42,8 @@ class JobSpec:
     layout: str | None = None  # of an external model: "nchw" or "nhwc"
     channels: str | None = None  # of an external model: "luma" or "rgb"
     output_name: str | None = None  # which of several outputs is the picture
+    custom_objects: str | None = None  # a Python file with the layers of a Keras model; it is run
+    trust: bool = False  # of a Keras model: code that is stored in it may run
     scale: Fraction | None = None  # output side / input side
     target: Target | None = None
     precision: str | None = None  # None: fp16 with TensorRT; with backend "auto" as "auto" for
@@ -103,6 +105,8 @@ class JobSpec:
             layout=self.layout,
             channels=self.channels,
             output_name=self.output_name,
+            custom_objects=self.custom_objects,
+            trust=self.trust,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def with_model_file(spec: JobSpec) -> JobSpec:
-    """The job with the imported form of an external ONNX file as its model; others as they are.
+    """The job with the imported form of an external model as its model; others as they are.
 
     Raises:
         UsageError: options of external models for one that is none.
@@ -33,6 +33,8 @@ def with_model_file(spec: JobSpec) -> JobSpec:
         layout=None,
         channels=None,
         output_name=None,
+        custom_objects=None,
+        trust=False,
     )
 
 

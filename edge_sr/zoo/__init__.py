@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from edge_sr.errors import ModelFileError, UsageError, did_you_mean
-from edge_sr.model.external import frame_model
+from edge_sr.model.external import advice_on, frame_model, is_keras
 from edge_sr.model.sidecar import PRECISIONS, Sidecar, load_sidecar
 
 FOLDER = Path(__file__).parent
@@ -53,10 +53,10 @@ def find(
     if precision not in PRECISIONS:
         raise UsageError(f"precision is {precision!r}; expected {', '.join(PRECISIONS)}")
     path = Path(model)
-    if path.suffix in (".onnx", ".engine"):
+    if path.suffix in (".onnx", ".engine") or is_keras(path):
         path = frame_model(path)
         return path, load_sidecar(path)
-    if advice := _advice(path):
+    if advice := advice_on(path):
         raise ModelFileError(f"{path}: {advice}")
     if _precision_of(model) != "fp32":
         model, precision = Path(model).stem, _precision_of(model)
@@ -69,30 +69,6 @@ def find(
             f"{_file_name(name, precision)}"
         )
     return path, load_sidecar(path)
-
-
-def _advice(path: Path) -> str:
-    """What to do with a model of another format; "" for a name."""
-    kind, output = path.suffix.lower(), path.with_suffix(".onnx")
-    export = f"edge-sr export --model {path} --output {output}"
-    if kind == ".keras":
-        return f"is a Keras file; make an ONNX file of it: {export}"
-    if kind in (".h5", ".hdf5"):
-        return f"is an old Keras file, which can run code; if you trust it: {export} --trust"
-    if kind == ".pb" or (path / "saved_model.pb").is_file():
-        folder = path.parent if kind == ".pb" else path
-        return (
-            "is a TensorFlow model, which can run code; if you trust it: edge-sr export --model "
-            f"{folder} --output model.onnx --trust"
-        )
-    if kind == ".tflite":
-        return (
-            "is a TensorFlow Lite file; give the Keras model that it was made from, or an ONNX "
-            "file: python -m tf2onnx.convert --tflite FILE --output model.onnx"
-        )
-    if kind in (".pt", ".pth", ".ckpt", ".safetensors"):
-        return "holds PyTorch weights; export the network by torch.onnx.export, and give that file"
-    return "is no model of edge-sr; expected an .onnx file" if path.is_file() else ""
 
 
 def tensorrt_file(name: str) -> tuple[Path, Sidecar]:

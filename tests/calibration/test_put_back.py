@@ -77,6 +77,6 @@ def test_the_cheapest_come_first(
 def test_what_stays_out_for_another_reason_stays(measured: tuple[Judge, Ranges]) -> None:
     judge, ranges = measured
     plan, rows = plans(ranges, {"body0"})
-    rows = [replace(row, kept="last layer" if row.kept else "") for row in rows]
+    rows = [replace(row, kept="anchor" if row.kept else "") for row in rows]
     found, _ = plan_for_cpu(judge, plan, ranges, rows, max_loss_db=5.0)
     assert found.layers == WHOLE - {"body0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import runpy
 import zipfile
 from collections.abc import Collection, Iterator
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.utils import python_utils
 
 from edge_sr.errors import ModelFileError
 from edge_sr.files import parse_json
@@ -20,6 +24,7 @@ from training import models  # noqa: F401 - registers our own layers
 OLDEST_KERAS = (3, 12, 1)
 TO_RUN = ": give edge-sr export the file that defines it with --custom-objects FILE.py; it is run"
 RUN_CODE = {"Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
+FUNC_LOAD = python_utils.func_load
 LARGEST = 4 << 30  # bytes that the archive may unpack to
 
 
@@ -60,12 +65,38 @@ def open_model(
     try:
         if not old:
             _check_archive(path, found, trust=trust)
+        if trust:
+            _name_for_lambdas(found)
         return keras.saving.load_model(
             path, custom_objects=found, compile=False, safe_mode=not trust
         )
     except Exception as error:  # Keras, h5py and zipfile raise what they like
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise ModelFileError(f"{path}: {_refusal(reason, trust=trust)}") from error
+        raise ModelFileError(f"{path}: {_refusal(_reason(error), trust=trust)}") from error
+
+
+def _name_for_lambdas(found: dict[str, Any]) -> None:
+    """Let functions that a trusted file holds see the packages that such functions use.
+
+    Keras stores the code of a Lambda layer, not the names around it, and runs it among the names
+    of its own module.
+    """
+    known = {"keras": keras, "layers": keras.layers, "ops": keras.ops, "K": keras.backend}
+    known |= {"np": np, "numpy": np, "tf": tf, "tensorflow": tf, "math": math}
+    for name, value in {**known, **found}.items():
+        vars(python_utils).setdefault(name, value)
+    python_utils.func_load = _func_load
+
+
+def _func_load(code: Any, defaults: Any = None, closure: Any = None, globs: Any = None) -> Any:
+    """Keras's, with the default arguments that JSON made a list of."""
+    return FUNC_LOAD(code, tuple(defaults) if defaults else None, closure, globs)
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the error that Keras wrapped into others."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def run_file(path: Path) -> dict[str, Any]:
@@ -88,7 +119,8 @@ def run_file(path: Path) -> dict[str, Any]:
 def _refusal(reason: str, *, trust: bool) -> str:
     """What Keras says, and the option that helps."""
     if trust or "can run code" not in reason:
-        return reason if reason.endswith(TO_RUN) else f"Keras refuses to open it safely ({reason})"
+        what = "cannot open it" if trust else "refuses to open it safely"
+        return reason if reason.endswith(TO_RUN) else f"Keras {what} ({reason})"
     return (
         f"{reason}: if you trust where it comes from, give edge-sr export --trust; better, replace "
         "that layer by a registered one"
