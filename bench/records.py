@@ -139,8 +139,15 @@ class ClipScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     frames: int
     psnr_y_db: float
     ssim_y: float
-    flicker: float  # mean |change of the result - change of the truth| between frames, levels
+    # between frames, in levels: mean |change of the result - change of the truth|; where the motion
+    # is known, mean |result - result before, moved by it| less the truth's own
+    flicker: float
+    moved: bool = False  # which of the two
+    # standard deviation over time where the truth holds still, mean of these blocks, levels
+    still_std: float | None = None
     crf: int | None = None  # x264's rate factor of the LR frames; None: not coded
+    noise: float = 0.0  # standard deviation that was added to the LR luma, levels
+    calm: str = "off"  # what was done about it, as --calm
     vmaf: float | None = None  # 0..100, of luma
     vmaf_neg: float | None = None
 

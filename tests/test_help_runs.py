@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m convert.zoo": "tests/convert/test_zoo.py",
     "python -m bench device-check": "tests/edge_sr/backend/on_double/case_bench.py",
+    "python -m lab.choice": "tests/lab/test_lab_choice.py",  # needs clips and photographs
     "python -m lab.host_cost": "tests/edge_sr/backend/on_double/case_bench.py",
     "python -m bench demo": "tests/bench/commands/test_demo.py",
     "python -m lab.on_video": "tests/lab/test_lab_on_video.py",  # needs rivals

@@ -19,8 +19,9 @@ from bench.measure.timing import pinned
 from bench.models.adapters import read_rivals
 from bench.models.contenders import BACKENDS, find_contenders
 from bench.models.floors import FLOORS
-from bench.quality.clip import at_rates, read_clip
+from bench.quality.clip import Clip, at_rates, read_clip
 from bench.quality.images import GREYS, ImageSet, default_files, list_images, read_set
+from bench.quality.scenes import fixed_clips, moving_clip
 from bench.quality.vmaf import ffmpeg_path
 from bench.records import Row
 from bench.rows import read_rows
@@ -42,6 +43,7 @@ examples:
   python -m bench run --images Set5 Set14 BSD100 --rivals bench/peers.toml
   python -m bench run --video clip-1080p.mp4
   python -m bench run --video clip-1080p.mp4 --crf 20,26,32 --models edge-unet-s-x2 lanczos
+  python -m bench run --scenes BSD100 --crf 26 --noise 4,10 --rivals bench/peers.toml
 
 A run that was interrupted goes on where it stopped when the same command is given again.
 """
@@ -106,7 +108,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=_rates,
         default=[],
         metavar="N,N",
-        help="code the LR frames of --video by x264 at these rate factors; measures VMAF too",
+        help="code the LR frames of --video and --scenes by x264 at these rate factors; measures "
+        "VMAF too",
+    )
+    command.add_argument(
+        "--scenes",
+        type=Path,
+        metavar="DIR",
+        help="pans over a folder of HR pictures, by whole pixels: flicker along the exact motion",
+    )
+    command.add_argument(
+        "--noise",
+        type=_levels,
+        default=[],
+        metavar="N,N",
+        help="with --scenes, also a camera that stands still, with noise of N grey levels, without "
+        "and with calm",
     )
     add_device(command)
     command.add_argument("--threads", type=at_least_one, metavar="N", help="default: all cores")
@@ -138,14 +155,7 @@ def run(args: argparse.Namespace) -> int:
     if threads > usable_cores():
         raise UsageError(f"--threads is {threads}; this process may use {usable_cores()} cores")
     sets = _sets(args.images, args.grey)
-    clips = []
-    if args.video:
-        low = args.video[1] if len(args.video) == 2 else None
-        clips = at_rates(read_clip(args.video[0], low, args.video_frames), args.crf)
-        if args.crf and ffmpeg_path() is None:
-            logger.warning("VMAF is left out: pip install imageio-ffmpeg")
-    elif args.crf:
-        raise UsageError("--crf was given without --video CLIP")
+    clips = _clips(args)
     with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
         bench = Bench(
             contenders=find_contenders(
@@ -202,6 +212,41 @@ def measure(bench: Bench) -> None:
         for clip in bench.clips:
             measure_clips(bench, clip)
     bench.save()
+
+
+def _clips(args: argparse.Namespace) -> list[Clip]:
+    """The clips of --video and --scenes, at every rate and noise.
+
+    Raises:
+        UsageError: options that do not go together.
+        MediaError: a clip or the pictures cannot be used.
+    """
+    clips: list[Clip] = []
+    if args.crf and not (args.video or args.scenes):
+        raise UsageError("--crf was given without --video CLIP or --scenes DIR")
+    if args.noise and not args.scenes:
+        raise UsageError("--noise was given without --scenes DIR")
+    if args.crf and ffmpeg_path() is None:
+        logger.warning("VMAF is left out: pip install imageio-ffmpeg")
+    if args.video:
+        low = args.video[1] if len(args.video) == 2 else None
+        clips += at_rates(read_clip(args.video[0], low, args.video_frames), args.crf)
+    if args.scenes:
+        images = read_set(args.scenes.resolve().name, list_images(args.scenes))
+        clips += at_rates(moving_clip(images), args.crf)
+        clips += fixed_clips(images, args.noise)
+    return clips
+
+
+def _levels(text: str) -> list[float]:
+    """Standard deviations in levels; argparse.ArgumentTypeError is raised for other text."""
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = [0.0]
+    if not all(0 < level <= 64 for level in found):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected grey levels above 0, as 4,10")
+    return list(dict.fromkeys(found))
 
 
 def _files(args: argparse.Namespace) -> list[str]:

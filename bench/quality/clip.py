@@ -9,9 +9,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.quality.coded import code_frames
+from bench.quality.flicker import flicker, still_deviation
 from bench.quality.imresize import imresize
 from bench.quality.pictures import CEILING_DB
 from bench.quality.ssim import ssim
@@ -24,7 +24,7 @@ from edge_sr.media.sources.file import VideoFile
 from edge_sr.model.sidecar import sha256_of
 from edge_sr.quality import psnr, standard_border
 
-Plane = NDArray[np.uint8]
+NOISE_SEED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,10 @@ class Clip:
     high: tuple[Frame, ...]
     low: tuple[Frame, ...] | None  # None: made from the HR frames by bicubic
     crf: int | None = None  # the LR frames that are made go through x264 at this rate factor
+    # (right, down): pixels that the camera moved by since the frame before; None at a cut
+    motion: tuple[tuple[int, int] | None, ...] | None = None  # None: not known
+    noise: float = 0.0  # standard deviation of what is added to the LR luma, levels
+    calm: str = "off"  # as `Upscaler.session` takes it
 
 
 def read_clip(high: Path, low: Path | None, count: int) -> Clip:
@@ -72,7 +76,7 @@ def read_clip(high: Path, low: Path | None, count: int) -> Clip:
 def shrink_clip(clip: Clip, ratio: Fraction) -> Clip:
     """The clip with LR frames for a scale: its own, or made by antialiased bicubic of each plane.
 
-    Frames that are made are coded by x264 where the clip says so.
+    Frames that are made get noise and are coded by x264 where the clip says so.
 
     Raises:
         FrameError: the pair's sizes have another ratio than the model's.
@@ -99,7 +103,8 @@ def shrink_clip(clip: Clip, ratio: Fraction) -> Clip:
             imresize(frame.u, *half),
             imresize(frame.v, *half),
         )
-        low.append(Frame(planes, frame.pts, frame.time_base, frame.color))
+        made_low = replace(frame, planes=planes)
+        low.append(_noisy(made_low, clip.noise) if clip.noise else made_low)
     made = tuple(low) if clip.crf is None else code_frames(low, clip.crf)
     return replace(clip, high=tuple(high), low=made)
 
@@ -127,31 +132,42 @@ def measure_clip(upscaler: Upscaler, clip: Clip) -> ClipScore:
         MediaError: VMAF could not be measured.
     """
     border = standard_border(float(upscaler.sidecar.ratio))
-    inner = slice(border, -border)
-    psnrs, ssims, flickers, results = [], [], [], []
-    before: NDArray[np.int16] | None = None
-    for truth, low in zip(clip.high, clip.low or (), strict=True):
-        y = upscaler.upscale_frame(low).y.copy()
-        results.append(y)
-        psnrs.append(min(psnr(y, truth.y, border=border), CEILING_DB))
-        ssims.append(ssim(y, truth.y, border=border))
-        error = y[inner, inner].astype(np.int16) - truth.y[inner, inner]
-        if before is not None:
-            flickers.append(float(np.abs(error - before).mean()))
-        before = error
+    low, truths = clip.low or (), [frame.y for frame in clip.high]
+    with upscaler.session(low[0].size, calm=clip.calm) as session:
+        results = [session.upscale(frame).y.copy() for frame in low]
+    pairs = list(zip(results, truths, strict=True))
+    psnrs = [min(psnr(made, truth, border=border), CEILING_DB) for made, truth in pairs]
+    ssims = [ssim(made, truth, border=border) for made, truth in pairs]
     ffmpeg = ffmpeg_path() if clip.crf is not None else None
-    scores = vmaf(results, [frame.y for frame in clip.high], ffmpeg) if ffmpeg else (None, None)
+    scores = vmaf(results, truths, ffmpeg) if ffmpeg else (None, None)
     return ClipScore(
         name=clip.name,
         sha256=clip.sha256,
-        frames=len(psnrs),
+        frames=len(results),
         psnr_y_db=float(np.mean(psnrs)),
         ssim_y=float(np.mean(ssims)),
-        flicker=float(np.mean(flickers)) if flickers else 0.0,
+        flicker=flicker(results, truths, clip.motion, border=border),
+        moved=clip.motion is not None,
+        still_std=still_deviation(results, truths, cuts=_cuts(clip), border=border),
         crf=clip.crf,
+        noise=clip.noise,
+        calm=clip.calm,
         vmaf=scores[0],
         vmaf_neg=scores[1],
     )
+
+
+def _noisy(frame: Frame, deviation: float) -> Frame:
+    """The frame with noise in its luma, always the same for a ``pts``."""
+    rng = np.random.default_rng([NOISE_SEED, frame.pts])
+    noise = rng.normal(0, deviation, frame.y.shape)
+    y = np.clip(np.rint(frame.y + noise), 0, 255).astype(np.uint8)
+    return replace(frame, planes=(y, frame.u, frame.v))
+
+
+def _cuts(clip: Clip) -> list[int]:
+    """Numbers of the frames that follow a cut, as far as cuts are known."""
+    return [] if clip.motion is None else [i for i, step in enumerate(clip.motion) if step is None]
 
 
 def _copy(frame: Frame) -> Frame:

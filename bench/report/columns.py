@@ -140,7 +140,10 @@ def _video(name: str) -> list[Column]:
     return [
         score("PSNR-Y", "dB, luma as the file has it", lambda s: s.psnr_y_db, 2),
         score("SSIM-Y", "11x11 Gaussian window", lambda s: s.ssim_y, 4),
-        score("flicker", "levels the error changes by between frames", lambda s: s.flicker, 3),
+        score("flicker", "levels of change that the truth has not", lambda s: s.flicker, 3),
+        score(
+            "still", "standard deviation over time where nothing moves", lambda s: s.still_std, 2
+        ),
         score("VMAF", "v0.6.1 of luma, 0 to 100", lambda s: s.vmaf, 1),
         score("VMAF-NEG", "v0.6.1neg: without gains by contrast", lambda s: s.vmaf_neg, 1),
     ]

@@ -138,11 +138,20 @@ def _quality(group: Group) -> list[str]:
     ]
     clips = {name: score for row in rows for name, score in row.video.items()}
     for name, clip in clips.items():
-        sentences.append(
-            f"Video: the first {clip.frames} frames of {name}{_coded(clip)}; flicker is the mean "
-            "absolute change of the error from frame to frame, in levels of 255."
-        )
+        sentences.append(f"Video: {clip.frames} frames of {name}{_coded(clip)}; {_flicker(clip)}.")
     return sentences
+
+
+def _flicker(clip: ClipScore) -> str:
+    if clip.moved:
+        return (
+            "flicker is the mean |result - result before, moved by the known motion| less the "
+            "truth's own, in levels of 255"
+        )
+    return (
+        "flicker is the mean absolute change of the error from frame to frame, in levels of 255; "
+        "the motion is not known"
+    )
 
 
 def _coded(clip: ClipScore) -> str:

@@ -137,9 +137,11 @@ class Calm:
             np.repeat(item, BLOCK * channels, axis=1)[:, None]
             for item in (1 / self._age, STANDS_OUT * spread)
         )
-        stands_out = size.reshape(across) > limit
         change = difference.reshape(across)
-        np.multiply(change, gain, out=change, where=~stands_out)
+        stands_out = np.flatnonzero(size.reshape(across) > limit)  # few, where it holds still
+        whole = change.reshape(-1)[stands_out]
+        change *= gain
+        change.reshape(-1)[stands_out] = whole
         inside += difference
         result = image.copy()
         result[:height, :width] = np.rint(inside, out=size)

@@ -139,3 +139,51 @@ def test_a_session_filters_what_the_network_gets() -> None:
                 shots = list(upscale(items(), session, lambda: 0))
             flicker.append(np.stack([shot.after.y for shot in shots[6:]]).std(0).mean())
     assert flicker[1] < flicker[0] / 1.5
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Upscaler]:
+    with Upscaler.open("edge-unet-s-live-x2", backend="onnxruntime", threads=1) as opened:
+        yield opened
+
+
+def upscaled(
+    network: Upscaler, truths: list[np.ndarray], sigma: float, calm: str
+) -> list[np.ndarray]:
+    """Luma of the results for noisy frames of these pictures, both (H, W)."""
+    item, results = frame(0, *truths[0].shape[::-1]), []
+    with network.session(item.size, calm=calm) as session:
+        for number, truth in enumerate(truths):
+            y = noisy(truth, sigma, number)[..., 0]
+            results.append(session.upscale(replace(item, planes=(y, item.u, item.v))).y)
+    return results
+
+
+@pytest.mark.parametrize("sigma", [4, 10])
+def test_the_result_of_a_network_is_better_and_calmer(network: Upscaler, sigma: float) -> None:
+    truths = [scene()] * 14
+    wanted = upscaled(network, truths[:1], 0, "off")[0]
+    errors, flicker = [], []
+    for calm in ("off", "auto"):
+        results = upscaled(network, truths, sigma, calm)
+        errors.append(mse(results[-1][..., None], wanted))
+        flicker.append(np.stack(results[9:]).std(0).mean())
+    assert 10 * np.log10(errors[0] / errors[1]) > 1
+    assert flicker[1] < flicker[0] / 2
+
+
+@pytest.mark.parametrize("sigma", [4, 10])
+def test_nothing_trails_in_the_result_of_a_network(network: Upscaler, sigma: float) -> None:
+    truths = [scene(number, moving=True) for number in range(16)]
+    off, on = (upscaled(network, truths, sigma, calm) for calm in ("off", "1"))
+    before = after = 0.0
+    for number in range(12, 16):
+        wanted = upscaled(network, truths[number : number + 1], 0, "off")[0]
+        at = 2 * (10 + 4 * number)
+        for part in (
+            np.s_[32:128, at - 40 : at + 88],
+            np.s_[152:228, 2 * 146 - at : 2 * 196 - at],
+        ):
+            before += mse(off[number][part][..., None], wanted[part])
+            after += mse(on[number][part][..., None], wanted[part])
+    assert after < before
