@@ -58,7 +58,7 @@ class Figure:
     rate: int
     quantiser: float | None
     bits_per_pixel: float | None
-    detail: float
+    detail: float | None
     plain_db: float
     live_db: float
     chosen: str
@@ -102,12 +102,6 @@ def write(frames: Sequence[Frame], path: Path, codec: str, rate: int) -> None:
         output.mux(stream.encode())
 
 
-def detail(luma: np.ndarray) -> float:
-    """Mean absolute difference of neighbouring pixels, in levels."""
-    wide = luma.astype(np.int16)
-    return float(np.abs(np.diff(wide, axis=0)).mean() + np.abs(np.diff(wide, axis=1)).mean()) / 2
-
-
 def measure(clip: Clip, codec: str, rate: int, models: dict[str, Upscaler], folder: Path) -> Figure:
     """A clip of `shrink_clip` through one codec and both flavours."""
     path = folder / f"clip-{codec}-{rate}.{'webm' if codec == 'vp9' else 'mkv'}"
@@ -130,7 +124,7 @@ def measure(clip: Clip, codec: str, rate: int, models: dict[str, Upscaler], fold
         rate=rate,
         quantiser=facts.quantiser if facts else None,
         bits_per_pixel=facts.bits_per_pixel if facts else None,
-        detail=float(np.mean([detail(decoded[number]) for number in MEASURED])),
+        detail=facts.detail if facts else None,
         plain_db=scores["plain"],
         live_db=scores["live"],
         chosen=fit_video(facts).flavour,
@@ -154,7 +148,7 @@ def table(figures: Sequence[Figure]) -> str:
         quantiser = "-" if item.quantiser is None else f"{item.quantiser:.1f}"
         lines.append(
             f"| {item.clip} | {item.codec} | {item.rate} | {quantiser} | "
-            f"{item.bits_per_pixel or 0:.3f} | {item.detail:.1f} | "
+            f"{item.bits_per_pixel or 0:.3f} | {item.detail or 0:.1f} | "
             f"{item.live_db - item.plain_db:+.2f} | {item.chosen} | {item.lost_db:.2f} |"
         )
     return "\n".join(lines)

@@ -19,8 +19,8 @@ from edge_sr.media.frame import Color, Frame
 WINDOW = 256  # rows and columns of a frame
 FARTHEST = 3  # pixels that a window moves by from frame to frame, in each direction
 PANNED = 8  # frames over a picture
-HELD = 24  # the same, of a camera that stands still
-MOST = 12  # pictures
+HELD = 16  # the same, of a camera that stands still
+MOST = 6  # pictures
 SEED = 20
 COLOR = Color(matrix=6, full_range=False)
 RATE = 25

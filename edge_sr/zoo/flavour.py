@@ -1,10 +1,12 @@
 """Which flavour of a shipped network fits an input: plain for clean pictures, live for coded ones.
 
-The thresholds are where the two are level by PSNR-Y (docs/models.md has the figures).
+The thresholds are where the two are level by PSNR-Y: `python -m lab.choice` measures them, and
+docs/models.md has the figures.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,12 @@ from edge_sr.media.codec.compression import Compression, jpeg_quality, read_comp
 from edge_sr.media.stills.formats import FORMATS
 
 FLAVOURS = ("auto", "plain", "live", "vivid")
-COARSE_QUANTISER = 12.0  # on H.264's scale: from here on, live is ahead
-FEW_BITS = 0.4  # bits per pixel of codecs whose decoder does not report a quantiser
+COARSE_QUANTISER = 12.0  # on H.264's scale: from here on, live is ahead, detail being unknown
+# the same where detail and bits per pixel are known: a picture of much detail that moves little
+# suffers late, one whose bits go into what cannot be predicted early
+AT_ONE, BY_DETAIL, BY_BITS = 7.0, 3.4, -2.0  # at 1 level, at 1 bit; for each doubling of them
+LEAST_DETAIL = 0.5  # levels
+FEW_BITS = 0.23  # bits per pixel of codecs whose decoder does not report a quantiser
 COARSE_JPEG = 96  # libjpeg's quality up to which live is ahead
 INTERMEDIATE = ("prores", "dnxhd", "cfhd", "vc2", "jpeg2000")  # codecs that lose next to nothing
 
@@ -40,9 +46,10 @@ def fit_video(compression: Compression | None) -> Fit:
     if codec in INTERMEDIATE:
         return Fit("plain", f"the input is coded for editing ({codec})")
     if compression.quantiser is not None:
-        fine = compression.quantiser < COARSE_QUANTISER
+        level = level_quantiser(compression)
+        fine = compression.quantiser < level
         how = f"{'finely' if fine else ''} compressed"
-        figure = f"{codec}, mean quantiser {compression.quantiser:.0f}"
+        figure = f"{codec}, mean quantiser {compression.quantiser:.0f}, the turn is at {level:.0f}"
         return Fit("plain" if fine else "live", f"the input is {how.strip()} ({figure})")
     bits = compression.bits_per_pixel
     if bits is None:
@@ -52,6 +59,14 @@ def fit_video(compression: Compression | None) -> Fit:
     return Fit(
         "plain" if fine else "live", f"the input is {how} ({codec}, {bits:.2f} bits a pixel)"
     )
+
+
+def level_quantiser(compression: Compression) -> float:
+    """The mean quantiser at which plain and live are level, on H.264's scale."""
+    detail, bits = compression.detail, compression.bits_per_pixel
+    if not detail or not bits:
+        return COARSE_QUANTISER
+    return AT_ONE + BY_DETAIL * math.log2(max(detail, LEAST_DETAIL)) + BY_BITS * math.log2(bits)
 
 
 def fit_image(path: Path) -> Fit:

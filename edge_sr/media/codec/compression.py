@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_sr.media.codec.containers import is_cover, open_input
 from edge_sr.media.libraries import load_av, load_pillow
 
 SAMPLED = 12  # frames that are decoded
+EVERY = 4  # of which the luma is looked at
 H264, MPEG2 = 1, 2  # AVVideoEncParamsType of FFmpeg's libavutil/video_enc_params.h
 HEADER = struct.Struct("@IQQii")  # AVVideoEncParams: nb_blocks, offset, size of one, type, qp
 DELTA_AT = 16  # of AVVideoBlockParams, after four ints of place and size
@@ -34,6 +36,7 @@ class Compression:
     lossless: bool = False
     quantiser: float | None = None  # mean over blocks and the first frames
     bits_per_pixel: float | None = None  # mean over the first frames
+    detail: float | None = None  # mean difference of neighbouring pixels of luma, 8-bit levels
 
 
 def read_compression(path: Path) -> Compression | None:
@@ -59,6 +62,7 @@ def _read(container: Any, video: Any) -> Compression:
     context = video.codec_context
     context.options = {"export_side_data": "venc_params"}
     found: list[float] = []
+    details: list[float] = []
     frames = size = 0
     for packet in islice(container.demux(video), 4 * SAMPLED):
         size += packet.size
@@ -68,6 +72,8 @@ def _read(container: Any, video: Any) -> Compression:
             continue  # a damaged packet; the job itself counts those
         for frame in decoded:
             frames += 1
+            if frames % EVERY == 0 and (luma := _luma(frame)) is not None:
+                details.append(detail(luma))
             found += [qp for data in frame.side_data if (qp := quantiser(data)) is not None]
         if frames >= SAMPLED:
             break
@@ -79,7 +85,25 @@ def _read(container: Any, video: Any) -> Compression:
         lossless=not lossy or mean == 0,
         quantiser=mean,
         bits_per_pixel=8 * size / pixels if pixels else None,
+        detail=float(np.mean(details)) if details else None,
     )
+
+
+def detail(luma: NDArray[np.uint8]) -> float:
+    """Mean absolute difference of the neighbouring pixels of (H, W), in levels."""
+    wide = luma.astype(np.int16)
+    return float(np.abs(np.diff(wide, axis=0)).mean() + np.abs(np.diff(wide, axis=1)).mean()) / 2
+
+
+def _luma(frame: Any) -> NDArray[np.uint8] | None:
+    """The luma of a decoded planar YUV frame, uint8 (H, W); None for others, and tiny ones."""
+    bits = frame.format.components[0].bits
+    if not frame.format.name.startswith(("yuv", "gray")) or min(frame.width, frame.height) < 2:
+        return None
+    plane = frame.planes[0]
+    kind = np.uint8 if bits == 8 else np.uint16
+    rows = np.frombuffer(plane, kind).reshape(frame.height, -1)[:, : frame.width]
+    return np.asarray(rows >> (bits - 8), np.uint8)
 
 
 def quantiser(data: Any) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,15 @@ from edge_sr.media.address import parse_address
 from edge_sr.media.codec.compression import Compression, jpeg_quality, read_compression
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.run import run_job
-from edge_sr.zoo.flavour import Fit, choose, fit_image, fit_input, fit_video
+from edge_sr.zoo.flavour import (
+    COARSE_QUANTISER,
+    Fit,
+    choose,
+    fit_image,
+    fit_input,
+    fit_video,
+    level_quantiser,
+)
 
 av = pytest.importorskip("av", reason="pip install av")
 PIL = pytest.importorskip("PIL.Image", reason="pip install pillow")
@@ -141,3 +150,37 @@ def test_a_job_says_what_it_takes(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         run_job(JobSpec(input=str(clip), output="null", backend="nearest"))
     assert "edge-unet-s-live: the input is compressed (h264, mean quantiser" in caplog.text
     assert "(--flavour plain for the other)" in caplog.text
+
+
+def test_detail_moves_the_turn_up_and_bits_move_it_down() -> None:
+    def turn(detail: float | None, bits: float | None) -> float:
+        facts = Compression("h264", quantiser=18, bits_per_pixel=bits, detail=detail)
+        return level_quantiser(facts)
+
+    assert turn(None, 0.5) == turn(3, None) == COARSE_QUANTISER
+    assert turn(2, 0.25) == pytest.approx(turn(1, 0.25) + 3.4)
+    assert turn(4, 0.5) == pytest.approx(turn(4, 0.25) - 2)
+    soft = Compression("h264", quantiser=18, bits_per_pixel=0.3, detail=2.4)
+    assert fit_video(soft).flavour == "live"
+    assert "mean quantiser 18, the turn is at 15" in fit_video(soft).why
+    assert fit_video(replace(soft, detail=9.3)).flavour == "plain"
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le", "gray", "bgr0"])
+def test_detail_is_read_at_any_depth(tmp_path: Path, pixels: str) -> None:
+    ramp = np.tile(np.arange(0, 240, 4, np.uint8), (48, 1))  # 4 levels across, none down
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 60, 48, pixels
+        for _ in range(8):
+            planes = np.vstack([ramp, np.full((24, 60), 128, np.uint8)])
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            output.mux(stream.encode(frame.reformat(format=pixels)))
+        output.mux(stream.encode())
+    found = read_compression(path)
+    assert found is not None
+    if pixels == "bgr0":
+        assert found.detail is None
+    else:
+        assert found.detail == pytest.approx(2, rel=0.2)  # gray has the full range
