@@ -208,7 +208,7 @@ def test_a_camera_that_falls_silent_is_given_back_and_opened_again(
     assert is_rising(found)
     text = done.stderr.decode()
     assert "camera 7: stopped giving pictures for 2 s" in text
-    assert "select() timeout" not in text  # OpenCV's own words
+    assert "select() timeout" not in text  # which OpenCV prints
 
 
 def test_a_camera_in_use_is_one_line(films: dict[str, Film], double: Path) -> None:
