@@ -77,6 +77,13 @@ def install_command(extra: str) -> str:
     return f"{command} 'edge-sr[{extra}]' {more}".rstrip()
 
 
+def install_module(module: str, extra: str = "cpu") -> str:
+    """The command that installs a package of an extra: JetPack's own where it is OpenCV's turn."""
+    if module == "cv2" and JETSON.is_file():
+        return "sudo apt-get install -y nvidia-opencv"
+    return install_command(extra)
+
+
 def version_of(*distributions: str) -> str | None:
     """The version of the first of these distributions that is installed."""
     for name in distributions:

@@ -5,6 +5,7 @@ A document is one folder, with tiny files under the names it uses; its commands 
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import re
 import shlex
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from shell_commands import ROOT, Command, commands, less, run
 from stand_ins import make_files
 
+from edge_sr.cli.main import build_parser
 from tests.tools.check_platforms import requirements
 
 # what a test does not do, and why
@@ -37,6 +39,7 @@ ELSEWHERE = {
     "python -m training.train --recipe training/recipes/edge-unet-s-live-x2-second": "test_pool.py",
     "python -m training.train --recipe lab/recipes/edge-unet-l-x2-tenth": "test_draw.py",
 }
+PROGRAMS = ("edge-sr ", "python -m ")
 PIP = re.compile(r"(?:\.venv/bin/)?pip install '\.\[([\w,]+)\]'")
 PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 # of extras for devices: `dev` installs the bindings of cuda-python, and a NumPy for all packages
@@ -80,6 +83,22 @@ def test_what_needs_a_gpu_or_a_camera_says_so() -> None:
         for command in shown(page):
             if re.search(r"--backend tensorrt|--camera", command.line):
                 assert command.needs, f"{page}: {command.line}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    sorted(
+        {c.line for page in PAGES for c in shown(page) if c.needs and c.line.startswith(PROGRAMS)}
+    ),
+)
+def test_what_needs_a_device_has_options_that_exist(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    if words[0] == "edge-sr":
+        assert callable(build_parser().parse_args(words[1:]).command)
+        return
+    pytest.importorskip("onnx", reason="pip install 'edge-sr[convert,bench]'")
+    name = f"{words[2]}.__main__" if words[2] == "bench" else words[2]
+    assert importlib.import_module(name).build_parser().parse_args(words[3:])
 
 
 def test_few_commands_of_the_readme_are_not_run() -> None:

@@ -71,6 +71,13 @@ def test_no_command_on_a_jetson_brings_an_opencv(
     assert not any("opencv" in item for item in {*requirements(*named.split(",")), line})
 
 
+def test_opencv_of_a_jetson_is_jetpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "edge-sr[cpu]" in extras.install_module("cv2")
+    monkeypatch.setattr(extras, "JETSON", tmp_path)
+    monkeypatch.setattr(Path, "is_file", lambda _: True)
+    assert extras.install_module("cv2") == "sudo apt-get install -y nvidia-opencv"
+
+
 def test_the_full_tensorrt_is_installed_with_its_index() -> None:
     for extra in ("tensorrt", "tensorrt-cu13"):
         command = extras.install_command(extra)

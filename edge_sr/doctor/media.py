@@ -16,7 +16,7 @@ from typing import Any
 
 from edge_sr.doctor.line import Line
 from edge_sr.errors import EdgeSRError
-from edge_sr.extras import JETSON, install_command, load_failure
+from edge_sr.extras import JETSON, install_command, install_module, load_failure
 from edge_sr.media.codec.encoder import BOARDS, EncoderPlan, try_encoder
 from edge_sr.media.frame import Color
 from edge_sr.media.libraries import load_av, load_cv2
@@ -53,7 +53,7 @@ def lines() -> list[Line]:
         found += opencv_lines(cv2.getBuildInformation(), os.environ, sys.platform)
     except EdgeSRError as error:
         known = load_failure("cv2", str(error.__cause__))
-        text, advice = known or (str(error), install_command("cpu"))
+        text, advice = known or (str(error), install_module("cv2"))
         found.append(Line("video", "OpenCV", "broken", text, advice))
     try:
         found += _ffmpeg(load_av())

@@ -11,7 +11,15 @@ from pathlib import Path
 from edge_sr.children import why_not_importable
 from edge_sr.cuda.machine import install_tensorrt, suitable_flavour
 from edge_sr.doctor.line import Line
-from edge_sr.extras import CUDA_PYTHON, LOAD_ERRORS, PIP, install_command, load_failure, version_of
+from edge_sr.extras import (
+    CUDA_PYTHON,
+    LOAD_ERRORS,
+    PIP,
+    install_command,
+    install_module,
+    load_failure,
+    version_of,
+)
 
 IMPORT_S = 60.0
 # module, distributions that may bring it, extra, what it is for
@@ -61,7 +69,7 @@ def lines(root: Path = Path("/")) -> list[Line]:
 
 
 def _needed(module: str, names: tuple[str, ...], extra: str, what: str) -> Line:
-    advice = install_command(extra)
+    advice = install_module(module, extra)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # as in media.lines
             loaded = importlib.import_module(module)

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from edge_sr.errors import MissingDependencyError
-from edge_sr.extras import LOAD_ERRORS, install_command, load_failure
+from edge_sr.extras import LOAD_ERRORS, install_module, load_failure
 
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 
@@ -61,7 +61,7 @@ def load_pillow() -> Any:
 
 
 def _missing(module: str, package: str, need: str, error: Exception) -> MissingDependencyError:
-    needed, install = f"{package} is needed for {need}", install_command("cpu")
+    needed, install = f"{package} is needed for {need}", install_module(module)
     if isinstance(error, ModuleNotFoundError):
         return MissingDependencyError(f"{needed}: {install}")
     if known := load_failure(module, str(error)):
