@@ -19,6 +19,7 @@ from edge_sr import zoo
 
 ROOT = Path(__file__).parent.parent
 ELSEWHERE = {  # what is not run here, and the test that runs it
+    "edge-sr demo": "tests/edge_sr/cli/test_cli.py",  # runs until it is stopped
     "python -m convert.zoo": "tests/convert/test_zoo.py",
     "python -m bench device-check": "tests/edge_sr/backend/on_double/case_bench.py",
     "python -m lab.choice": "tests/lab/test_lab_choice.py",  # needs clips and photographs
@@ -46,6 +47,7 @@ CHOSEN = {"python -m bench run": 1, "python -m bench report": 1}
 BENCH = "--size 64x36 --runs 2 --seconds 0.2 --images Set5/"
 LESS = {  # the same with less to do; of an option that is given twice the later counts
     "edge-sr bench run ": BENCH,
+    "edge-sr import ": "--force",
     "edge-sr train ": "--steps 2",
     "python -m bench run ": BENCH,
     "python -m lab.nodes ": "--size 64x36 --runs 2",

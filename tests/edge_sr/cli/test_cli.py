@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from fractions import Fraction
 from pathlib import Path
 
@@ -247,6 +248,22 @@ def test_a_signal_keeps_what_is_done_under_another_name(
     assert "Traceback" not in words
     assert words.splitlines()[-1] == "stopped early: the same command with --resume continues"
     assert list(tmp_path.glob("*.part")) == []
+
+
+@pytest.mark.slow
+def test_the_demo_shows_a_page_until_it_is_stopped() -> None:
+    pytest.importorskip("uvicorn", reason="pip install 'edge-sr[serve]'")
+    command = [sys.executable, "-m", "edge_sr", "demo", "--serve", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        pages = (line.partition("page: ")[2].strip() for line in process.stderr)
+        address = next(filter(None, pages))
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            assert "<canvas" in answer.read().decode()
+        os.kill(process.pid, signal.SIGINT)
+        _, words = process.communicate(timeout=60)
+    assert process.returncode == 130, words
+    assert "Traceback" not in words
 
 
 def test_models_lists_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
