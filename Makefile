@@ -1,8 +1,8 @@
 # edge-sr: `make demo` upscales a real clip, `make test` checks everything. Both set up .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
-# in parallel; a test that hangs fails after ten minutes, and the rest go on
-PYTEST := -m pytest --timeout 600 -n auto --dist worksteal
+# in parallel; a test that hangs fails after twenty minutes, and the rest go on
+PYTEST := -m pytest --timeout 1200 -n auto --dist worksteal
 
 .PHONY: demo test test-slow test-ray lint types format test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
 
