@@ -95,8 +95,8 @@ class BlockWatch:
         image is a sign.
         """
         rows, columns, _ = self.shape
-        new = self._new[::SAMPLED].view(self._kind)
-        apart = _apart(new, self._held[::SAMPLED].view(self._kind))
+        new = self._new[::SAMPLED]
+        apart = _apart(new.view(self._kind), self._held[::SAMPLED].view(self._kind))
         apart = np.minimum(apart >> self._shift, AUTO_MAX + 1).astype(np.uint16)
         down, across = self._grid
         by_block = apart.reshape(down, BLOCK // SAMPLED, across, -1)

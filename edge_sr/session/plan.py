@@ -6,6 +6,7 @@ with a rim as wide as the network sees; at the frame's edges it is moved inwards
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -41,14 +42,24 @@ class Tile:
         return rows * columns
 
 
-def plan_tiles(needed: Mask, height: int, width: int, rim: int, small: int = 4) -> list[Tile]:
-    """Tiles that cover the blocks that are needed, from top to bottom.
+def plan_tiles(
+    needed: Mask,
+    height: int,
+    width: int,
+    rim: int,
+    small: int = 4,
+    most: float = math.inf,
+) -> list[Tile] | None:
+    """Tiles that cover the blocks that are needed, from top to bottom; None: it takes too many.
 
     Args:
         needed: (ceil(height / 16), ceil(width / 16)).
         rim: pixels around what is kept of a tile, a multiple of 16.
         small: blocks: the side of what is kept of a small tile.
+        most: what all tiles may cost, in pixels of the whole frame.
     """
+    if needed.sum() * BLOCK * BLOCK > most:
+        return None
     large = max(LARGE, 3 * small)
     fits = min(height, width) >= large * BLOCK + 2 * rim
     # blocks that large tiles must cover, to cost less than as many small ones half filled
@@ -64,6 +75,9 @@ def plan_tiles(needed: Mask, height: int, width: int, rim: int, small: int = 4) 
             column = _shifted(left[row : row + side], column, side)
             left[row : row + side, column : column + side] = False
             tiles.append(_tile(row, column, side, height, width, rim))
+            most -= tiles[-1].pixels + CALL_PIXELS
+            if most < 0:
+                return None
     return sorted(tiles, key=lambda tile: tile.given)
 
 
@@ -89,22 +103,24 @@ class CostModel:
         self._sizes: set[tuple[int, int]] = set()  # of tiles that were computed before
         self._refused = 0  # frames on end
 
-    def are_worth_it(self, tiles: list[Tile]) -> bool:
-        """Whether these, and what is added to the rest, take less time than the frame."""
-        fits = self._fits(tiles)
-        self._refused = 0 if fits else self._refused + 1
+    def most(self) -> float:
+        """What the tiles of a frame may cost, in pixels, to take less time than the whole frame.
+
+        What is added to the rest counts as well.
+        """
+        if not (self._whole and self._tiles):
+            return WORTH * self._pixels
+        whole = min(self._whole)
+        tile = min(max(min(self._tiles), whole / 2), whole * 2)
+        return (WORTH * self._pixels * whole - min(self._added, default=0.0)) / tile
+
+    def note_refused(self) -> None:
+        """A frame took too many tiles. After many in a row they are measured anew."""
+        self._refused += 1
         if self._refused == TRIED_AGAIN:
             self._tiles.clear()
             self._added.clear()
-        return fits
-
-    def _fits(self, tiles: list[Tile]) -> bool:
-        if not (self._whole and self._tiles):
-            return _cost(tiles) < WORTH * self._pixels
-        whole = min(self._whole)
-        tile = min(max(min(self._tiles), whole / 2), whole * 2)
-        added = min(self._added, default=0.0)
-        return _cost(tiles) * tile + added < WORTH * self._pixels * whole
+            self._refused = 0
 
     def note_whole(self, seconds: float) -> None:
         """The time of a whole frame."""
@@ -112,6 +128,7 @@ class CostModel:
 
     def note_tiles(self, tiles: list[Tile], seconds: float) -> None:
         """The time of all tiles of a frame; that of a new size, which is prepared, is left out."""
+        self._refused = 0
         sizes = {tile.given for tile in tiles}
         if sizes <= self._sizes:
             self._tiles.append(seconds / _cost(tiles))

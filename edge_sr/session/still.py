@@ -165,8 +165,11 @@ class StillNetwork:
         rim = self._rim // BLOCK
         # in exact mode a tile has a block that changed, and what sees it, on both sides
         needed, small = (changed, 2) if limit else (widen(changed, rim), 2 * rim + 2)
-        tiles = plan_tiles(needed, self._size.height, self._size.width, self._rim, small)
-        if not self._cost.are_worth_it(tiles):
+        tiles = plan_tiles(
+            needed, self._size.height, self._size.width, self._rim, small, self._cost.most()
+        )
+        if tiles is None:
+            self._cost.note_refused()
             return None
         for tile in tiles:
             watch.keep(*self._kept(tile))

@@ -29,6 +29,7 @@ def test_every_block_is_covered_with_all_that_the_network_sees(
         rng = np.random.default_rng(seed)
         needed = rng.random(shape) < (0.01, 0.1, 0.6, 1.0)[seed % 4]
         tiles = plan_tiles(needed, height, width, rim)
+        assert tiles is not None
         pixels = needed.repeat(16, axis=0).repeat(16, axis=1)[:height, :width]
         assert not (pixels & ~covered(tiles, height, width)).any()
         for tile in tiles:
@@ -47,50 +48,57 @@ def test_nothing_needs_no_tile_and_one_block_needs_one() -> None:
     needed = np.zeros((45, 80), bool)
     assert plan_tiles(needed, 720, 1280, 16) == []
     needed[20:23, 40:43] = True  # a block, widened by the reach
-    (tile,) = plan_tiles(needed, 720, 1280, 16)
+    (tile,) = plan_tiles(needed, 720, 1280, 16) or []
     assert tile.pixels == 96 * 96
 
 
 def test_a_whole_frame_is_covered_by_large_tiles() -> None:
     tiles = plan_tiles(np.ones((45, 80), bool), 720, 1280, 16)
+    assert tiles is not None
     assert len(tiles) < 40
 
 
-def test_tiles_are_worth_it_while_they_take_less_time() -> None:
-    (tile,) = plan_tiles(np.ones((3, 3), bool), 48, 48, 16)
-    many = [tile] * 100
-    cost = CostModel(100 * (tile.pixels + 1000) * 2)
-    assert cost.are_worth_it([])
-    assert cost.are_worth_it(many)
-    assert not cost.are_worth_it(many * 2)
+def test_planning_ends_when_it_takes_too_many() -> None:
+    needed = np.zeros((45, 80), bool)
+    needed[::6, ::6] = True
+    tiles = plan_tiles(needed, 720, 1280, 16)
+    assert tiles is not None
+    cost = sum(tile.pixels + 1000 for tile in tiles)
+    assert plan_tiles(needed, 720, 1280, 16, most=cost) == tiles
+    assert plan_tiles(needed, 720, 1280, 16, most=cost - 1) is None
+    assert plan_tiles(np.ones((45, 80), bool), 720, 1280, 16, most=1280 * 720 - 1) is None
+
+
+def test_tiles_may_take_less_time_than_the_frame() -> None:
+    tiles = some_tiles(100)
+    cost = CostModel(200 * PIXELS - 1000)
+    assert cost.most() == 0.9 * 200 * PIXELS
     cost.note_whole(1.0)
-    cost.note_tiles(many, 9.0)  # of a new size: it was prepared
-    assert cost.are_worth_it(many)
-    cost.note_tiles(many, 0.45)
-    assert cost.are_worth_it(many)
-    for _ in range(8):
-        cost.note_tiles(many, 0.95)
-    assert not cost.are_worth_it(many)
-    cost.note_tiles(many, 0.45)  # once faster: it can be so again
-    assert cost.are_worth_it(many)
-
-
-def test_what_is_added_to_the_rest_counts() -> None:
-    (tile,) = plan_tiles(np.ones((3, 3), bool), 48, 48, 16)
-    cost = CostModel((tile.pixels + 1000) * 10)
-    for _ in range(2):
-        cost.note_whole(1.0)
-        cost.note_tiles([tile], 0.1)
+    cost.note_tiles(tiles, 9.0)  # of a new size: it was prepared
+    assert cost.most() == 0.9 * 200 * PIXELS
+    cost.note_tiles(tiles, 0.75)
+    assert cost.most() == pytest.approx(0.6 * 200 * PIXELS)
+    cost.note_tiles(tiles, 0.5)  # once faster: it can be so again
+    cost.note_tiles(tiles, 0.75)
+    assert cost.most() == pytest.approx(0.9 * 200 * PIXELS)
     cost.note_added(0.3)
-    assert cost.are_worth_it([tile] * 5)
-    assert not cost.are_worth_it([tile] * 7)
+    assert cost.most() == pytest.approx(0.6 * 200 * PIXELS)
 
 
-def test_tiles_that_were_slow_once_are_tried_again() -> None:
-    (tile,) = plan_tiles(np.ones((3, 3), bool), 48, 48, 16)
-    cost = CostModel((tile.pixels + 1000) * 200)
+def test_tiles_that_were_slow_once_are_measured_anew() -> None:
+    cost = CostModel(200 * PIXELS - 1000)
     for _ in range(2):
         cost.note_whole(1.0)
-        cost.note_tiles([tile] * 100, 0.95)
-    found = [cost.are_worth_it([tile] * 100) for _ in range(62)]
-    assert found.index(True) == 60
+        cost.note_tiles(some_tiles(100), 0.95)
+    for _ in range(59):
+        cost.note_refused()
+    assert cost.most() < 0.5 * 200 * PIXELS
+    cost.note_refused()
+    assert cost.most() == 0.9 * 200 * PIXELS
+
+
+PIXELS = 48 * 48 + 1000  # of a tile, with its call
+
+
+def some_tiles(count: int) -> list[Tile]:
+    return [Tile((0, 48), (0, 48), (0, 48), (0, 48))] * count
