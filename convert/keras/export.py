@@ -27,7 +27,7 @@ from convert.probe.likeness import RangeChoice, choose_range
 from convert.probe.parity import check_parity
 from edge_sr.errors import EdgeSRError, ModelFileError
 from edge_sr.files import parse_json, whole_file
-from edge_sr.model.sidecar import Sidecar, sha256_of, write_sidecar
+from edge_sr.model.sidecar import Sidecar, data_digest, sha256_of, write_sidecar
 from edge_sr.model.value_range import AUTO, RANGES
 from training.models.open import open_model
 
@@ -97,7 +97,7 @@ def export_here(
         kind = "luma" if channels == 1 else "RGB"
         facts = [f"Keras, {kind}", ranges.describe(), geometry.describe(), *changes]
         detected = {"conversion": {"imported": ", ".join(facts)}}
-    size = geometry.size
+    size, record = geometry.size, _training_record(source)
     with whole_file(output, error=ModelFileError) as part:
         onnx.save(wrapped, part)
         check_parity(from_keras.reference(model), part, **io)
@@ -116,7 +116,8 @@ def export_here(
             sha256=sha256_of(part),
             made_from=source.name,
             made_from_sha256=sha256_of(source / "saved_model.pb" if source.is_dir() else source),
-            training=_training_record(source) | detected,
+            training=record | detected,
+            data_sha256=data_digest(record),
             tools=from_keras.tools(),
         )
     write_sidecar(output, sidecar)

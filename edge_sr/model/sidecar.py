@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -228,3 +229,22 @@ def _reason(error: Exception, found: dict[str, Any]) -> str:
         return str(error)
     expected, name, inside = said.groups()
     return f"{name}{inside} is {found[name]!r}; expected {expected.replace(' | null', ' or null')}"
+
+
+def data_digest(training: dict[str, Any]) -> str | None:
+    """The digest of what a network was trained on, by its training record.
+
+    One data set's own; of several, as of a mean of networks, the sha256 of their sorted lines.
+    """
+    found = sorted(set(_data_digests(training)))
+    if len(found) < 2:
+        return found[0] if found else None
+    return hashlib.sha256("".join(f"{item}\n" for item in found).encode()).hexdigest()
+
+
+def _data_digests(training: dict[str, Any]) -> Iterator[str]:
+    for key in ("data_sha256", "pool_sha256", "drawn_sha256"):
+        if key in training:
+            yield str(training[key])
+    for part in training.get("mean_of", ()):
+        yield from _data_digests(part)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from edge_sr.cli.main import main as edge_sr
+from training.data.photos import digest_of, find_images
 from training.data.source import photo_source
 from training.finetune import PRETRAINED, Gain, find_weights, finetune_recipe, finish
 from training.loop.start import build_model
@@ -110,6 +111,7 @@ def test_a_run_without_a_better_step_says_so(tiny_recipe, photos, tmp_path, caps
     recipe = replace(load_recipe(tiny_recipe(steps=2)), start_from=weights)
     model = build_model(recipe)
     source = photo_source(recipe, model, [photos])
+    assert source.facts["data_sha256"] == digest_of(find_images([photos]))
     assert finish(Trainer(recipe, model, source, tmp_path / "first")) == 0
     printed = capsys.readouterr().out
     assert "no gain: no step was better than the weights it started from" in printed

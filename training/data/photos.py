@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from edge_sr.errors import EdgeSRError
+from edge_sr.model.sidecar import sha256_of
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 
@@ -81,6 +84,12 @@ def fitting(
             f"{path}: {columns}x{rows} is smaller than a patch; expected {need[1]}x{need[0]}"
         )
     return need_some(found, left_out)
+
+
+def digest_of(paths: Sequence[Path]) -> str:
+    """sha256 of the names and contents of files, in hexadecimal; folders and order do not count."""
+    lines = sorted(f"{path.name} {sha256_of(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def need_some(found: list[T], left_out: list[str]) -> tuple[list[T], list[str]]:

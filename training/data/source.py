@@ -16,7 +16,7 @@ from edge_sr.model.sidecar import sha256_of
 from training.data.degrade import Degradation, degrade, make_degradation
 from training.data.extracted import read_extracted, read_teacher
 from training.data.pairs import Pair, load_pairs
-from training.data.photos import DataError, find_images, fitting, split_held_out
+from training.data.photos import DataError, digest_of, find_images, fitting, split_held_out
 from training.data.sampler import PatchSampler
 from training.drawings.manifest import MANIFEST
 from training.held_out import divide, read_names
@@ -122,6 +122,7 @@ def photo_source(
     facts: dict[str, Any] = {
         "pictures": len(train) - len(more),
         "pictures_held_out": len(judged),
+        "data_sha256": digest_of([*train, *held]),
     }
     facts |= {"proxies_left_out": len(proxies)} if proxies else {}
     extra: list[Pair] = []

@@ -13,7 +13,7 @@ import keras
 from training.data.degrade import make_degradation
 from training.data.extracted import MANIFEST, read_extracted, split_extracted
 from training.data.pairs import Pair
-from training.data.photos import DataError
+from training.data.photos import DataError, digest_of
 from training.data.source import Source, patch_sampler, report, wanted
 from training.data.video_pairs import find_scenes, split_scenes
 from training.data.video_sampler import VideoSampler, cut_to, held_frames
@@ -43,7 +43,12 @@ def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
         train, held = split_extracted(everything, recipe.seed)
         _check_size(train, patch)
         judged = [cut_to(pair, scale, multiple) for pair in held[: recipe.held_out]]
-        facts = {"frames": len(train), "frames_held_out": len(judged)}
+        manifests = [folder / MANIFEST for folder in folders]
+        facts: dict[str, Any] = {
+            "frames": len(train),
+            "frames_held_out": len(judged),
+            "data_sha256": digest_of([path for path in manifests if path.is_file()]),
+        }
         return Source(patches(train), judged, facts)
     scenes, left_out = find_scenes(folders, scale)
     report(left_out)
@@ -58,6 +63,7 @@ def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
         "scenes_held_out": [pair.scene for pair in outside],
         "frames": int(sampler.totals[-1]),
         "frames_held_out": len(found),
+        "data_sha256": digest_of([clip.path for pair in scenes for clip in (pair.low, pair.high)]),
     }
     return Source(sampler, [cut_to(pair, scale, multiple) for pair in found], record)
 

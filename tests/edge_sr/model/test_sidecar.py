@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from edge_sr.model.sidecar import (
     SINCE_2,
     Scalar,
     Sidecar,
+    data_digest,
     load_sidecar,
     sha256_of,
     sidecar_path,
@@ -208,3 +211,18 @@ def test_what_later_models_declare_is_kept(model: Path) -> None:
     assert load_sidecar(model) == declared
     with pytest.raises(BackendError, match="the model needs strength, which this edge-sr cannot"):
         open_backend(model, declared)
+
+
+@pytest.mark.parametrize("path", sorted(zoo.FOLDER.glob("*.onnx")), ids=lambda path: path.stem)
+def test_every_shipped_file_names_its_training_data(path: Path) -> None:
+    facts = load_sidecar(path)
+    assert re.fullmatch("[0-9a-f]{64}", facts.data_sha256 or "")
+    assert facts.data_sha256 == data_digest(facts.training)
+
+
+def test_the_digest_of_several_sets() -> None:
+    one, other = {"data_sha256": "a"}, {"pool_sha256": "b"}
+    assert data_digest({}) is None
+    assert data_digest(one) == data_digest({"mean_of": [one, one]}) == "a"
+    both = data_digest({"mean_of": [one, {"mean_of": [other]}]})
+    assert both == data_digest({"mean_of": [other, one]}) == hashlib.sha256(b"a\nb\n").hexdigest()
