@@ -4,7 +4,7 @@ BIN := .venv/bin
 # in parallel; a test that hangs fails after twenty minutes, and the rest go on
 PYTEST := -m pytest --timeout 1200 -n auto --dist worksteal
 
-.PHONY: demo test test-slow test-ray lint types format test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
+.PHONY: demo test test-slow lint types format test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench demo
@@ -15,10 +15,6 @@ test: lint types
 
 test-slow: .venv/.dev
 	$(BIN)/python $(PYTEST) -m "slow and not gpu"
-
-# a library of films on Ray, killed at random moments, on a full disk, on two nodes: many minutes
-test-ray: .venv/.dev
-	EDGE_SR_RAY=1 $(BIN)/python -m pytest tests/fleet/films/test_on_ray.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

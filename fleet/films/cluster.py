@@ -23,6 +23,7 @@ from fleet.films.segments import Made, Segment
 
 ATTEMPTS = 3  # of each segment, errors and dead processes counted together
 CONNECT_S = 5.0  # to a cluster
+STARTS = 2  # of Ray on this machine, which fails where it is not ready in 30 s
 INSTEAD = "edge-sr run FILM -o RESULT does one film after another without it"
 
 Work = tuple[Segment, ...]  # one segment or whole film, or all segments of one, to be joined
@@ -187,14 +188,19 @@ def _connect(ray: Any, address: str | None) -> None:
     else:
         options["address"] = address
         _check_address(address)
-    try:
-        ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"--ray {address}" if address else "Ray on this machine"
-        why = str(error).partition("\n")[0][:120]
-        raise UsageError(
-            f"{where}: no cluster answers ({why}); start one: ray start --head"
-        ) from error
+    for left in range(STARTS if address is None else 1, 0, -1):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:  # Ray raises just that where a machine is too busy
+            ray.shutdown()
+            why = str(error).partition("\n")[0][:120]
+            if address is not None:
+                raise UsageError(
+                    f"--ray {address}: no cluster answers ({why}); start one: ray start --head"
+                ) from error
+            if left == 1:
+                raise UsageError(f"Ray does not start on this machine ({why})") from error
 
 
 def _check_address(address: str) -> None:

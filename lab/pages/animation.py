@@ -1,31 +1,51 @@
-"""The README's animation: 640x360 at twice its size, before and after a moving divider."""
+"""The README's animation: the browser page of a run, with its divider moving over a film."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import math
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from bench.commands.demo import FOLDER, MODEL, fetch_clip
-from bench.report.demo_picture import resize
-from edge_sr import Upscaler
+from edge_sr.children import child_environment, module_command
 from edge_sr.cli.common import exit_codes, make_parser
-from edge_sr.media.color import yuv_to_rgb
+from edge_sr.errors import EdgeSRError, MissingDependencyError
+from edge_sr.media.chroma import resize_frame
+from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
 
-Pixels = NDArray[np.uint8]
-
-CROP = (400, 260)  # columns, rows of the 720p picture
-LEFT, TOP = 300, 40  # of the crop: the head of the rabbit
+SIZE = (800, 520)  # columns, rows of the picture on the page
+CENTRE = (500, 170)  # of what is seen, in the upscaled picture: the head of the rabbit
 ZOOM = 2  # each of its pixels, so that details are seen
 EVERY = 2  # frames of the clip, which has 25 a second
+SECONDS = 3.0  # that each frame lasts while the pictures are taken
+FIRST_S, LAST_S = 60.0, 60.0  # of the first one: until the browser is there; and of the last one
+LIMIT_S = 120.0  # to wait for one
 QUALITY = 78  # of WebP
+# the page's own picture alone, at a size that does not depend on the window's
+STYLE = """
+    const frame = el('frame');
+    frame.style.width = '{0}px'; frame.style.height = '{1}px'; frame.style.maxHeight = 'none';
+    frame.style.position = 'fixed'; frame.style.left = frame.style.top = '0'; frame.style.zIndex = '9';
+    frame.style.borderRadius = '0'; frame.style.aspectRatio = 'auto';
+    el('map').style.display = 'none';
+    resize(); setMode('split'); setZoom({2}); shown.x = {3}; shown.y = {4}; draw(); askSoon(true);
+"""
 
 EXAMPLES = """\
 example:
@@ -37,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
     parser = make_parser(
         "python -m lab.pages.animation",
-        "Write an animated WebP of the demo clip before and after upscaling by two.",
+        "Write an animated WebP of the browser page while its divider moves over the demo clip.",
         examples=EXAMPLES,
     )
     parser.add_argument("--output", type=Path, required=True, help="a .webp file")
@@ -56,7 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if clip is None:
         FOLDER.mkdir(exist_ok=True)
         clip = fetch_clip(FOLDER)
-    pictures = list(animate(clip, args.model, start=args.start, count=args.frames))
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "slow.mkv"
+        write_slowly(clip, film, start=args.start, count=args.frames)
+        with _serving(film, args.model) as address:
+            pictures = list(look(address, args.frames))
     pictures[0].save(
         args.output,
         save_all=True,
@@ -70,42 +94,81 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def animate(clip: Path, model: str, *, start: int, count: int) -> Iterator[Image.Image]:
-    """A part of `count` frames: bicubic left of the divider, the model right of it."""
-    with Upscaler.open(model) as upscaler, VideoFile(clip) as source:
-        number = 0
-        for index, frame in enumerate(source):
-            if index < start or (index - start) % EVERY:
-                continue
-            rgb = yuv_to_rgb(frame)
-            height, width = rgb.shape[:2]
-            low = resize(rgb, width // 2, height // 2)
-            plain, better = _crop(resize(low, width, height)), _crop(upscaler.upscale(low))
+def write_slowly(clip: Path, film: Path, *, start: int, count: int) -> None:
+    """Some frames of a clip at half its size, `SECONDS` each, the first and last one for longer."""
+    with VideoFile(clip) as source:
+        size = (source.info.width // 4 * 2, source.info.height // 4 * 2)
+        info = replace(source.info, width=size[0], height=size[1], frame_rate=Fraction(25))
+        writer = VideoWriter(film, source=info, crf=0)
+        last = None
+        for number, frame in enumerate(islice(source, start, start + EVERY * count, EVERY)):
+            at_s = FIRST_S + (number - 1) * SECONDS if number else 0.0
+            last = replace(
+                resize_frame(frame, *size), pts=round(at_s * 1000), time_base=Fraction(1, 1000)
+            )
+            writer.write(last)
+        if last is None:
+            raise EdgeSRError(f"{clip}: has not {start} frames")
+        writer.write(replace(last, pts=last.pts + round(LAST_S * 1000)))
+        writer.finish()
+
+
+def look(address: str, count: int) -> Iterator[Image.Image]:
+    """The page's picture of each frame in a headless Chromium; bicubic is left of the divider.
+
+    Raises:
+        MissingDependencyError: there is no Chromium, or no Playwright.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise MissingDependencyError("Playwright is missing: pip install 'edge-sr[dev]'") from error
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        raise MissingDependencyError("Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": SIZE[0] + 500, "height": SIZE[1] + 300})
+        page.goto(f"{address}?codec=jpeg")  # each frame is coded by itself
+        _wait(page, "shown.head && stats !== null")
+        page.evaluate(STYLE.format(*SIZE, ZOOM, *CENTRE))
+        seen = -1.0
+        for number in range(count):
             share = 0.5 + 0.42 * math.cos(2 * math.pi * number / count)
-            yield _divide(plain, better, share, upscaler.sidecar.name)
-            number += 1
-            if number == count:
-                return
+            page.evaluate(f"setDivider({share})")
+            _wait(page, f"shown.head.region[2] <= {SIZE[0]} && shown.head.taken > {seen}")
+            seen = page.evaluate("shown.head.taken") + 1
+            shot = page.locator("#frame").screenshot()
+            yield Image.open(io.BytesIO(shot)).convert("RGB")
+        browser.close()
 
 
-def _crop(rgb: Pixels) -> Image.Image:
-    crop = Image.fromarray(rgb[TOP : TOP + CROP[1], LEFT : LEFT + CROP[0]])
-    return crop.resize((CROP[0] * ZOOM, CROP[1] * ZOOM), Image.Resampling.NEAREST)
+def _wait(page: Any, expression: str) -> None:
+    """Until it is true; the page's own policy forbids Playwright's way of waiting."""
+    deadline = time.monotonic() + LIMIT_S
+    while not page.evaluate(expression):
+        if time.monotonic() > deadline:
+            raise EdgeSRError(f"the page shows no new picture for {LIMIT_S:g} s")
+        time.sleep(0.02)
 
 
-def _divide(before: Image.Image, after: Image.Image, share: float, name: str) -> Image.Image:
-    """`before` up to the divider at `share` of the width, `after` behind it, with labels."""
-    picture, at = after.copy(), round(share * after.width)
-    picture.paste(before.crop((0, 0, at, before.height)), (0, 0))
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=22)
-    draw.line((at, 0, at, picture.height), fill="white", width=2)
-    for text, left in (("bicubic", 12), (name, picture.width - 12)):
-        anchor = "ls" if left == 12 else "rs"
-        place = (left, picture.height - 14)
-        draw.text(
-            place, text, fill="white", font=font, anchor=anchor, stroke_width=3, stroke_fill="black"
-        )
-    return picture
+@contextlib.contextmanager
+def _serving(film: Path, model: str) -> Iterator[str]:
+    """The address of the page of a run at the film's own pace."""
+    words = ["run", str(film), "--model", model, "--serve", "127.0.0.1:0"]
+    command = module_command("edge_sr.cli.main", [*words, "--drop-policy", "newest"])
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=child_environment()
+    ) as job:
+        try:
+            lines = (re.search(r"page: (\S+)", line) for line in job.stderr or ())
+            found = next(filter(None, lines), None)
+            if found is None:
+                raise EdgeSRError("the run has ended before its page began")
+            yield found[1]
+        finally:
+            job.terminate()
+            job.communicate(timeout=LIMIT_S)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The README's animation is an animated WebP of the model and bicubic, small enough for a page."""
+"""The README's animation is made of the browser page, and small enough for a page."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,34 @@ from stand_ins import ROOT, film, moving
 
 from lab.pages import animation
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
-def test_it_moves_and_shows_both_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    film(tmp_path / "clip.mp4", moving(3, 360, 720, count=6))
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+def test_it_moves_and_shows_both_sides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(animation, "FIRST_S", 20.0)
+    film(tmp_path / "clip.mp4", moving(3, 720, 1280, count=6))
     output = tmp_path / "a.webp"
     words = ["--clip", str(tmp_path / "clip.mp4"), "--start", "1", "--frames", "2"]
     assert animation.main([*words, "--output", str(output)]) == 0
     assert "2 pictures" in capsys.readouterr().out
     with Image.open(output) as picture:
-        assert (picture.n_frames, picture.size) == (2, (800, 520))
+        assert (picture.n_frames, picture.size) == (2, animation.SIZE)
         first = np.asarray(picture.convert("RGB"), int)
         picture.seek(1)
         assert np.abs(first - np.asarray(picture.convert("RGB"), int)).max() > 50
+
+
+def test_a_clip_that_is_too_short_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film(tmp_path / "clip.mp4", moving(3, 48, 64, count=3))
+    words = ["--clip", str(tmp_path / "clip.mp4"), "--start", "9"]
+    assert animation.main([*words, "--output", str(tmp_path / "a.webp")]) == 1
+    assert "has not 9 frames" in capsys.readouterr().err
 
 
 def test_the_one_of_the_readme_is_small() -> None:
