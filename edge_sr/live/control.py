@@ -12,7 +12,7 @@ from edge_sr.live.recorder import Recorder
 from edge_sr.live.snapshot import save_snapshot
 from edge_sr.live.verdict import Verdict
 from edge_sr.media.protocols import Source
-from edge_sr.media.sound import Sound
+from edge_sr.media.sources.sound import Sound
 from edge_sr.pipeline.shot import Shot, ShotSink
 from edge_sr.pipeline.stats import Recent, Stats
 from edge_sr.session.model_switch import ModelSwitch

@@ -15,7 +15,7 @@ from typing import Protocol
 from edge_sr.closing import Closing
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.frame import Frame, StreamInfo
-from edge_sr.media.sound import Sound
+from edge_sr.media.sources.sound import Sound
 
 
 @dataclass(frozen=True)

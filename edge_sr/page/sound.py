@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.media.libraries import load_av
-from edge_sr.media.sound import RATE, Blocks, Samples, Sound
+from edge_sr.media.sources.sound import RATE, Blocks, Samples, Sound
 from edge_sr.page.encoders import Clock
 from edge_sr.page.streams import Hub
 

@@ -41,7 +41,8 @@ QUALITY = 78  # of WebP
 STYLE = """
     const frame = el('frame');
     frame.style.width = '{0}px'; frame.style.height = '{1}px'; frame.style.maxHeight = 'none';
-    frame.style.position = 'fixed'; frame.style.left = frame.style.top = '0'; frame.style.zIndex = '9';
+    frame.style.position = 'fixed'; frame.style.zIndex = '9';
+    frame.style.left = frame.style.top = '0';
     frame.style.borderRadius = '0'; frame.style.aspectRatio = 'auto';
     el('map').style.display = 'none';
     resize(); setMode('split'); setZoom({2}); shown.x = {3}; shown.y = {4}; draw(); askSoon(true);

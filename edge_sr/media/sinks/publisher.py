@@ -20,8 +20,8 @@ from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.protocols import SinkBase
 from edge_sr.media.screen import to_picture
-from edge_sr.media.sound import RATE, Blocks, Listener, Sound
 from edge_sr.media.sources.reconnect import delays
+from edge_sr.media.sources.sound import RATE, Blocks, Listener, Sound
 
 logger = logging.getLogger(__name__)
 PLAYLIST = ".m3u8"

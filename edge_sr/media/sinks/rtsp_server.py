@@ -16,7 +16,7 @@ from edge_sr.children import child_environment
 from edge_sr.errors import MediaError, MissingDependencyError
 from edge_sr.media.frame import StreamInfo
 from edge_sr.media.sinks.publisher import Publisher
-from edge_sr.media.sound import Sound
+from edge_sr.media.sources.sound import Sound
 
 HOST = Path(__file__).with_name("rtsp_host.py")
 START = "import runpy, sys; runpy.run_path(sys.argv[1])['main'](*sys.argv[2:])"

@@ -17,13 +17,13 @@ from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.y4m import MAGIC, Y4mSource
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import Source, SourceBase
-from edge_sr.media.sound import FileSound, LiveSound, Sound
 from edge_sr.media.sources.camera import Camera
 from edge_sr.media.sources.capture import FORMATS, Device, Opened, open_capture, open_csi
 from edge_sr.media.sources.clip import DemoClip
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.pattern import Pattern
 from edge_sr.media.sources.reconnect import Reconnecting
+from edge_sr.media.sources.sound import FileSound, LiveSound, Sound
 from edge_sr.media.sources.stream import NetworkStream
 from edge_sr.media.stills.formats import is_animation
 from edge_sr.types import Size

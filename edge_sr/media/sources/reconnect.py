@@ -14,7 +14,7 @@ from edge_sr.errors import MediaError
 from edge_sr.media.chroma import resize_frame
 from edge_sr.media.frame import Frame
 from edge_sr.media.protocols import Source, SourceBase, Trouble
-from edge_sr.media.sound import LiveSound, Sound
+from edge_sr.media.sources.sound import LiveSound, Sound
 
 logger = logging.getLogger(__name__)
 SCHEDULE = ((5, 1.0), (5, 5.0), (10, 10.0))  # attempts, seconds before each

@@ -15,7 +15,7 @@ from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.libraries import load_av
 from edge_sr.media.planes import to_planes
 from edge_sr.media.protocols import SourceBase
-from edge_sr.media.sound import LiveSound
+from edge_sr.media.sources.sound import LiveSound
 
 logger = logging.getLogger(__name__)
 PATIENCE_S = 1.0  # that connecting takes without a message

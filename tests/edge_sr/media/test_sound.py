@@ -10,9 +10,9 @@ import pytest
 from claps import claps, write_claps
 
 from edge_sr.cli.main import main
-from edge_sr.media.sound import RATE, Blocks, FileSound, LiveSound, Samples
 from edge_sr.media.sources.file import VideoFile
 from edge_sr.media.sources.open import Paced
+from edge_sr.media.sources.sound import RATE, Blocks, FileSound, LiveSound, Samples
 
 SYNC_S = 0.06  # a frame and a half
 

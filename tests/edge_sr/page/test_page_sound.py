@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from edge_sr.media.sound import RATE, Samples
+from edge_sr.media.sources.sound import RATE, Samples
 from edge_sr.page.encoders import Clock
 from edge_sr.page.sound import OPUS, PCM, OpusEncoder, PcmEncoder
 
