@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import io
 import logging
 import os
 import sys
@@ -42,6 +43,8 @@ def exit_codes(name: str) -> Callable[[Callable[P, int]], Callable[P, int]]:
     def around(work: Callable[P, int]) -> Callable[P, int]:
         @functools.wraps(work)
         def command(*args: P.args, **kwargs: P.kwargs) -> int:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
             with show_messages(name):
                 try:
                     code = work(*args, **kwargs)

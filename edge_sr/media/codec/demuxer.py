@@ -198,7 +198,8 @@ class Demuxer(Closing):
         tick = self._ticks[index]
         due = at * tick
         length = (packet.duration or 0) * tick
-        add, cut = self._timeline.offset(index, due, length, tick, steady=index in self._steady)
+        steady = index in self._steady
+        add, cut = self._timeline.offset(index, due, length, tick, steady=steady, even=mine)
         if add:
             ticks = round(add / tick)
             due += add

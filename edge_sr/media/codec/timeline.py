@@ -26,6 +26,7 @@ class _Track:
     epoch: int = 0
     last: Fraction | None = None  # by the file's clock
     end: Fraction | None = None  # by ours
+    shift: Fraction = Fraction(0)  # seconds that it alone is moved by; see `Timeline.offset`
 
 
 class Timeline:
@@ -48,7 +49,14 @@ class Timeline:
         self._tracks: dict[int, _Track] = {}
 
     def offset(
-        self, stream: int, at: Fraction, duration: Fraction, tick: Fraction, *, steady: bool
+        self,
+        stream: int,
+        at: Fraction,
+        duration: Fraction,
+        tick: Fraction,
+        *,
+        steady: bool,
+        even: bool = False,
     ) -> tuple[Fraction, bool]:
         """What to add to the times of a packet, and whether it is the first one after a cut.
 
@@ -58,6 +66,8 @@ class Timeline:
             duration: of the packet, seconds; 0 if unknown.
             tick: the stream's time base, seconds.
             steady: whether packets follow each other closely, as those of audio and video do.
+            even: whether the distance between its packets is kept across a cut: then it is moved
+                by up to half of it, so that a constant frame rate stays one.
         """
         if not steady:
             epoch = min(reversed(self._epochs), key=lambda found: abs(at - found.newest))
@@ -68,8 +78,11 @@ class Timeline:
             track.epoch = self._next_epoch(track, at, tick)
         epoch = self._epochs[track.epoch]
         epoch.newest = track.last = at
-        track.end = at + duration + epoch.offset
-        return epoch.offset, cut
+        if cut:
+            track.shift = _to_grid(track.end, at + epoch.offset, duration, tick, even=even)
+        offset = epoch.offset + track.shift
+        track.end = at + duration + offset
+        return offset, cut
 
     def _nearest(self, at: Fraction) -> int:
         distances = [abs(at - epoch.newest) for epoch in self._epochs]
@@ -96,6 +109,16 @@ class Timeline:
         end = max(found.end for found in self._tracks.values() if found.end is not None)
         self._epochs.append(_Epoch(round((end - at) / tick) * tick, at))
         return len(self._epochs) - 1
+
+
+def _to_grid(
+    end: Fraction | None, at: Fraction, step: Fraction, tick: Fraction, *, even: bool
+) -> Fraction:
+    """What brings a time to the nearest whole number of steps after an end, seconds."""
+    if not even or end is None or step <= 0:
+        return Fraction(0)
+    steps = (at - end) / step
+    return round((max(0, round(steps)) - steps) * step / tick) * tick
 
 
 class Timestamps:

@@ -60,9 +60,10 @@ def stream_tags(stream: Any, kind: str) -> dict[str, str]:
         kind: FFmpeg's name of the container that they are for; a language that it cannot hold is
             left out.
     """
-    found = {name: stream.metadata[name] for name in OF_STREAMS if name in stream.metadata}
-    if "name" in stream.metadata:
-        found.setdefault("title", stream.metadata["name"])
+    tags = {name.lower(): value for name, value in stream.metadata.items()}  # Ogg: in capitals
+    found = {name: tags[name] for name in OF_STREAMS if name in tags}
+    if "name" in tags:
+        found.setdefault("title", tags["name"])
     if "language" in found:
         found["language"] = held_language(kind, found["language"])
     return {name: value for name, value in found.items() if value}
@@ -70,7 +71,8 @@ def stream_tags(stream: Any, kind: str) -> dict[str, str]:
 
 def lost_of_stream(stream: Any, kind: str) -> list[str]:
     """What is known of an `av` stream and a container cannot hold, in words for the user."""
-    language = stream.metadata.get("language", "")
+    languages = [v for name, v in stream.metadata.items() if name.lower() == "language"]
+    language = languages[0] if languages else ""
     lost = [] if held_language(kind, language) else [f"language {language}"]
     roles = [role.name for role in load_av().stream.Disposition if role in stream.disposition]
     held = (*EVERYWHERE, *ROLES[kind])

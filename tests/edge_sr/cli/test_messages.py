@@ -112,3 +112,17 @@ def test_a_closed_stderr_does_not_end_the_command(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(sys, "stderr", Closed())
     assert command() == 0
+
+
+def test_results_may_name_files_whose_names_are_no_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", stdout)
+
+    def work() -> int:
+        print("o\udcff.mp4: done")
+        return 0
+
+    assert command("-q", work=work) == 0
+    assert stdout.buffer.getvalue() == b"o\\udcff.mp4: done\n"

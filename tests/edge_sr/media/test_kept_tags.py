@@ -171,6 +171,18 @@ def test_tags_of_a_stream_are_kept_or_named(tmp_path: Path) -> None:
         assert found.streams.audio[0].metadata["ARTIST"] == "Somebody"
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_titles_of_ogg_which_are_in_capitals_are_kept(tmp_path: Path, ending: str) -> None:
+    def tag(output: Any) -> None:
+        output.streams.audio[0].metadata.update({"TITLE": "Paper", "LANGUAGE": "ger"})
+
+    clip = film(tmp_path / "i.ogv", video="libvpx", audio="libopus", prepare=tag)
+    copy(clip, tmp_path / f"o.{ending}")
+    with av.open(str(tmp_path / f"o.{ending}")) as found:
+        tags = found.streams.audio[0].metadata
+    assert (tags.get("title", tags.get("name")), tags["language"]) == ("Paper", "ger")
+
+
 def test_windows_media_audio_does_not_go_into_mov_where_nothing_reads_it(tmp_path: Path) -> None:
     def slow(output: Any) -> None:
         output.streams.audio[0].bit_rate = 96_000

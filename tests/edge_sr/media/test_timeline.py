@@ -54,6 +54,21 @@ def test_joined_recordings_go_on_and_stay_in_step() -> None:
         assert abs(latest[0] - latest[1]) < Fraction(1, 10)
 
 
+def test_a_constant_frame_rate_stays_one_where_recordings_are_joined() -> None:
+    line = Timeline(Fraction(10), restarts=True)
+    found, packets = (
+        [],
+        recording(Fraction(10)) + recording(Fraction(5000)) + recording(Fraction(3)),
+    )
+    for stream, at in packets:  # the sound is 16 ms longer than the picture
+        add, _ = line.offset(stream, at, STEP[stream], TICK, steady=True, even=stream == 0)
+        found.append((stream, at + add))
+    assert set(steps(found, 0)) == {STEP[0]}
+    assert all(0 < step <= 2 * STEP[1] for step in steps(found, 1))
+    latest = [max(at for number, at in found if number == stream) for stream in STEP]
+    assert abs(latest[0] - latest[1]) < STEP[0]
+
+
 def test_the_last_packets_of_a_part_may_come_after_the_first_of_the_next() -> None:
     first, second = recording(Fraction(10)), recording(Fraction(10))
     late = first.pop()  # of the audio
