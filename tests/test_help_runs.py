@@ -20,6 +20,7 @@ from edge_sr import zoo
 ROOT = Path(__file__).parent.parent
 ELSEWHERE = {  # what is not run here, and the test that runs it
     "edge-sr demo": "tests/edge_sr/cli/test_cli.py",  # runs until it is stopped
+    "edge-sr library": "tests/fleet/films/test_library.py",
     "python -m convert.zoo": "tests/convert/test_zoo.py",
     "python -m bench device-check": "tests/edge_sr/backend/on_double/case_bench.py",
     "python -m lab.choice": "tests/lab/test_lab_choice.py",  # needs clips and photographs
