@@ -47,8 +47,11 @@ def _toolkit(root: Path) -> Line:
     compiler = shutil.which("nvcc") or str(root / "usr/local/cuda/bin/nvcc")
     if not Path(compiler).is_file():
         return Line("machine", "CUDA toolkit", "note", "none; only building pycuda needs one")
-    done = subprocess.run(
-        [compiler, "--version"], capture_output=True, text=True, check=False, timeout=LIMIT_S
-    )
-    match = re.search(r"release ([\d.]+)", done.stdout)
+    try:
+        done = subprocess.run(
+            [compiler, "--version"], capture_output=True, text=True, check=False, timeout=LIMIT_S
+        )
+        match = re.search(r"release ([\d.]+)", done.stdout)
+    except (OSError, subprocess.TimeoutExpired):
+        match = None
     return Line("machine", "CUDA toolkit", "ok", f"{match[1] if match else 'here'} ({compiler})")

@@ -15,8 +15,8 @@ from edge_sr.doctor.line import Line
 LOW_DISK_GB = 1.0
 # L4T releases from this on -> the JetPack they belong to; from 36.4 on TensorRT is 10 or later
 JETPACKS = (
-    ((39, 2), "7.2"), ((38, 4), "7.1"), ((38, 2), "7.0"), ((36, 4, 3), "6.2"), ((36, 4), "6.1"),
-    ((36, 3), "6.0"), ((35,), "5"), ((32,), "4"),
+    ((39,), "7.2"), ((38, 4), "7.1"), ((38, 2), "7.0"), ((36, 5), "6.2.2"), ((36, 4, 4), "6.2.1"),
+    ((36, 4, 3), "6.2"), ((36, 4), "6.1"), ((36, 3), "6.0"), ((35,), "5"), ((32,), "4"),
 )  # fmt: skip
 OLDEST = (36, 4)
 
@@ -86,14 +86,17 @@ def _power_mode(root: Path) -> list[Line]:
     """A Jetson's power mode; nothing elsewhere."""
     if shutil.which("nvpmodel") is None:
         return []
-    done = subprocess.run(
-        ["nvpmodel", "-q"],  # noqa: S607 - the board's own tool, found in PATH just now
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=10,
-    )
-    match = re.search(r"Power Mode:\s*(\S+)", done.stdout)
+    try:
+        done = subprocess.run(
+            ["nvpmodel", "-q"],  # noqa: S607 - the board's own tool, found in PATH just now
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+        )
+        match = re.search(r"Power Mode:\s*(\S+)", done.stdout)
+    except (OSError, subprocess.TimeoutExpired):  # it waits for its service, or may not be run
+        match = None
     if not match:
         return [Line("machine", "power mode", "gap", "not known", "sudo nvpmodel -q")]
     path = root / "etc/nvpmodel.conf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,30 @@ def test_power_advice_names_the_mode_of_this_board(
     (tmp_path / "etc/nvpmodel.conf").write_text(NVPMODEL[board][0])
     found = {line.name: line for line in machine.lines(tmp_path)}["power mode"]
     assert (found.state, found.advice) == ("gap" if advice else "ok", advice)
+
+
+def test_a_power_tool_that_hangs_or_may_not_be_run_is_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.shutil, "which", lambda _: "/usr/sbin/nvpmodel")
+    for error in (PermissionError(13, "denied"), subprocess.TimeoutExpired("nvpmodel", 10)):
+
+        def fail(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(machine.subprocess, "run", fail)
+        (found,) = machine._power_mode(tmp_path)
+        assert (found.state, found.advice) == ("gap", "sudo nvpmodel -q")
+
+
+@pytest.mark.parametrize(
+    ("revision", "jetpack"),
+    [("R36 (release), REVISION: 4.0", "6.1"), ("R36 (release), REVISION: 4.4", "6.2.1"),
+     ("R36 (release), REVISION: 5.0", "6.2.2"), ("R38 (release), REVISION: 2.0", "7.0"),
+     ("R39 (release), REVISION: 1.0", "7.2")],
+)  # fmt: skip
+def test_the_jetpack_of_a_release_is_named(tmp_path: Path, revision: str, jetpack: str) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/nv_tegra_release").write_text(f"# {revision}, GCID: 1\n")
+    (found,) = machine._jetson(tmp_path)
+    assert found.found.endswith(f", JetPack {jetpack}")
