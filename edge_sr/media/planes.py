@@ -16,6 +16,7 @@ LIMITED, FULL = 1, 2  # FFmpeg's AVColorRange
 SAME_LAYOUT = ("yuv420p", "yuvj420p")
 MOST_BITS = 12  # that video is kept at: no encoder takes more
 GREYS = {f"gray{bits}le": bits for bits in (9, 10, 12, 14, 16)}
+OPAQUE = 255
 SIDE = 64  # of a picture whose chroma size shows the subsampling
 
 
@@ -35,6 +36,14 @@ def kept_format(frame: Any) -> PixelFormat:
     half = (SIDE // found.chroma_width(SIDE), SIDE // found.chroma_height(SIDE))
     x, y = half if half in ((2, 2), (2, 1)) else (1, 1)
     return PixelFormat(x, y, depth)
+
+
+def shows_through(frame: Any) -> bool:
+    """Whether a PyAV frame has transparency, which no film that is written has."""
+    if not any(part.is_alpha for part in frame.format.components):
+        return False
+    alpha = frame.reformat(format="rgba").to_ndarray()[..., 3]
+    return bool((alpha != OPAQUE).any())
 
 
 def av_name(kept: PixelFormat) -> str:

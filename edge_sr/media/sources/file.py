@@ -18,7 +18,7 @@ from edge_sr.media.frame import YUV420, Frame, StreamInfo
 from edge_sr.media.hdr import frame_hdr
 from edge_sr.media.libraries import load_av
 from edge_sr.media.orientation import frame_orientation, lost_side_data
-from edge_sr.media.planes import kept_format, to_planes
+from edge_sr.media.planes import kept_format, shows_through, to_planes
 from edge_sr.media.protocols import SourceBase
 from edge_sr.media.siting import coded_siting
 from edge_sr.types import Size
@@ -60,6 +60,7 @@ class VideoFile(SourceBase):
         self.path = Path(path)
         self._resized = 0  # frames of another size than the first
         self._last_size = Size(0, 0)
+        self._cut_short = False
         self.damaged = 0  # packets that could not be decoded, and frames decoded with errors
         self._av = load_av()
         self._missing = self._bytes = 0  # at its end, and altogether
@@ -84,6 +85,9 @@ class VideoFile(SourceBase):
             raise
         self._orientation = frame_orientation(self._first)
         self._lost = lost_side_data(self._first)
+        # VP8 and VP9 hold it in a second stream, which FFmpeg's own decoder leaves out
+        if self._stream.metadata.get("alpha_mode") == "1" or shows_through(self._first):
+            self._lost.append("transparency")
         self._deep = kept_format(self._first)  # what would be kept
         self._hdr = frame_hdr(self._first)
         self._raw = is_raw(self._demuxer.container)
@@ -126,7 +130,8 @@ class VideoFile(SourceBase):
                 f"{self.path}: {self._resized} frames of other sizes were fitted to {size}"
             )
         if self.damaged:
-            found.append(f"{self.path}: {self.damaged} damaged packets or frames")
+            last = ", so that its last frames are lost" if self._cut_short else ""
+            found.append(f"{self.path}: {self.damaged} damaged packets or frames{last}")
         if self._rate and not self._raw:
             found.append(f"{self.path}: has times of its own; the frame rate given is not used")
         if self._raw and not self._rate:
@@ -182,7 +187,8 @@ class VideoFile(SourceBase):
         try:
             frames = self._stream.decode(packet)
         except (self._av.FFmpegError, ValueError):
-            self.damaged += packet is not None
+            self.damaged += 1
+            self._cut_short |= packet is None  # PyAV cannot go on with what the decoder still holds
             return
         for frame in frames:
             self.damaged += bool(frame.is_corrupt)

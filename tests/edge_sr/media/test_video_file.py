@@ -173,6 +173,36 @@ def test_a_stream_without_times_gets_the_frame_rate(tmp_path: Path) -> None:
     assert source.notices == [f"{clip}: a raw stream, read at 25 frames a second; see --fps"]
 
 
+def test_damage_among_the_last_frames_is_reported(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "i.mp4", pts=range(30))
+    with av.open(str(clip)) as found:
+        packets = [(packet.pos, packet.size) for packet in found.demux(video=0) if packet.size]
+    with clip.open("r+b") as file:
+        file.seek(packets[-2][0])
+        file.write(b"\x7f\xff\xff\xff")  # the length of a NAL unit
+    with VideoFile(clip) as source:
+        count = sum(1 for _ in source)
+        assert count < 30
+        assert "1 damaged packets or frames" in source.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "alpha", "lost"), [("argb", 90, True), ("argb", 255, False), ("rgb24", 255, False)]
+)
+def test_transparency_of_a_film_is_named(
+    tmp_path: Path, pixels: str, alpha: int, lost: bool
+) -> None:
+    clip = tmp_path / "i.mov"
+    with av.open(str(clip), "w") as output:
+        stream = output.add_stream("qtrle", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, pixels
+        image = av.VideoFrame.from_ndarray(np.full((16, 32, 4), alpha, np.uint8), "rgba")
+        image.pts, image.time_base = 0, Fraction(1, 25)
+        output.mux([*stream.encode(image.reformat(format=pixels)), *stream.encode(None)])
+    with VideoFile(clip) as source:
+        assert source.notices == ([f"{clip}: not kept: transparency"] if lost else [])
+
+
 def test_a_damaged_packet_is_counted_and_left_out(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "d.mp4", pts=range(20), options={"bf": "0", "g": "1"})
     with av.open(str(clip)) as found:
