@@ -16,6 +16,7 @@ from edge_sr.backend.onnxruntime.backend import session_entries
 from edge_sr.errors import BackendError
 
 PROVIDER = "CPUExecutionProvider"
+SILENT = 4  # of ONNX Runtime's levels: what ends the process alone
 NOT_AS_WRITTEN = ["WeightBiasQuantization"]  # quantises float biases, and fails on shared ones
 
 
@@ -33,7 +34,7 @@ def open_session(
         BackendError: ONNX Runtime refuses the model.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = SILENT  # its errors are raised; a second line helps nobody
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     for entry in session_entries():
         options.add_session_config_entry(*entry)

@@ -52,6 +52,7 @@ def tidy(path: Path, model: onnx.ModelProto, *, output_name: str = "") -> list[s
         ModelFileError: an operator that cannot be converted, no or several pictures, or an opset
             that cannot be raised.
     """
+    _refuse_numbers(path, model)
     refuse_operators(path, model)
     done = []
     graph = model.graph
@@ -62,6 +63,8 @@ def tidy(path: Path, model: onnx.ModelProto, *, output_name: str = "") -> list[s
         graph.input.extend(inputs)
         done.append("weights were listed as inputs")
     model.ir_version = max(model.ir_version, OLDEST_IR)
+    if not graph.output:
+        raise ModelFileError(f"{path}: has no output; is it whole?")
     if len(graph.input) != 1:
         names = ", ".join(item.name for item in graph.input)
         raise ModelFileError(f"{path}: has {len(graph.input)} inputs ({names}); expected one image")
@@ -77,6 +80,8 @@ def tidy(path: Path, model: onnx.ModelProto, *, output_name: str = "") -> list[s
     if _to_single(graph):
         done.append("half precision made float32")
     dims = graph.input[0].type.tensor_type.shape.dim
+    if not graph.input[0].type.tensor_type.HasField("shape"):
+        dims.extend(onnx.TensorShapeProto.Dimension() for _ in range(4))
     if dims and dims[0].dim_value > 1:
         done.append(f"batch of {dims[0].dim_value} made 1")
     if dims:
@@ -129,6 +134,23 @@ def _read_in(path: Path, item: onnx.TensorProto) -> Path:
     item.ClearField("external_data")
     item.data_location = TensorProto.DEFAULT
     return place
+
+
+def _refuse_numbers(path: Path, model: onnx.ModelProto) -> None:
+    """Refuse an opset that is not known here, and weights that are no numbers."""
+    versions = [item.version for item in model.opset_import if item.domain in ("", "ai.onnx")]
+    newest = onnx.defs.onnx_opset_version()
+    if not versions or max(versions) > newest:
+        found = f"opset {max(versions)}" if versions else "no opset"
+        raise ModelFileError(
+            f"{path}: is of {found}; the installed onnx knows 1 to {newest}: pip install --upgrade "
+            "onnx onnxruntime, or export it again with an older one"
+        )
+    for item in model.graph.initializer:
+        if item.data_type == TensorProto.FLOAT or item.data_type in FLOATS:
+            value = numpy_helper.to_array(item).astype(np.float32)
+            if not np.isfinite(value).all():
+                raise ModelFileError(f"{path}: weight {item.name} holds NaN or infinity")
 
 
 def _keep_output(path: Path, graph: onnx.GraphProto, name: str) -> None:

@@ -22,7 +22,7 @@ from convert.probe.likeness import RangeChoice, choose_range, soft_picture
 from convert.probe.parity import check_parity
 from edge_sr.errors import BackendError, EdgeSRError, ModelFileError
 from edge_sr.files import whole_file
-from edge_sr.model.import_options import LAYOUTS, ImportOptions
+from edge_sr.model.import_options import CHANNELS, LAYOUTS, ImportOptions
 from edge_sr.model.sidecar import Sidecar, sha256_of, sidecar_path, write_sidecar
 from edge_sr.model.value_range import AUTO, RANGES
 
@@ -93,7 +93,7 @@ def wrap_onnx(
     with whole_file(output, error=ModelFileError) as part:
         onnx.save(wrapped, part)
         check_parity(
-            _runner(model, detected.layouts[0], detected.channels),
+            _runner(source.name, model, detected.layouts[0], detected.channels),
             part,
             channels=detected.channels,
             geometry=detected.geometry,
@@ -165,7 +165,7 @@ def _detect_as(
     options: ImportOptions,
 ) -> Detected:
     try:
-        runner = _runner(model, layout, channels)
+        runner = _runner(name, model, layout, channels)
         geometries: list[Geometry] = []
         for share in SHARES:
             geometries.append(
@@ -213,6 +213,8 @@ def _candidates(
     if len(dims) not in (0, 4):
         raise ModelFileError(f"{name}: input shape is {dims}; expected 4 axes, one picture")
     dims = dims or [0] * 4
+    if dims[1] > max(CHANNELS.values()) and not any(dims[2:]):
+        raise ModelFileError(f"{name}: takes {dims[1]} channels; expected 1 (luma) or 3 (RGB)")
     found = False
     for layout in LAYOUTS if options.layout == AUTO else (options.layout,):
         declared = dims[1 if layout == "nchw" else 3]
@@ -226,9 +228,12 @@ def _candidates(
         )
 
 
-def _runner(model: onnx.ModelProto, layout: str, channels: int) -> Run:
+def _runner(name: str, model: onnx.ModelProto, layout: str, channels: int) -> Run:
     """The network as a function of float32 NHWC arrays in its own values."""
-    session = open_session(model)
+    try:
+        session = open_session(model)
+    except BackendError as error:
+        raise ModelFileError(f"{name}: {error}") from error
     takes = model.graph.input[0].type.tensor_type.elem_type
 
     def call(frames: np.ndarray) -> np.ndarray:
@@ -237,7 +242,10 @@ def _runner(model: onnx.ModelProto, layout: str, channels: int) -> Run:
             values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
         found = run(session, np.ascontiguousarray(values))[0]
         if found.ndim != 4:
-            raise BackendError(f"its result has shape {found.shape}; expected a picture")
+            raise ModelFileError(
+                f"{name}: its result has shape {found.shape}; expected a picture, of 4 axes: is it "
+                "a classifier, or another output? See --output-name"
+            )
         planar = found.shape[1] == channels and (layout == "nchw" or found.shape[3] != channels)
         result: np.ndarray = found.transpose(0, 2, 3, 1) if planar else found
         return result.astype(np.float32)
@@ -270,7 +278,7 @@ def _check_changes(path: Path, original: bytes, model: onnx.ModelProto, detected
     frame = soft_picture(*(_one_size(model, detected) or (64, 96)), detected.channels)
     values = RANGES[detected.ranges.input]
     picture = frame[None].astype(np.float32) / 255 * values.levels + values.offset
-    expected = _runner(model, detected.layouts[0], detected.channels)(picture)
+    expected = _runner(path.name, model, detected.layouts[0], detected.channels)(picture)
     batch = picture.transpose(0, 3, 1, 2) if detected.layouts[0] == "nchw" else picture
     count = source.shape[0] if source.shape and isinstance(source.shape[0], int) else 1
     feed = np.repeat(batch, count, axis=0).astype(kind)

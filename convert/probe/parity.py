@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from calibration.network.session import SILENT
 from convert.probe.geometry import Geometry, Run
 from edge_sr.errors import ModelFileError
 from edge_sr.model.value_range import ValueRange
@@ -50,7 +51,9 @@ def check_parity(
     Raises:
         ModelFileError: more than 0.1 % of the pixels differ, or any by more than one grey level.
     """
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = SILENT
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     size, step = geometry.size, 8 * geometry.multiple
     sizes = [size] if size else [(step, 3 * step), (5 * step + 1, 4 * step - 1), (7, 9 * step)]
     shares = []

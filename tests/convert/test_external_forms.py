@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -381,3 +382,88 @@ def test_half_weights_of_an_old_opset_become_float32(tmp_path: Path) -> None:
     wrap_onnx(source, tmp_path / "o.onnx", options)
     kinds = {item.data_type for item in onnx.load(tmp_path / "o.onnx").graph.initializer}
     assert TensorProto.FLOAT16 not in kinds
+
+
+def classifier(path: Path) -> Path:
+    nodes, weights = doubler()
+    nodes = [
+        nodes[0],
+        helper.make_node("GlobalAveragePool", ["h"], ["g"]),
+        helper.make_node("Flatten", ["g"], ["f"]),
+        helper.make_node("Gemm", ["f", "fc"], ["output"]),
+    ]
+    return save(path, nodes, weights | {"fc": np.ones((8, 5), np.float32)}, (ANY[0], [1, 5]))
+
+
+def changed(path: Path, **weights: np.ndarray) -> Path:
+    nodes, known = doubler()
+    return save(path, nodes, known | weights)
+
+
+def edited(path: Path, edit: Callable[[onnx.ModelProto], object]) -> Path:
+    model = onnx.load(save(path, *doubler()))
+    edit(model)
+    onnx.save(model, path)
+    return path
+
+
+NOT_TAKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "classifier": (classifier, "expected a picture"),
+    "films": (
+        lambda p: save(
+            p,
+            [helper.make_node("Conv", ["input", "k"], ["output"], pads=[1] * 6)],
+            {"k": np.ones((3, 3, 3, 3, 3), np.float32)},
+            ([1, 3, "t", "h", "w"], [1, 3, "t", "a", "b"]),
+        ),
+        "expected 4 axes",
+    ),
+    "texts": (
+        lambda p: save(
+            p,
+            [helper.make_node("Identity", ["input"], ["output"])],
+            {},
+            kinds=(TensorProto.STRING, TensorProto.STRING),
+        ),
+        "its input is string",
+    ),
+    "weight of NaN": (
+        lambda p: changed(p, b=np.full(8, np.nan, np.float32)),
+        "weight b holds NaN or infinity",
+    ),
+    "no output": (lambda p: edited(p, lambda m: m.graph.ClearField("output")), "has no output"),
+    "no opset": (lambda p: edited(p, lambda m: m.ClearField("opset_import")), "is of no opset"),
+    "opset of the future": (lambda p: save(p, *doubler(), opset=99), "is of opset 99"),
+    "four channels": (
+        lambda p: save(p, *doubler(4), ([1, 4, "h", "w"], [1, 4, "a", "b"])),
+        "takes 4 channels",
+    ),
+    "missing weight": (
+        lambda p: edited(p, lambda m: m.graph.initializer.pop()),
+        "ONNX Runtime cannot open the network",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_TAKEN)
+def test_what_is_no_picture_network_is_one_line(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make, message = NOT_TAKEN[name]
+    source = make(tmp_path / "in.onnx")
+    assert main([str(source), "--range", "0..1", "-o", str(tmp_path / "o.onnx")]) == 1
+    [line] = capfd.readouterr().err.splitlines()
+    assert "in.onnx: " in line
+    assert message in line
+    assert not list(tmp_path.glob("o.onnx*"))
+
+
+def test_an_input_without_a_shape_is_found_out(tmp_path: Path) -> None:
+    def forget(model: onnx.ModelProto) -> None:
+        for tensor in (model.graph.input[0], model.graph.output[0]):
+            tensor.type.tensor_type.ClearField("shape")
+
+    source = edited(tmp_path / "in.onnx", forget)
+    options = ImportOptions(input_range="0..1", output_range="0..1")
+    card, _ = wrap_onnx(source, tmp_path / "o.onnx", options)
+    assert (card.scale, card.color) == ("2", "rgb")
