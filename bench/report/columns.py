@@ -29,15 +29,25 @@ class Column:
 
 
 def make_columns(group: Group) -> list[Column]:
-    """The columns that hold something in a group, in order."""
+    """The columns that hold something in a group, in order; those of video are apart."""
     rows = [entry.row for entry in group.entries]
     first, facts = _facts()
     speed, times = _times()
     sets = [_quality(name) for name in set_names(rows)]
-    clips = [_video(name) for name in dict.fromkeys(name for row in rows for name in row.video)]
-    shown = [scores[0] for scores in (*sets, *clips)]
-    rest = [column for scores in (*sets, *clips) for column in scores[1:]]
-    columns = [*first, *speed, *shown, *rest, *times, *facts]
+    shown = [scores[0] for scores in sets]
+    rest = [column for scores in sets for column in scores[1:]]
+    return _filled([*first, *speed, *shown, *rest, *times, *facts], group)
+
+
+def video_columns(group: Group) -> list[Column]:
+    """The model and all figures of clips, clip by clip; none where no clip was measured."""
+    clips = dict.fromkeys(name for entry in group.entries for name in entry.row.video)
+    columns = [column for name in clips for column in _video(name)]
+    return _filled([_facts()[0][0], *columns], group) if columns else []
+
+
+def _filled(columns: list[Column], group: Group) -> list[Column]:
+    """Those that hold something."""
     return [
         column
         for column in columns

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.report.changes import Change
-from bench.report.columns import Column, make_columns
+from bench.report.columns import Column, make_columns, video_columns
 from bench.report.crops import PATCH
 from bench.report.decision import decide
 from bench.report.figure import COLORS, svg, themed
@@ -36,6 +36,7 @@ LEAST = (
     "peak MiB",
     "mJ/frame",
 )
+CALM = ("flicker", "still")  # titles of columns of clips end so
 MOST = ("fps", "VMAF", "VMAF-NEG", "PSNR-Y", "SSIM-Y", "PSNR RGB")
 
 
@@ -101,10 +102,9 @@ def render_markdown(
         columns = make_columns(group)
         lines += [f"## {group.title}", ""]
         lines += [f"![{name}]({plot_name(name, index)}.svg)\n" for name in plots(group)]
-        lines += ["| " + " | ".join(column.title for column in columns) + " |"]
-        lines += ["|" + "|".join("---" if n == 0 else "---:" for n in range(len(columns))) + "|"]
-        for entry in group.entries:
-            lines.append("| " + " | ".join(column.text(entry) for column in columns) + " |")
+        lines += _markdown_table(columns, group.entries)
+        if videos := video_columns(group):
+            lines += ["", "### On video", "", *_markdown_table(videos, group.entries)]
         lines += ["", *(f"- {sentence}" for sentence in describe(group)), ""]
         if crops.get(index - 1):
             lines += [
@@ -115,6 +115,13 @@ def render_markdown(
                 f"![{c.caption}](crops/{c.path.name}) {c.caption}\n" for c in crops[index - 1]
             ]
     return "\n".join(lines) + "\n"
+
+
+def _markdown_table(columns: Sequence[Column], entries: Sequence[Entry]) -> list[str]:
+    rule = "|".join("---" if n == 0 else "---:" for n in range(len(columns)))
+    rows = [[column.text(entry) for column in columns] for entry in entries]
+    heads = [column.title for column in columns]
+    return [f"| {' | '.join(heads)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def plots(group: Group) -> dict[str, Any]:
@@ -129,8 +136,24 @@ def plot_name(name: str, index: int) -> str:
 
 
 def _section(group: Group, crops: Sequence[Crop]) -> dict[str, Any]:
-    columns = make_columns(group)
-    best = {column.title: _best(column, group.entries) for column in columns}
+    videos = video_columns(group)
+    return {
+        "title": group.title,
+        "plots": [
+            _unique(themed(svg(figure)), f"{name}-{id(group)}")
+            for name, figure in plots(group).items()
+        ],
+        "tables": [
+            _table("All figures", make_columns(group), group.entries),
+            *([_table("On video", videos, group.entries)] if videos else []),
+        ],
+        "sentences": describe(group),
+        "crops": [{"data": _data_uri(crop.path), "caption": crop.caption} for crop in crops],
+    }
+
+
+def _table(title: str, columns: list[Column], entries: Sequence[Entry]) -> dict[str, Any]:
+    best = {column.title: _best(column, entries) for column in columns}
     lines = [
         {
             "kind": entry.row.kind,
@@ -143,19 +166,9 @@ def _section(group: Group, crops: Sequence[Crop]) -> dict[str, Any]:
                 for column in columns
             ],
         }
-        for entry in group.entries
+        for entry in entries
     ]
-    return {
-        "title": group.title,
-        "plots": [
-            _unique(themed(svg(figure)), f"{name}-{id(group)}")
-            for name, figure in plots(group).items()
-        ],
-        "columns": columns,
-        "lines": lines,
-        "sentences": describe(group),
-        "crops": [{"data": _data_uri(crop.path), "caption": crop.caption} for crop in crops],
-    }
+    return {"title": title, "columns": columns, "lines": lines}
 
 
 def _best(column: Column, entries: Sequence[Entry]) -> Any:
@@ -164,7 +177,7 @@ def _best(column: Column, entries: Sequence[Entry]) -> Any:
     values = [value for e in networks if isinstance(value := column.value(e), (int, float))]
     if len(values) < 2:
         return None
-    if column.title in LEAST:
+    if column.title in LEAST or column.title.endswith(CALM):
         return min(values)
     return max(values) if column.title.endswith(MOST) else None
 

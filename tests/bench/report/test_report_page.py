@@ -15,7 +15,7 @@ pytest.importorskip("jinja2", reason="pip install jinja2")
 pytest.importorskip("matplotlib", reason="pip install matplotlib")
 
 from bench.__main__ import main
-from bench.records import CropFile, Row
+from bench.records import ClipScore, CropFile, Row
 from bench.report.decision import decide
 from bench.report.figure import COLORS, new_figure, svg, themed
 from bench.report.labels import place_labels
@@ -170,3 +170,26 @@ def test_the_report_opens_with_a_decision(row: MakeRow, tmp_path: Path) -> None:
     assert found.answer in render_markdown([group], {}, None).partition("##")[0]
     (group,) = make_groups([row(p50=None)], picture_set=None, sort="name")
     assert decide(group).answer == "not timed yet"
+
+
+def test_clips_have_a_table_of_their_own(row: MakeRow) -> None:
+    def clip(flicker: float, still: float | None) -> dict[str, ClipScore]:
+        facts = {"name": "pans", "sha256": "", "frames": 8, "psnr_y_db": 30.0, "ssim_y": 0.9}
+        return {"pans": ClipScore(**facts, flicker=flicker, still_std=still, moved=True)}
+
+    made = [
+        row("a", p50=10.0, video=clip(1.5, 0.5)),
+        row("rival", p50=20.0, kind="rival", video=clip(2.5, None)),
+        row("none", p50=30.0),
+    ]
+    groups = make_groups(made, picture_set="Set5", sort="p50")
+    text = render_markdown(groups, {}, None)
+    table = text[text.index("### On video") :]
+    assert "| model | pans PSNR-Y | pans SSIM-Y | pans flicker | pans still |" in table
+    assert "| a | 30.00 | 0.9000 | 1.500 | 0.50 |" in table
+    assert "| rival | 30.00 | 0.9000 | 2.500 | - |" in table
+    assert "moved by the known motion" in table
+    assert "pans" not in text[: text.index("### On video")]
+    html = render_html(groups, {}, None)
+    assert html.count("<table>") == 2
+    assert '<td data-v="1.5" class="best">1.500</td>' in html
