@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,15 +25,16 @@ from edge_sr.children import child_environment, module_command
 from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import EdgeSRError, MissingDependencyError
 from edge_sr.media.chroma import resize_frame
-from edge_sr.media.sinks.writer import VideoWriter
+from edge_sr.media.codec.y4m import Y4mSink
+from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.sources.file import VideoFile
 
 SIZE = (800, 520)  # columns, rows of the picture on the page
 CENTRE = (500, 170)  # of what is seen, in the upscaled picture: the head of the rabbit
 ZOOM = 2  # each of its pixels, so that details are seen
 EVERY = 2  # frames of the clip, which has 25 a second
-SECONDS = 3.0  # that each frame lasts while the pictures are taken
-FIRST_S, LAST_S = 60.0, 60.0  # of the first one: until the browser is there; and of the last one
+SENT = 4  # times that each frame is sent
+SHOWN_S = 1.0  # until it is on the page
 LIMIT_S = 120.0  # to wait for one
 QUALITY = 78  # of WebP
 # the page's own picture alone, at a size that does not depend on the window's
@@ -77,11 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if clip is None:
         FOLDER.mkdir(exist_ok=True)
         clip = fetch_clip(FOLDER)
-    with tempfile.TemporaryDirectory() as folder:
-        film = Path(folder) / "slow.mkv"
-        write_slowly(clip, film, start=args.start, count=args.frames)
-        with _serving(film, args.model) as address:
-            pictures = list(look(address, args.frames))
+    frames = list(small_frames(clip, start=args.start, count=args.frames))
+    pictures = list(look(frames, args.model))
     pictures[0].save(
         args.output,
         save_all=True,
@@ -95,26 +92,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write_slowly(clip: Path, film: Path, *, start: int, count: int) -> None:
-    """Some frames of a clip at half its size, `SECONDS` each, the first and last one for longer."""
+def small_frames(clip: Path, *, start: int, count: int) -> Iterator[Frame]:
+    """Some frames of a clip at half its size."""
     with VideoFile(clip) as source:
         size = (source.info.width // 4 * 2, source.info.height // 4 * 2)
-        info = replace(source.info, width=size[0], height=size[1], frame_rate=Fraction(25))
-        writer = VideoWriter(film, source=info, crf=0)
-        last = None
+        number = None
         for number, frame in enumerate(islice(source, start, start + EVERY * count, EVERY)):
-            at_s = FIRST_S + (number - 1) * SECONDS if number else 0.0
-            last = replace(
-                resize_frame(frame, *size), pts=round(at_s * 1000), time_base=Fraction(1, 1000)
-            )
-            writer.write(last)
-        if last is None:
+            yield replace(resize_frame(frame, *size), pts=number, time_base=Fraction(1, 25))
+        if number is None:
             raise EdgeSRError(f"{clip}: has not {start} frames")
-        writer.write(replace(last, pts=last.pts + round(LAST_S * 1000)))
-        writer.finish()
 
 
-def look(address: str, count: int) -> Iterator[Image.Image]:
+def look(frames: Sequence[Frame], model: str) -> Iterator[Image.Image]:
     """The page's picture of each frame in a headless Chromium; bicubic is left of the divider.
 
     Raises:
@@ -127,21 +116,46 @@ def look(address: str, count: int) -> Iterator[Image.Image]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise MissingDependencyError("Chromium is not installed: apt-get install chromium")
-    with sync_playwright() as driver:
+    with _serving(model) as job, sync_playwright() as driver:
+        if job.stdin is None:
+            raise EdgeSRError("the run has no standard input")
+        sink = Y4mSink(job.stdin, source=_info(frames[0]))
+        _send(sink, frames[0], 0)  # the page begins with it
+        address = _address(job)
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": SIZE[0] + 500, "height": SIZE[1] + 300})
         page.goto(f"{address}?codec=jpeg")  # each frame is coded by itself
         _wait(page, "shown.head && stats !== null")
         page.evaluate(STYLE.format(*SIZE, ZOOM, *CENTRE))
-        seen = -1.0
-        for number in range(count):
-            share = 0.5 + 0.42 * math.cos(2 * math.pi * number / count)
+        _wait(page, f"shown.head.region[2] <= {SIZE[0]}")
+        for number, frame in enumerate(frames):
+            if number:
+                _send(sink, frame, number)
+            share = 0.5 + 0.42 * math.cos(2 * math.pi * number / len(frames))
             page.evaluate(f"setDivider({share})")
-            _wait(page, f"shown.head.region[2] <= {SIZE[0]} && shown.head.taken > {seen}")
-            seen = page.evaluate("shown.head.taken") + 1
+            _wait(page, f"stats.written > {SENT * number + 1}")
+            time.sleep(SHOWN_S)
             shot = page.locator("#frame").screenshot()
             yield Image.open(io.BytesIO(shot)).convert("RGB")
         browser.close()
+
+
+def _send(sink: Y4mSink, frame: Frame, number: int) -> None:
+    """More than once: a session may keep a frame until the next one comes."""
+    for again in range(SENT):
+        sink.write(replace(frame, pts=SENT * number + again))
+
+
+def _info(frame: Frame) -> StreamInfo:
+    return StreamInfo(
+        name="clip",
+        width=frame.size.width,
+        height=frame.size.height,
+        time_base=frame.time_base,
+        frame_rate=Fraction(25),
+        frames=None,
+        live=False,
+    )
 
 
 def _wait(page: Any, expression: str) -> None:
@@ -154,22 +168,28 @@ def _wait(page: Any, expression: str) -> None:
 
 
 @contextlib.contextmanager
-def _serving(film: Path, model: str) -> Iterator[str]:
-    """The address of the page of a run at the film's own pace."""
-    words = ["run", str(film), "--model", model, "--serve", "127.0.0.1:0"]
-    command = module_command("edge_sr.cli.main", [*words, "--drop-policy", "newest"])
+def _serving(model: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A run with a page, which takes its frames from standard input."""
+    words = ["run", "-", "--model", model, "--serve", "127.0.0.1:0"]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=child_environment()
+        module_command("edge_sr.cli.main", words),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=child_environment(),
     ) as job:
         try:
-            lines = (re.search(r"page: (\S+)", line) for line in job.stderr or ())
-            found = next(filter(None, lines), None)
-            if found is None:
-                raise EdgeSRError("the run has ended before its page began")
-            yield found[1]
+            yield job
         finally:
             job.terminate()
             job.communicate(timeout=LIMIT_S)
+
+
+def _address(job: subprocess.Popen[bytes]) -> str:
+    lines = (re.search(rb"page: (\S+)", line) for line in job.stderr or ())
+    found = next(filter(None, lines), None)
+    if found is None:
+        raise EdgeSRError("the run has ended before its page began")
+    return found[1].decode()
 
 
 if __name__ == "__main__":

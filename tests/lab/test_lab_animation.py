@@ -17,10 +17,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
-def test_it_moves_and_shows_both_sides(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(animation, "FIRST_S", 20.0)
+def test_it_moves_and_shows_both_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     film(tmp_path / "clip.mp4", moving(3, 720, 1280, count=6))
     output = tmp_path / "a.webp"
     words = ["--clip", str(tmp_path / "clip.mp4"), "--start", "1", "--frames", "2"]

@@ -1,0 +1,156 @@
+"""A page, a recording and RTSP at once, for minutes: ``python -m lab.soak.page_together``.
+
+A small source of its own pace; a viewer by WebSocket, who reports each frame, and a reader by RTSP.
+Prints how the age of frames, memory and threads change: lines fitted to samples of every 5 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import psutil
+
+from edge_sr.children import child_environment, module_command
+from edge_sr.cli.common import exit_codes, make_parser
+from edge_sr.errors import EdgeSRError
+
+EVERY_S = 5.0
+WARM_S = 60.0  # that are left out at the beginning
+VIEW = {"mode": "pair", "region": [0, 0, 640, 360], "width": 640, "codec": "h264"}
+EXAMPLES = """\
+examples:
+  python -m lab.soak.page_together
+  python -m lab.soak.page_together --minutes 2
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without running anything."""
+    parser = make_parser(
+        "python -m lab.soak.page_together",
+        "Run a page, a recording and an RTSP server at once, and watch age, memory and threads.",
+        examples=EXAMPLES,
+    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="default: 10")
+    return parser
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """The process, the page's address and that of RTSP."""
+    words = ["run", "test://320x180@25?live=1", "--backend", "nearest", "--serve", "127.0.0.1:0"]
+    words += ["--rtsp", "0", "-o", str(folder / "recording.mp4"), "--save-to", str(folder)]
+    command = module_command("edge_sr.cli.main", words)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=child_environment()
+    ) as job:
+        try:
+            text = ""
+            for line in job.stderr or ():
+                text += line
+                found = re.search(r"page: (\S+)/", text), re.search(r"RTSP: (\S+)", text)
+                if found[0] and found[1]:
+                    yield job, found[0][1], found[1][1]
+                    break
+            else:
+                raise EdgeSRError("the run has ended before it began to serve")
+        finally:
+            job.terminate()
+            job.communicate(timeout=60)
+
+
+def watch(address: str, stop: threading.Event) -> None:
+    """A browser's part: take each picture, and report it."""
+    from websockets.sync import client
+
+    with client.connect(f"{address.replace('http', 'ws')}/watch", max_size=None) as socket:
+        socket.send(json.dumps(VIEW))
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                message = socket.recv(timeout=1)
+                if isinstance(message, bytes):
+                    (length,) = struct.unpack_from(">I", message)
+                    number = json.loads(message[4 : 4 + length])["number"]
+                    socket.send(json.dumps({"shown": number}))
+
+
+def read(address: str, stop: threading.Event) -> None:
+    """A recorder's part: take each packet."""
+    with av.open(address, options={"rtsp_transport": "tcp"}, timeout=60) as container:
+        for _ in container.demux(video=0):
+            if stop.is_set():
+                return
+
+
+def sample(job: subprocess.Popen[str], address: str, minutes: float) -> list[dict[str, float]]:
+    """Figures of every `EVERY_S` seconds."""
+    process, found = psutil.Process(job.pid), []
+    start = time.monotonic()
+    while (at := time.monotonic() - start) < minutes * 60:
+        with urllib.request.urlopen(f"{address}/api/stats", timeout=30) as answer:  # noqa: S310
+            facts: dict[str, Any] = json.load(answer)
+        found.append(
+            {
+                "s": at,
+                "age_ms": facts["age_p50_ms"] or 0.0,
+                "mb": process.memory_info().rss / 1e6,
+                "threads": process.num_threads(),
+                "written": facts["written"],
+                "dropped": facts["dropped"],
+                "clients": facts["clients"],
+            }
+        )
+        time.sleep(EVERY_S)
+    return found
+
+
+@exit_codes("page_together")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when it was measured, 2 for wrong options."""
+    args = build_parser().parse_args(argv)
+    stop = threading.Event()
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as (job, page, rtsp):
+        threads = [
+            threading.Thread(target=watch, args=(page, stop), daemon=True),
+            threading.Thread(target=read, args=(rtsp, stop), daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        found = sample(job, page, args.minutes)
+        alive = [thread.is_alive() for thread in threads]
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+    kept = [item for item in found if item["s"] > min(WARM_S, args.minutes * 15)]
+    at = np.array([item["s"] for item in kept])
+    age, memory = (
+        float(np.polyfit(at, [item[name] for item in kept], 1)[0]) for name in ("age_ms", "mb")
+    )
+    last = kept[-1]
+    counts = sorted({int(item["threads"]) for item in kept})
+    print(
+        f"{args.minutes:g} minutes, {int(last['written'])} frames, {int(last['dropped'])} dropped; "
+        f"age {np.median([item['age_ms'] for item in kept]):.1f} ms at the median, slope "
+        f"{60 * age:+.2f} ms a minute; memory {last['mb']:.0f} MB, slope {3600 * memory:+.1f} "
+        f"MB an hour; threads {counts}; viewer and reader were there to the end: {all(alive)}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
