@@ -16,7 +16,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from PIL import Image
 
@@ -119,7 +119,7 @@ def look(frames: Sequence[Frame], model: str) -> Iterator[Image.Image]:
     with _serving(model) as job, sync_playwright() as driver:
         if job.stdin is None:
             raise EdgeSRError("the run has no standard input")
-        sink = Y4mSink(job.stdin, source=_info(frames[0]))
+        sink = Y4mSink(cast(BinaryIO, job.stdin), source=_info(frames[0]))
         _send(sink, frames[0], 0)  # the page begins with it
         address = _address(job)
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

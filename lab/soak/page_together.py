@@ -23,7 +23,6 @@ from typing import Any
 
 import av
 import numpy as np
-import psutil
 
 from edge_sr.children import child_environment, module_command
 from edge_sr.cli.common import exit_codes, make_parser
@@ -99,7 +98,7 @@ def read(address: str, stop: threading.Event) -> None:
 
 def sample(job: subprocess.Popen[str], address: str, minutes: float) -> list[dict[str, float]]:
     """Figures of every `EVERY_S` seconds."""
-    process, found = psutil.Process(job.pid), []
+    found = []
     start = time.monotonic()
     while (at := time.monotonic() - start) < minutes * 60:
         with urllib.request.urlopen(f"{address}/api/stats", timeout=30) as answer:  # noqa: S310
@@ -108,8 +107,8 @@ def sample(job: subprocess.Popen[str], address: str, minutes: float) -> list[dic
             {
                 "s": at,
                 "age_ms": facts["age_p50_ms"] or 0.0,
-                "mb": process.memory_info().rss / 1e6,
-                "threads": process.num_threads(),
+                "mb": _status(job.pid, "VmRSS") / 1000,
+                "threads": _status(job.pid, "Threads"),
                 "written": facts["written"],
                 "dropped": facts["dropped"],
                 "clients": facts["clients"],
@@ -117,6 +116,13 @@ def sample(job: subprocess.Popen[str], address: str, minutes: float) -> list[dic
         )
         time.sleep(EVERY_S)
     return found
+
+
+def _status(process: int, name: str) -> int:
+    """A number that Linux keeps of a process."""
+    text = Path(f"/proc/{process}/status").read_text()
+    found = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 @exit_codes("page_together")

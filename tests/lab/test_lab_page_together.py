@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-pytest.importorskip("psutil", reason="pip install 'edge-sr[serve]'")
 pytest.importorskip("websockets", reason="pip install 'edge-sr[serve]'")
 
 from edge_sr.media.sinks.rtsp_server import find_python
