@@ -11,8 +11,15 @@ from typing import Any
 import pytest
 
 from edge_sr.errors import ModelFileError
-from edge_sr.model.engine_cache import EngineKey, cache_dir, engine_path, find_engine, locked
-from edge_sr.model.engine_facts import seal
+from edge_sr.model.engine_cache import (
+    EngineKey,
+    cache_dir,
+    engine_path,
+    find_engine,
+    key_of,
+    locked,
+)
+from edge_sr.model.engine_facts import Machine, seal
 from edge_sr.model.sidecar import sha256_of, write_sidecar
 from tests.edge_sr.model.test_engine_facts import ON_ORIN
 from tests.edge_sr.model.test_engine_seal import sidecar
@@ -59,6 +66,26 @@ def test_every_field_of_the_key_counts(change: dict[str, Any], tmp_path: Path) -
     assert found is not None
     assert found[0] == path
     assert find_engine("x", replace(KEY, **change), folder=tmp_path) is None
+
+
+def test_each_gpu_of_a_machine_has_engines_of_its_own() -> None:
+    rtx4090 = Machine(
+        flavour="tensorrt",
+        version="10.16.1.11",
+        gpu="NVIDIA GeForce RTX 4090",
+        compute_capability="8.9",
+        cuda="12.8",
+    )
+    l40 = replace(rtx4090, gpu="NVIDIA L40")  # of the same compute capability
+
+    def digest(machine: Machine, **options: str) -> str:
+        return key_of(onnx_sha256="a", size="64x48", machine=machine, options=options).digest
+
+    assert digest(rtx4090) != digest(l40)
+    same = "same-compute-capability"
+    assert digest(rtx4090, hardware=same) == digest(l40, hardware=same)
+    on_rtx = [replace(machine, flavour="tensorrt-rtx") for machine in (rtx4090, l40)]
+    assert len({digest(machine) for machine in on_rtx}) == 1  # it is portable
 
 
 def test_an_engine_under_another_key_is_not_taken(tmp_path: Path) -> None:
