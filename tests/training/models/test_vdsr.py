@@ -10,6 +10,7 @@ import pytest
 from training.data.pairs import to_uint8
 from training.loop.validate import bicubic
 from training.models import vdsr
+from training.models.layers import compute_in, hidden
 
 
 def test_parameter_counts():
@@ -35,3 +36,16 @@ def test_bad_arguments():
         vdsr(scale="5")
     with pytest.raises(ValueError, match="depth 1"):
         vdsr(depth=1)
+
+
+def test_its_middle_trains_in_bfloat16_and_is_float32_again():
+    model = vdsr(depth=4, width=4)
+    frame = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 1)).astype(np.float32)
+    before = np.asarray(model(frame))
+    compute_in(model, "bfloat16")
+    assert [layer.name for layer in hidden(model)] == ["conv2", "conv3"]
+    assert model.get_layer("conv2").compute_dtype == "bfloat16"
+    assert model.get_layer("conv1").compute_dtype == model.get_layer("conv4").compute_dtype
+    assert model.get_layer("conv2").kernel.dtype == "float32"
+    compute_in(model, "float32")
+    np.testing.assert_array_equal(np.asarray(model(frame)), before)
