@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from edge_sr.backend.protocol import SIDES
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.live.compare import View
 from edge_sr.live.control import RunControl
@@ -49,6 +50,9 @@ def run_video(
         address = _address(spec)
         source = stack.enter_context(_open(spec, address))
         info = source.info
+        if min(info.size) < SIDES.start:
+            found = f"{info.name}: its pictures are {info.width}x{info.height}"
+            raise MediaError(f"{found}; films need at least {SIDES.start} pixels a side")
         model, why = choose(spec.model, spec.flavour, lambda: fit_input(address))
         spec = replace(spec, model=model, flavour=None)
         if why:

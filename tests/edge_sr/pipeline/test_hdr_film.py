@@ -153,6 +153,16 @@ def test_a_comparison_in_a_file_has_8_bits_and_says_so(
     assert f"{output}: the comparison is made of 8-bit 4:2:0" in caplog.text
 
 
+def test_a_film_that_is_too_small_is_refused_by_name(tmp_path: Path) -> None:
+    clip = tmp_path / "i.mkv"
+    with av.open(str(clip), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 2, 2, "yuv420p"
+        output.mux([*stream.encode(av.VideoFrame(2, 2, "yuv420p")), *stream.encode(None)])
+    with pytest.raises(MediaError, match=r"i\.mkv: its pictures are 2x2; films need at least 4"):
+        run_job(JobSpec(input=str(clip), output=str(tmp_path / "o.mkv"), backend="nearest"))
+
+
 def test_a_codec_that_cannot_hold_the_depth_leaves_nothing(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "i.mkv", codec="ffv1", pix_fmt="yuv422p12le", pts=(0, 1))
     with pytest.raises(MediaError, match="takes no 12-bit 4:2:2; take another --codec"):
