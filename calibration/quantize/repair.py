@@ -110,6 +110,8 @@ def correct_biases(judge: Judge, plan: Plan) -> Plan:
     expected = channel_means(network.model, network.io, judge.tuning, outputs)
     shifted = replace(plan, bias_shifts={})
     for layer in tqdm(layers, desc="correcting biases", unit="layer", disable=None):
+        if judge.budget.spent(0.9, "biases of some layers"):
+            break
         model = quantise(network.model, shifted)
         [found] = channel_means(model, network.io, judge.tuning, [layer.output])
         shift = expected[outputs.index(layer.output)] - found

@@ -56,9 +56,12 @@ def find_plan(judge: Judge, ranges: Ranges, *, max_loss_db: float) -> Found:
     inner = [layer for layer in layers if layer.name not in last] or layers
     clips, methods = choose_clips(judge, ranges, [layer.name for layer in inner])
     full = Plan(frozenset(layer.name for layer in inner), clips)
-    finer = replace(full, levels=round_weights(judge, layers))
-    plain_error, finer_error = (judge.error(quantise(model, item)) for item in (full, finer))
-    full = correct_biases(judge, finer if finer_error < plain_error else full)
+    if not judge.budget.spent(0.5, "weights rounded for the frames"):
+        finer = replace(full, levels=round_weights(judge, layers))
+        plain_error, finer_error = (judge.error(quantise(model, item)) for item in (full, finer))
+        full = finer if finer_error < plain_error else full
+    if not judge.budget.spent(0.6, "bias correction"):
+        full = correct_biases(judge, full)
     rows = sensitivity(judge, full, layers)
     work = work_shares(judge.network)
     plan, loss_db, best = _leave_worst(judge, full, rows, work, max_loss_db)

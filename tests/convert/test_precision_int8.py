@@ -143,7 +143,8 @@ def test_a_search_out_of_time_uses_its_best_plan_and_says_so(
     asked = ("--max-loss-db", "9", "--minutes", "0.0001")
     assert convert(place, "x2.onnx", "quick.onnx", *asked) == 0
     [line] = [line for line in caplog.messages if "stopped after" in line]
-    assert "the best plan so far is used, without: ranges of some tensors; what each layer" in line
+    assert "the best plan so far is used, without: ranges of some tensors; weights rounded" in line
+    assert "what each layer costs alone" in line
     assert load_sidecar(place / "quick.onnx").quality["int8_worst_psnr_db"] > 10
 
 

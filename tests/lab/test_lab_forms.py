@@ -75,3 +75,13 @@ def test_the_table_counts_what_was_built() -> None:
     text = render("form", [good, bad, refused])
     assert "| a | yes | 60 dB | 2 of 2 | yes | yes |  |" in text
     assert text.endswith("1 of 3 are imported and built with TensorRT-RTX, 1 refused by name.")
+
+
+@pytest.mark.parametrize(("kind", "known"), [("onnx", ONNX), ("keras", KERAS)])
+def test_the_document_has_rows_of_these_tables(kind: str, known: dict[str, object]) -> None:
+    part = DOCUMENT.read_text().partition(f"<!-- {kind}-forms -->")[2]
+    lines = part.partition(f"<!-- /{kind}-forms -->")[0].strip().splitlines()
+    names = [line.split("|")[1].strip() for line in lines if line.startswith("| ")][1:]
+    assert set(names) <= set(known)
+    if kind == "onnx":
+        assert names == list(known)
