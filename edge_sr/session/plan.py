@@ -115,7 +115,7 @@ class CostModel:
         return (WORTH * self._pixels * whole - min(self._added, default=0.0)) / tile
 
     def note_refused(self) -> None:
-        """A frame took too many tiles. After many in a row they are measured anew."""
+        """A frame took too many tiles. After many in a row they are measured again."""
         self._refused += 1
         if self._refused == TRIED_AGAIN:
             self._tiles.clear()

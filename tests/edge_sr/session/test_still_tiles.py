@@ -85,7 +85,7 @@ def test_tiles_may_take_less_time_than_the_frame() -> None:
     assert cost.most() == pytest.approx(0.6 * 200 * PIXELS)
 
 
-def test_tiles_that_were_slow_once_are_measured_anew() -> None:
+def test_tiles_that_were_slow_once_are_measured_again() -> None:
     cost = CostModel(200 * PIXELS - 1000)
     for _ in range(2):
         cost.note_whole(1.0)
