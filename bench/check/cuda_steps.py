@@ -191,7 +191,11 @@ def lost_context() -> Found:
     with contextlib.suppress(CudaError), device:  # leaving the context reports it as well
         kernels, stream = Kernels(), device.stream()
         kernels.launch("fail", stream.handle, 1)
-        work = (stream.synchronize, device.memory, lambda: device.device_buffer(MIB))
+        work: tuple[Callable[[], object], ...] = (
+            stream.synchronize,
+            device.memory,
+            lambda: device.device_buffer(MIB),
+        )
         for name, call in zip(calls, work, strict=True):
             try:
                 call()
