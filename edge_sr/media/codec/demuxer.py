@@ -166,8 +166,10 @@ class Demuxer(Closing):
         for stream in self.container.streams.video:
             if stream.codec_context is not None and not is_cover(stream):
                 return stream
-        kinds = ", ".join(sorted({stream.type for stream in self.container.streams}))
-        found = kinds or "no stream at all"
+        if any(not is_cover(stream) for stream in self.container.streams.video):
+            raise MediaError(f"{self.path}: its video is of a kind that FFmpeg has no decoder for")
+        kinds = sorted({stream.type for stream in self.container.streams})
+        found = ", ".join(kinds).replace("video", "a cover picture") or "no stream at all"
         raise MediaError(f"{self.path}: has no video stream (found: {found})")
 
     def _restarts(self) -> bool:

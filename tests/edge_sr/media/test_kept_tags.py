@@ -12,7 +12,9 @@ import pytest
 from films import copy, film, sound_packets, times
 from PIL import Image
 
+from edge_sr.errors import MediaError
 from edge_sr.media.codec.boxes import hide_empty_tracks
+from edge_sr.media.sources.file import VideoFile
 
 
 def add_cover(output: Any) -> None:
@@ -200,3 +202,17 @@ def test_the_shape_of_pixels_that_webm_does_not_get_is_named(tmp_path: Path) -> 
     (notice,) = copy(clip, tmp_path / "o.webm").notices
     assert "the shape of a pixel, 64:45, is left out" in notice
     assert copy(clip, tmp_path / "o.mkv").notices == []
+
+
+def test_a_cover_alone_and_an_unknown_codec_are_no_film(tmp_path: Path) -> None:
+    clip = film(tmp_path / "i.mkv", video="mpeg4")
+    data = clip.read_bytes()
+    (tmp_path / "u.mkv").write_bytes(data.replace(b"V_MPEG4/ISO/ASP", b"V_NOBODYKNOWSIT"))
+    with pytest.raises(MediaError, match="its video is of a kind that FFmpeg has no decoder for"):
+        VideoFile(tmp_path / "u.mkv")
+    with av.open(str(tmp_path / "c.mkv"), "w") as output:
+        add_cover(output)
+        sound = output.add_stream("aac", rate=48000, layout="mono")
+        output.mux(sound_packets(sound, 10, 48000))
+    with pytest.raises(MediaError, match="found: a cover picture, audio|found: audio, a cover"):
+        VideoFile(tmp_path / "c.mkv")
