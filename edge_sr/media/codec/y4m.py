@@ -28,6 +28,15 @@ STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "mono": (2, 2)}  # luma fo
 HOW = "ffmpeg -i FILE -pix_fmt yuv420p -f yuv4mpegpipe -"
 
 
+def is_read(header: bytes) -> bool:
+    """Whether `Y4mSource` reads frames of the kind that the beginning of a stream names."""
+    kind = re.match(rb"YUV4MPEG2[^\n]* C(\w+)[^\n]*\n", header)
+    if not kind:
+        return True  # 4:2:0, or damaged, which it says
+    name = kind[1].decode("ascii", "replace")
+    return name in LOCATIONS or DEEP.fullmatch(name) is not None
+
+
 class Y4mSource(SourceBase):
     """Frames of a YUV4MPEG2 stream, in order; none is lost."""
 

@@ -14,7 +14,7 @@ from functools import partial
 from edge_sr.media.address import Address, Kind, parse_address
 from edge_sr.media.animation.frames import AnimationSource
 from edge_sr.media.codec.demuxer import Demuxer
-from edge_sr.media.codec.y4m import MAGIC, Y4mSource
+from edge_sr.media.codec.y4m import MAGIC, Y4mSource, is_read
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import Source, SourceBase
 from edge_sr.media.sources.camera import Camera
@@ -81,7 +81,10 @@ def open_source(
 def _open_stdin(rate: Fraction | None, *, keep_depth: bool) -> Source:
     """YUV4MPEG2 as it is; everything else through FFmpeg, which cannot go back in it."""
     stream, name = sys.stdin.buffer, "standard input"
-    if not isinstance(stream, io.BufferedReader) or stream.peek(1)[:1] in (b"", MAGIC[:1].encode()):
+    if not isinstance(stream, io.BufferedReader):
+        return Y4mSource(stream, keep_depth=keep_depth)
+    begin = stream.peek(1)
+    if begin[:1] in (b"", MAGIC[:1].encode()) and is_read(begin):
         return Y4mSource(stream, keep_depth=keep_depth)
     return VideoFile(name, stream=stream, rate=rate, keep_depth=keep_depth)
 
