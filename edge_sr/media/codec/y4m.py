@@ -29,12 +29,16 @@ HOW = "ffmpeg -i FILE -pix_fmt yuv420p -f yuv4mpegpipe -"
 
 
 def is_read(header: bytes) -> bool:
-    """Whether `Y4mSource` reads frames of the kind that the beginning of a stream names."""
+    """Whether `Y4mSource` reads frames of the kind that the beginning of a stream names.
+
+    Not those of 9, 14 and 16 bits, which no encoder takes: FFmpeg makes 10 or 12 of them.
+    """
     kind = re.match(rb"YUV4MPEG2[^\n]* C(\w+)[^\n]*\n", header)
     if not kind:
         return True  # 4:2:0, or damaged, which it says
     name = kind[1].decode("ascii", "replace")
-    return name in LOCATIONS or DEEP.fullmatch(name) is not None
+    deep = DEEP.fullmatch(name)
+    return name in LOCATIONS or (deep is not None and deep[2] in ("10", "12"))
 
 
 class Y4mSource(SourceBase):

@@ -214,5 +214,5 @@ def test_a_cover_alone_and_an_unknown_codec_are_no_film(tmp_path: Path) -> None:
         add_cover(output)
         sound = output.add_stream("aac", rate=48000, layout="mono")
         output.mux(sound_packets(sound, 10, 48000))
-    with pytest.raises(MediaError, match="found: a cover picture, audio|found: audio, a cover"):
+    with pytest.raises(MediaError, match="found: audio, a cover picture"):
         VideoFile(tmp_path / "c.mkv")

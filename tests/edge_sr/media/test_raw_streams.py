@@ -117,11 +117,11 @@ def test_a_file_without_the_size_of_its_pictures_is_refused_for_that(tmp_path: P
         VideoFile(tmp_path / "i.ts")
 
 
-@pytest.mark.parametrize("kind", ["422", "444", "411", "444alpha", "mono"])
+@pytest.mark.parametrize("kind", ["422", "444", "411", "444alpha", "mono", "420p16"])
 def test_yuv4mpeg_of_every_kind_may_come_in_a_pipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    size = {"422": 2, "444": 3, "411": Fraction(3, 2), "444alpha": 4, "mono": 1}[kind]
+    size = {"422": 2, "444": 3, "411": Fraction(3, 2), "444alpha": 4, "mono": 1, "420p16": 3}[kind]
     data = b"FRAME\n" + b"\x80" * int(size * 16 * 8)
     clip = tmp_path / "i.y4m"
     clip.write_bytes(f"YUV4MPEG2 W16 H8 F25:1 Ip A1:1 C{kind}\n".encode() + 3 * data)
