@@ -36,7 +36,7 @@ ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m lab.external_models": "tests/lab/test_lab_external_models.py",
     "python -m lab.targets": "tests/lab/test_lab_targets.py",
     "python -m lab.soak.page_figures": "tests/lab/test_lab_page_figures.py",
-    "python -m lab.soak.page_together": "tests/lab/test_lab_page_together.py",
+    "python -m lab.page_together": "tests/lab/test_lab_page_together.py",
     "python -m lab.soak.real": "tests/lab/test_lab_corpus.py",  # reads a whole /usr/share
     "python -m fleet.library": "tests/fleet/films/test_library.py",
     "python -m training.draw": "tests/training/test_draw.py",

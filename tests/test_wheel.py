@@ -244,7 +244,9 @@ def test_without_other_packages_it_names_the_extra(wheel: Path, tmp_path: Path) 
     assert call(programs / "edge-sr", "info", "edge-unet-s-x2", folder=tmp_path).returncode == 0
     refused = call(programs / "edge-sr", *FILM, folder=tmp_path)
     assert refused.returncode == 1
-    assert "ONNX Runtime is not installed: pip install 'edge-sr[cpu]'" in refused.stderr
+    line = refused.stderr.splitlines()[-1]
+    assert line.startswith("edge-sr: ONNX Runtime is not installed: ")
+    assert line.endswith("python -m pip install 'edge-sr[cpu]'")
     assert "Traceback" not in refused.stderr
     refused = call(programs / "edge-sr", *FILM, "--backend", "nearest", folder=tmp_path)
     assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)

@@ -117,7 +117,7 @@ def beside(path: Path) -> Path:
     """Weights in a file beside it."""
     write(path, *espcn())
     onnx.save(
-        onnx.load(path),
+        onnx.ModelProto.FromString(path.read_bytes()),
         path,
         save_as_external_data=True,
         all_tensors_to_one_file=True,

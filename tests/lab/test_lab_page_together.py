@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("websockets", reason="pip install 'edge-sr[serve]'")
 
 from edge_sr.media.sinks.rtsp_server import find_python
-from lab.soak import page_together
+from lab import page_together
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A page, a recording and RTSP at once, for minutes: ``python -m lab.soak.page_together``.
+"""A page, a recording and RTSP at once, for minutes: ``python -m lab.page_together``.
 
 A small source of its own pace; a viewer by WebSocket, who reports each frame, and a reader by RTSP.
 Prints how the age of frames, memory and threads change: lines fitted to samples of every 5 s.
@@ -33,15 +33,15 @@ WARM_S = 60.0  # that are left out at the beginning
 VIEW = {"mode": "pair", "region": [0, 0, 640, 360], "width": 640, "codec": "h264"}
 EXAMPLES = """\
 examples:
-  python -m lab.soak.page_together
-  python -m lab.soak.page_together --minutes 2
+  python -m lab.page_together
+  python -m lab.page_together --minutes 2
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
     parser = make_parser(
-        "python -m lab.soak.page_together",
+        "python -m lab.page_together",
         "Run a page, a recording and an RTSP server at once, and watch age, memory and threads.",
         examples=EXAMPLES,
     )
