@@ -51,6 +51,7 @@ PLACES = {
         "training/data/video_codec.py",
         "training/data/video_file.py",
         "lab/soak/",
+        "lab/page_together.py",
     ),
     "matplotlib": ("bench/", "lab/", "calibration/frames/charts.py", "training/"),
     "PIL": ("edge_sr/media/", "bench/", "lab/", "training/"),
