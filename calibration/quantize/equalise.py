@@ -54,6 +54,8 @@ def equalise(judge: Judge) -> Network:
     layers = frozenset(layer.name for layer in weighted_layers(model))
     names = list(dict.fromkeys([*quantisable(model), *(item.tensor for item in found)]))
     peaks = _peaks(judge, names)
+    if not all(np.isfinite(values).all() for values in peaks.values()):
+        return network  # measuring its ranges says at which tensor
     best, least = model, judge.error(quantise(model, Plan(layers, _clips(peaks))))
     for share in SHARES:
         scales = {item.tensor: _scales(peaks[item.tensor], share) for item in found}

@@ -16,6 +16,7 @@ from clips import frame, info, make_clip
 from edge_sr.media.codec.lookahead import LOST_S, held_frames, lookahead_options
 from edge_sr.media.sinks.writer import VideoWriter
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 SECONDS = 4
 # writes so many frames of so many a second, then dies
@@ -26,7 +27,6 @@ from pathlib import Path
 from clips import frame, info
 from edge_sr.media.sinks.writer import VideoWriter
 
-pytestmark = pytest.mark.slow
 output, rate, count, preset = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 tick = Fraction(1, rate)
 writer = VideoWriter(output, source=info(frame_rate=Fraction(rate)), preset=preset)
