@@ -35,8 +35,11 @@ ELSEWHERE = {  # what is not run here, and the test that runs it
     "python -m lab.search": "tests/lab/test_lab_targets.py",  # as the next two: needs rivals
     "python -m lab.external_models": "tests/lab/test_lab_external_models.py",
     "python -m lab.targets": "tests/lab/test_lab_targets.py",
+    "python -m lab.soak.live_figures": "tests/lab/test_lab_live_figures.py",  # exits by time
     "python -m lab.soak.page_figures": "tests/lab/test_lab_page_figures.py",
     "python -m lab.page_together": "tests/lab/test_lab_page_together.py",
+    "python -m lab.soak.corpus": "tests/lab/test_lab_corpus.py",  # as the next: minutes
+    "python -m lab.forms.table": "tests/lab/test_lab_forms.py",
     "python -m lab.soak.real": "tests/lab/test_lab_corpus.py",  # reads a whole /usr/share
     "python -m fleet.library": "tests/fleet/films/test_library.py",
     "python -m training.draw": "tests/training/test_draw.py",

@@ -213,7 +213,7 @@ def test_keras_to_int8(build: Build, tiny: dict[str, Path], tmp_path: Path) -> N
     assert "int8 needs calibration frames: give --calibration FOLDER or VIDEO" in err
     code, out, err = build(*words, "--calibration", "own", model=source)
     assert code == 0, err
-    assert [line.split()[0] for line in err.splitlines()][:3] == ["export", "frames", "int8"]
+    assert [line.split()[0] for line in err.splitlines()][:3] == ["import", "frames", "int8"]
     assert facts_of(load_sidecar(path_of(out))).census["int8"] >= 1
 
 

@@ -44,6 +44,7 @@ def test_some_keras_rows_are_exported(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
 @pytest.mark.parametrize("name", sorted(KERAS))
 def test_all_keras_rows_are_exported_or_refused_by_name(name: str, tmp_path: Path) -> None:
     row = KERAS[name]

@@ -180,7 +180,8 @@ def test_on_a_full_disk_films_are_reported_and_the_next_call_ends_them(
         code, printed = Driver(films, output).wait()
         assert code == 1
         assert "Traceback" not in printed
-        assert "No space left" in printed + (output / "report.md").read_text()
+        report = output / "report.md"  # where there was room for it
+        assert "No space left" in printed + (report.read_text() if report.exists() else "")
         subprocess.run(["mount", "-o", "remount,size=300m", str(output)], check=True)
         code, printed = Driver(films, output).wait()
         assert code == 1, printed
