@@ -172,6 +172,7 @@ def test_the_environment_has_the_wheel_and_not_the_checkout(programs: Path, tmp_
     assert str(ROOT) not in found.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -220,6 +221,7 @@ def test_the_examples_run(words: tuple[str, ...], programs: Path, tmp_path: Path
         assert not word.endswith((".mp4", ".png")) or (tmp_path / word).exists()
 
 
+@pytest.mark.slow
 def test_training_says_where_the_weights_are(programs: Path, tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="pip install 'edge-sr[train]'")
     words = ("-m", "training.train", "--from", "edge-unet-s-x2", "--data", str(ROOT / "docs"))

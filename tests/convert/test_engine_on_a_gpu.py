@@ -330,6 +330,7 @@ def test_when_all_tries_fail_it_says_what_to_change(
     assert nothing_kept()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
     [("SIGKILL", "killed, which is what Linux does when memory runs out"), ("SIGABRT", "crashed")],

@@ -56,6 +56,7 @@ def test_any_size_goes_through_odd_ones_cropped(
     assert result.dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_the_file_is_keras_function_to_a_grey_level(
     tiny: dict[str, Path], exported: dict[str, Path]
 ) -> None:
@@ -418,6 +419,7 @@ def _layers() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _layers())
 def test_layers_of_other_people(name: str, tmp_path: Path) -> None:
     """`export_here` itself compares the file with Keras at several sizes."""

@@ -66,6 +66,7 @@ def quantised(network: Network) -> onnx.ModelProto:
     return quantise(model, Plan(frozenset(layers), clips))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_precision_builds(path: Path) -> None:
     if not path.is_file():

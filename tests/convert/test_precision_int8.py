@@ -101,6 +101,7 @@ def test_an_external_model_goes_through_the_same_command(place: Path) -> None:
     assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8  # wrapped first
 
 
+@pytest.mark.slow
 def test_the_table_names_what_this_file_leaves_out(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +113,7 @@ def test_the_table_names_what_this_file_leaves_out(
         assert line.rstrip().endswith(kept[name]["why"] if name in kept else line.split()[2])
 
 
+@pytest.mark.slow
 def test_a_bound_that_cannot_hold_fails_with_the_most_expensive_layers(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +129,7 @@ def test_a_bound_that_cannot_hold_fails_with_the_most_expensive_layers(
     assert not (place / "no.onnx").exists()
 
 
+@pytest.mark.slow
 def test_a_network_of_low_psnr_is_held_to_fp32_on_every_picture(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,6 +171,7 @@ def test_a_file_without_an_int8_layer_is_not_written_as_int8(
     assert main([*command, str(tmp_path / "yes.onnx"), "--around", "fp16"]) == 0
 
 
+@pytest.mark.slow
 def test_ranges_are_reused_by_digest_and_refused_otherwise(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

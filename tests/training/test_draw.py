@@ -123,6 +123,7 @@ def test_the_manifest_names_pictures_and_fonts(drawn: Path, fonts: list[Path]) -
     assert record["fonts"] == [path.name for path in fonts]
 
 
+@pytest.mark.slow
 def test_training_draws_from_them(
     drawn: Path, photos: Path, tmp_path: Path, tiny_recipe: Callable[..., Path]
 ) -> None:

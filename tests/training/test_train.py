@@ -175,6 +175,7 @@ def test_a_loss_that_is_no_number_stops_in_one_line(
     )
 
 
+@pytest.mark.slow
 def test_dead_units_are_noticed(tiny_recipe, photos, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(trainer_module, "validation_psnr", lambda *_: (30.0, 30.0))
     assert run(tiny_recipe(steps=20), photos, tmp_path / "run") == 1

@@ -381,6 +381,7 @@ def test_a_keras_file_is_converted_once(
     assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "a.mp4").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_keras_file_that_cannot_be_converted_is_one_line(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

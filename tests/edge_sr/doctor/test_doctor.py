@@ -180,6 +180,7 @@ def test_a_package_that_is_missing_is_broken_or_a_gap() -> None:
     assert needed.advice.endswith("[cpu]'")
 
 
+@pytest.mark.slow
 def test_in_an_empty_environment_everything_missing_is_said_and_nothing_crashes(
     tmp_path: Path,
 ) -> None:

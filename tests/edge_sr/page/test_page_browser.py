@@ -161,6 +161,7 @@ def test_the_page_in_a_browser(address: str, tmp_path: Path) -> None:
     assert all(url.startswith(base) for url in asked)
 
 
+@pytest.mark.slow
 def test_the_sound_of_a_film_is_heard(tmp_path: Path) -> None:
     film = write_claps(tmp_path / "claps.mkv", 60)
     command = [sys.executable, "-m", "edge_sr.cli.main", "run", str(film), "--serve", "127.0.0.1:0"]
