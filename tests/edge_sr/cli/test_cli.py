@@ -387,6 +387,7 @@ def test_a_keras_file_that_cannot_be_converted_is_one_line(
 ) -> None:
     assert main(["run", str(clip), "-m", "no.keras"]) == 1
     assert capsys.readouterr().err == "edge-sr: no.keras: no such file\n"
+    pytest.importorskip("keras", reason="pip install 'edge-sr[convert]'")
     (tmp_path / "bad.keras").write_bytes(b"not a network")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert main(["run", str(clip), "-m", str(tmp_path / "bad.keras")]) == 1

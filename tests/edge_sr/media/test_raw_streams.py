@@ -89,7 +89,7 @@ def test_strict_refuses_what_is_cut_off(tmp_path: Path) -> None:
     clip.write_bytes(data[: data.rindex(b"moof") - 100])
     with VideoFile(clip) as source:
         assert 5 <= len(list(source)) < 50
-        assert ["was read up to there" in line for line in source.notices] == [True]
+        assert any("was read up to there" in line for line in source.notices)
     with pytest.raises(MediaError, match="leave out --strict"):
         VideoFile(clip, strict=True)
 
