@@ -5,7 +5,7 @@
 set -uo pipefail
 packages=(chromium python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-tools
-  python3-opencv tmux prometheus systemd mpv vlc-bin vlc-plugin-base)
+  python3-opencv tmux prometheus systemd mpv)
 missing=()
 for package in "${packages[@]}"; do
   state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null) || state=""
