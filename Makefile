@@ -1,10 +1,11 @@
 # edge-sr: `make demo` upscales a real clip, `make test` checks everything. Both set up .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST_PYTHON ?= $(BIN)/python
 # in parallel; a test that hangs fails after twenty minutes, and the rest go on
 PYTEST := -m pytest --timeout 1200 -n auto --dist worksteal
 
-.PHONY: demo test test-slow lint types format test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
+.PHONY: demo test test-slow lint types format again test-runtime test-aarch64 check-platforms soak corpus pycuda-double clean
 
 demo: .venv/.cpu
 	$(BIN)/python -m bench demo
@@ -15,6 +16,10 @@ test: lint types
 
 test-slow: .venv/.dev
 	$(BIN)/python $(PYTEST) -m "slow and not gpu"
+
+# the tests that failed in the last run, one at a time; fails where none is known
+again:
+	$(PYTEST_PYTHON) -m pytest --timeout 1200 -v --last-failed --last-failed-no-failures none
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

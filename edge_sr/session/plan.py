@@ -7,6 +7,7 @@ with a rim as wide as the network sees; at the frame's edges it is moved inwards
 from __future__ import annotations
 
 import math
+import statistics
 from collections import deque
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ CALL_PIXELS = 1000  # what calling the network costs, as pixels
 WORTH = 0.9  # of the whole frame's time: tiles that take more are not worth it
 KEPT = 8  # measured times that the fastest is taken of
 TRIED_AGAIN = 60  # frames after which tiles that were slow are measured again
+LONGEST_PAUSE = 16  # frames with much to compute that are not planned, at most
 Span = tuple[int, int]
 
 
@@ -92,51 +94,75 @@ def _shifted(rows: Mask, column: int, side: int) -> int:
 
 
 class CostModel:
-    """Whether tiles take less time than the whole frame: by their pixels, and times of both."""
+    """Whether tiles take less time than the whole frame: by their pixels, and times of both.
+
+    Where planning ends in whole frames, frames like those are not planned for a while: one after
+    the first, and twice as many after each further one. What moves all the time costs little then.
+    """
 
     def __init__(self, pixels: int) -> None:
         """Of frames with so many input pixels."""
         self._pixels = pixels + CALL_PIXELS
         self._whole: deque[float] = deque(maxlen=KEPT)  # seconds a pixel
         self._tiles: deque[float] = deque(maxlen=KEPT)
-        self._added: deque[float] = deque(maxlen=KEPT)  # seconds a frame
+        self._beside: deque[float] = deque(maxlen=KEPT)  # seconds a frame
         self._sizes: set[tuple[int, int]] = set()  # of tiles that were computed before
-        self._refused = 0  # frames on end
+        self._refused = 0  # frames since the last that took tiles, or since tiles were forgotten
+        self._in_vain = 0  # frames on end that were planned and took too many tiles
+        self._pause = 0  # frames with much to compute that are not to be planned
 
     def most(self) -> float:
         """What the tiles of a frame may cost, in pixels, to take less time than the whole frame.
 
-        What is added to the rest counts as well.
+        What they take besides counts as well.
         """
         if not (self._whole and self._tiles):
             return WORTH * self._pixels
-        whole = min(self._whole)
-        tile = min(max(min(self._tiles), whole / 2), whole * 2)
-        return (WORTH * self._pixels * whole - min(self._added, default=0.0)) / tile
+        whole = statistics.median(self._whole)
+        tile = min(max(statistics.median(self._tiles), whole / 2), whole * 2)
+        beside = statistics.median(self._beside) if self._beside else 0.0
+        return (WORTH * self._pixels * whole - beside) / tile
+
+    def worth_planning(self, least: int) -> bool:
+        """Whether a frame is to be planned of which so many pixels must be computed at least."""
+        most = self.most()
+        if least <= (most / 4 if self._pause else most):
+            return True
+        self._pause = max(0, self._pause - 1)
+        self._count_refused()
+        return False
 
     def note_refused(self) -> None:
-        """A frame took too many tiles. After many in a row they are measured again."""
+        """A frame was planned, and took too many tiles."""
+        self._pause = min(2**self._in_vain, LONGEST_PAUSE)
+        self._in_vain += 1
+        self._count_refused()
+
+    def _count_refused(self) -> None:
         self._refused += 1
         if self._refused == TRIED_AGAIN:
             self._tiles.clear()
-            self._added.clear()
+            self._beside.clear()
             self._refused = 0
 
     def note_whole(self, seconds: float) -> None:
         """The time of a whole frame."""
         self._whole.append(seconds / self._pixels)
 
-    def note_tiles(self, tiles: list[Tile], seconds: float) -> None:
-        """The time of all tiles of a frame; that of a new size, which is prepared, is left out."""
-        self._refused = 0
+    def note_tiles(self, tiles: list[Tile], seconds: float, beside: float) -> None:
+        """The time of all tiles of a frame; that of a new size, which is prepared, is left out.
+
+        Args:
+            tiles: those that were computed; may be empty.
+            seconds: what the network took.
+            beside: what comparing, copying and adding took.
+        """
+        self._refused = self._in_vain = 0
+        self._beside.append(beside)
         sizes = {tile.given for tile in tiles}
-        if sizes <= self._sizes:
+        if tiles and sizes <= self._sizes:
             self._tiles.append(seconds / _cost(tiles))
         self._sizes |= sizes
-
-    def note_added(self, seconds: float) -> None:
-        """What adding the differences of all that was kept took."""
-        self._added.append(seconds)
 
 
 def _cost(tiles: list[Tile]) -> int:

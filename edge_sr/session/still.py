@@ -60,7 +60,7 @@ class _Planned:
     tiles: list[Tile] | None  # None: the inner network computes the whole frame
     images: Sequence[Image] = ()  # a copy of what each tile is given
     difference: Difference | None = None  # of what is kept, from what it was computed from
-    difference_s: float = 0.0  # what it took
+    planned_s: float = 0.0  # what comparing and copying took
     begun_s: float = 0.0
 
 
@@ -104,21 +104,21 @@ class StillNetwork:
 
     def submit(self, image: Image) -> None:
         """As `Network.submit`."""
+        begun = time.perf_counter()
         self._watch.load(image)
         tiles = self._plan() if self._known else None
-        begun = time.perf_counter()
         if tiles is None:
+            now = time.perf_counter()
             self._inner.submit(image)
+            self._planned.append(_Planned(None, begun_s=now))
             self._watch.keep_all()
             self._known = True
-            self._planned.append(_Planned(None, begun_s=begun))
             return
         loaded = self._watch.loaded
         images = [
             np.ascontiguousarray(loaded[slice(*tile.given_rows), slice(*tile.given_columns)])
             for tile in tiles
         ]
-        begun = time.perf_counter()
         difference = None if self._limit == 0 else self._watch.difference()
         now = time.perf_counter()
         self._planned.append(_Planned(tiles, images, difference, now - begun, now))
@@ -157,19 +157,19 @@ class StillNetwork:
 
     def _plan(self) -> list[Tile] | None:
         """What to compute of the loaded image, which is then held; None for all of it."""
-        watch = self._watch
+        watch, cost = self._watch, self._cost
         limit = watch.auto_limit() if self._limit is None else self._limit
-        if watch.changed(limit, step=SAMPLED).mean() > BUSY:
-            return None  # rows that were looked at say enough
-        changed = watch.changed(limit)
-        rim = self._rim // BLOCK
         # in exact mode a tile has a block that changed, and what sees it, on both sides
-        needed, small = (changed, 2) if limit else (widen(changed, rim), 2 * rim + 2)
-        tiles = plan_tiles(
-            needed, self._size.height, self._size.width, self._rim, small, self._cost.most()
-        )
+        rim = 0 if limit else self._rim // BLOCK
+        # some rows may say enough
+        glance = widen(watch.changed(limit, step=SAMPLED), rim)
+        if glance.mean() > BUSY or not cost.worth_planning(int(glance.sum()) * BLOCK * BLOCK):
+            return None
+        needed, small = widen(watch.changed(limit), rim), 2 * rim + 2
+        height, width = self._size.height, self._size.width
+        tiles = plan_tiles(needed, height, width, self._rim, small, cost.most())
         if tiles is None:
-            self._cost.note_refused()
+            cost.note_refused()
             return None
         for tile in tiles:
             watch.keep(*self._kept(tile))
@@ -193,19 +193,21 @@ class StillNetwork:
             raise BackendError("the frame before was lost")
         begun = time.perf_counter()
         found = self._runner.run_all(planned.images)
+        network_s = time.perf_counter() - begun
         if tiles:
-            self._cost.note_tiles(tiles, time.perf_counter() - begun)
             if self._shared:
                 self._result, self._shared = before.copy(), False
                 before = self._result
             self._insert(tiles, found, before)
         if planned.difference is None:
             self._shared = True
-            return before
-        begun = time.perf_counter()
-        result = self._added(before, planned.difference)
-        self._insert(tiles, found, result)  # exactly: the differences beside them reach into them
-        self._cost.note_added(planned.difference_s + time.perf_counter() - begun)
+            result = before
+        else:
+            result = self._added(before, planned.difference)
+            # exactly: the differences beside them reach into them
+            self._insert(tiles, found, result)
+        beside = planned.planned_s + time.perf_counter() - begun - network_s
+        self._cost.note_tiles(tiles, network_s, beside)
         return result
 
     def _insert(self, tiles: list[Tile], found: Sequence[Image], result: Image) -> None:

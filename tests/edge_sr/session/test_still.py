@@ -30,7 +30,7 @@ Luma = NDArray[np.uint8]
 @pytest.fixture(autouse=True)
 def by_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles are taken or not by their pixels alone: no times of this machine."""
-    for name in ("note_whole", "note_tiles", "note_added"):
+    for name in ("note_whole", "note_tiles", "note_refused"):
         monkeypatch.setattr(CostModel, name, lambda *_: None)
 
 

@@ -74,14 +74,15 @@ def test_tiles_may_take_less_time_than_the_frame() -> None:
     cost = CostModel(200 * PIXELS - 1000)
     assert cost.most() == 0.9 * 200 * PIXELS
     cost.note_whole(1.0)
-    cost.note_tiles(tiles, 9.0)  # of a new size: it was prepared
+    cost.note_tiles(tiles, 9.0, 0.0)  # of a new size: it was prepared
     assert cost.most() == 0.9 * 200 * PIXELS
-    cost.note_tiles(tiles, 0.75)
+    cost.note_tiles(tiles, 0.75, 0.0)
     assert cost.most() == pytest.approx(0.6 * 200 * PIXELS)
-    cost.note_tiles(tiles, 0.5)  # once faster: it can be so again
-    cost.note_tiles(tiles, 0.75)
+    cost.note_tiles(tiles, 0.5, 0.0)
+    cost.note_tiles(tiles, 0.5, 0.0)  # most of the time faster: it will be so again
     assert cost.most() == pytest.approx(0.9 * 200 * PIXELS)
-    cost.note_added(0.3)
+    for _ in range(5):
+        cost.note_tiles([], 0.0, 0.3)  # comparing and adding take time as well
     assert cost.most() == pytest.approx(0.6 * 200 * PIXELS)
 
 
@@ -89,12 +90,29 @@ def test_tiles_that_were_slow_once_are_measured_again() -> None:
     cost = CostModel(200 * PIXELS - 1000)
     for _ in range(2):
         cost.note_whole(1.0)
-        cost.note_tiles(some_tiles(100), 0.95)
+        cost.note_tiles(some_tiles(100), 0.95, 0.0)
     for _ in range(59):
-        cost.note_refused()
+        assert not cost.worth_planning(100 * PIXELS)
     assert cost.most() < 0.5 * 200 * PIXELS
-    cost.note_refused()
+    assert not cost.worth_planning(100 * PIXELS)
     assert cost.most() == 0.9 * 200 * PIXELS
+
+
+def test_frames_are_planned_less_often_where_planning_is_in_vain() -> None:
+    cost = CostModel(200 * PIXELS - 1000)
+    planned = []
+    for _ in range(200):
+        planned.append(cost.worth_planning(100 * PIXELS))
+        if planned[-1]:
+            cost.note_refused()
+    places = [place for place, was in enumerate(planned) if was]
+    assert places[:6] == [0, 2, 5, 10, 19, 36]
+    assert set(np.diff(places[5:])) == {17}
+    assert cost.worth_planning(10 * PIXELS), "little to compute is always planned"
+    cost.note_tiles(some_tiles(10), 0.05, 0.0)
+    cost.note_refused()
+    assert not cost.worth_planning(100 * PIXELS)
+    assert cost.worth_planning(100 * PIXELS), "one frame later: it was not in vain before"
 
 
 PIXELS = 48 * 48 + 1000  # of a tile, with its call
