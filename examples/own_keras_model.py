@@ -13,10 +13,11 @@ from edge_sr import Upscaler
 
 
 def make_network() -> keras.Model:
-    """Luma as 0..1 in and out, twice as large; not trained."""
+    """Luma as 0..1 in and out, twice as large; what is to be learnt is added to bilinear."""
     luma = keras.Input((None, None, 1))
     seen = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(luma)
-    return keras.Model(luma, keras.layers.Conv2DTranspose(1, 2, strides=2)(seen))
+    learnt = keras.layers.Conv2DTranspose(1, 2, strides=2, kernel_initializer="zeros")(seen)
+    return keras.Model(luma, keras.layers.UpSampling2D(interpolation="bilinear")(luma) + learnt)
 
 
 def main() -> int:
@@ -27,7 +28,8 @@ def main() -> int:
     args.folder.mkdir(parents=True, exist_ok=True)
     network, model = args.folder / "mine.keras", args.folder / "mine.onnx"
     make_network().save(network)
-    code = export_onnx.main(["--model", str(network), "--output", str(model), "--force"])
+    words = ["--model", str(network), "--range", "0..1", "--output", str(model), "--force"]
+    code = export_onnx.main(words)
     with Upscaler.open(str(model)) as upscaler:
         print(model, upscaler.upscale(np.zeros((18, 32, 3), np.uint8)).shape)
     words = ["--model", str(model), "--size", "320x180", "--flavour", "tensorrt-rtx"]
