@@ -45,7 +45,7 @@ test-runtime:
 	build/venv-runtime/bin/python $(PYTEST) tests/edge_sr -m "not gpu and not slow"
 
 # the same on an emulated arm64 Debian 12 with Python 3.11 and the versions of the extra `jetson`; as root,
-# with debootstrap and qemu-user-static: long
+# with debootstrap and qemu-user-static: long, and without the tests that are marked slow
 test-aarch64: .venv/.dev
 	PYTHON="$(abspath $(BIN))/python" tests/tools/aarch64_root.sh build/aarch64
 

@@ -17,6 +17,7 @@ from edge_sr.cuda.protocol import PinnedBuffer, Stream
 CYCLES = 20  # of opening and closing the device
 REPLAYS = 1000
 GROWTH_MIB = 8.0  # over all cycles: more is a leak
+TRIES = 3  # free memory is that of the whole GPU: other programs take theirs once, a leak each time
 FRAME = (1, 60, 80, 1)
 MIB = 2**20
 
@@ -45,21 +46,18 @@ def percentiles(ms: list[float]) -> dict[str, float]:
 
 
 def open_and_close() -> Found:
-    """Open the GPU twenty times, with a stream and memory, and watch its free memory."""
-    free: list[float] = []
+    """Open the GPU twenty times, with a stream and memory, and watch its free memory.
+
+    Where that looks like a leak it is done again, up to three times, and the last time counts.
+    """
     times: list[float] = []
-    for _ in range(CYCLES):
-        begun = time.perf_counter()
-        with current() as device:
-            stream, memory = device.stream(), device.device_buffer(MIB)
-            memory.free()
-            stream.free()
-            free.append(device.memory()[0] / MIB)
-        times.append((time.perf_counter() - begun) * 1e3)
-    lost = free[1] - free[-1]  # the first cycle makes the context
-    judged = not device.integrated
+    for _ in range(TRIES):
+        lost, integrated = _cycles(times)
+        if lost <= GROWTH_MIB or integrated:
+            break
+    judged = not integrated
     lines = [
-        f"{CYCLES} times opened and closed: the first took {times[0]:.0f} ms, "
+        f"{len(times)} times opened and closed: the first took {times[0]:.0f} ms, "
         f"the others {percentiles(times[1:])['p50_ms']:.1f} ms (median)",
         f"GPU memory {lost:+.1f} MiB from the second to the last"
         + ("" if judged else "; shared with the CPU here, so it is not judged"),
@@ -98,6 +96,24 @@ def handles() -> Found:
         free, total = device.memory()
         lines.append(f"memory: {free / MIB:.0f} of {total / MIB:.0f} MiB free")
     return {"good": good, "lines": lines}
+
+
+def _cycles(times: list[float]) -> tuple[float, bool]:
+    """MiB that are not free any more after the cycles, and whether the CPU shares the memory.
+
+    Args:
+        times: gets the milliseconds of each cycle.
+    """
+    free: list[float] = []
+    for _ in range(CYCLES):
+        begun = time.perf_counter()
+        with current() as device:
+            stream, memory = device.stream(), device.device_buffer(MIB)
+            memory.free()
+            stream.free()
+            free.append(device.memory()[0] / MIB)
+        times.append((time.perf_counter() - begun) * 1e3)
+    return free[1] - free[-1], device.integrated  # the first cycle makes the context
 
 
 @contextlib.contextmanager

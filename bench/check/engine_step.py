@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.check.options import Options
-from bench.measure.gpu import SETTINGS, Timing, agree, endure, sample_frames, time_frames
+from bench.measure.gpu import (
+    SETTINGS,
+    Timing,
+    agree,
+    describe_layers,
+    endure,
+    sample_frames,
+    time_frames,
+)
 from edge_sr import zoo
 from edge_sr.errors import ModelFileError
 from edge_sr.model.engine_facts import facts_of
@@ -36,6 +44,7 @@ def check_engine(options: Options, name: str, precision: str) -> Found:
     columns = sidecar.width or options.size[0]
     rows = sidecar.height or options.size[1]
     given = sample_frames(columns, rows, sidecar.channels)
+    described = describe_layers(engine, sidecar)
     agreement = agree(engine, sidecar, onnx, card, given)
     timings = [
         time_frames(engine, sidecar, given, graphs=graphs, slots=slots, frames=options.timed)
@@ -60,6 +69,7 @@ def check_engine(options: Options, name: str, precision: str) -> Found:
         "lines": lines,
         "ready_s": ready_s,
         "facts": facts,
+        "layers": described,
         "agreement": asdict(agreement),
         "timings": [asdict(one) for one in timings],
         "table": _table(timings),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ SETTINGS = ((False, 1), (True, 1), (True, 2), (True, 3))  # graphs, slots
 WARM_UP = 20
 LEAST_DB = {"fp32": 55.0, "fp16": 48.0, "int8": 40.0}  # PSNR against ONNX Runtime's result
 GROWTH_MIB = 8.0  # of host or GPU memory over the long run: more is a leak
+TRIES = 3  # free memory is that of the whole GPU: other programs take theirs once, a leak each time
 
 Batch = NDArray[np.uint8]
 
@@ -127,6 +130,19 @@ def agree(
     return Agreement(frames=len(given), psnr_db=worst, max_difference=most, least_db=least)
 
 
+def describe_layers(engine: Path, sidecar: Sidecar) -> Any:
+    """What TensorRT's inspector says of every layer, parsed; None without an inspector."""
+    backend = TensorRTBackend(engine, sidecar)
+    try:
+        text = backend.describe_layers()
+    finally:
+        backend.close()
+    try:
+        return json.loads(text or "null")
+    except ValueError:  # it is kept all the same
+        return text
+
+
 def time_frames(
     engine: Path, sidecar: Sidecar, given: list[Batch], *, graphs: bool, slots: int, frames: int
 ) -> Timing:
@@ -179,6 +195,8 @@ def time_frames(
 def endure(engine: Path, sidecar: Sidecar, given: list[Batch], frames: int) -> Endurance:
     """Run many frames and look at the memory of host and GPU before, after, and once closed.
 
+    Where that looks like a leak it is done again, up to three times, and the last time counts.
+
     Args:
         given: frames, uint8 (1, H, W, C), taken in turns.
     """
@@ -190,18 +208,28 @@ def endure(engine: Path, sidecar: Sidecar, given: list[Batch], frames: int) -> E
             _pump(warm, given, WARM_UP)
         finally:
             warm.close()
-        before = _free_mib(device)
-        backend = TensorRTBackend(engine, sidecar, guard_every=10)
-        try:
-            _pump(backend, given, min(frames, 100))
-            host, gpu = _resident_mib(), _free_mib(device)
-            _pump(backend, given, frames)
-            host_growth, gpu_growth = _resident_mib() - host, gpu - _free_mib(device)
-        finally:
-            backend.close()
-        left = before - _free_mib(device)
+        for _ in range(TRIES):
+            found = _watch(device, engine, sidecar, given, frames)
+            if found.good:
+                break
+        return found
     finally:
         device.close()
+
+
+def _watch(
+    device: Device, engine: Path, sidecar: Sidecar, given: list[Batch], frames: int
+) -> Endurance:
+    before = _free_mib(device)
+    backend = TensorRTBackend(engine, sidecar, guard_every=10)
+    try:
+        _pump(backend, given, min(frames, 100))
+        host, gpu = _resident_mib(), _free_mib(device)
+        _pump(backend, given, frames)
+        host_growth, gpu_growth = _resident_mib() - host, gpu - _free_mib(device)
+    finally:
+        backend.close()
+    left = before - _free_mib(device)
     return Endurance(
         frames=frames,
         host_growth_mib=host_growth,

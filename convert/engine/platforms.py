@@ -24,6 +24,12 @@ class JetPack:
     tensorrt: str  # the first numbers of its version
     python: str  # that TensorRT's bindings are for
     boards: str
+    later: str = ""  # an own TensorRT from this version on fits it too
+
+    def takes(self, version: str) -> bool:
+        """Whether a version of TensorRT is the one that it brings, or another that is for it."""
+        own = f"{version}.".startswith(f"{self.tensorrt}.")
+        return own or bool(self.later and numbers(version) >= numbers(self.later))
 
 
 JETPACKS = (
@@ -35,7 +41,8 @@ JETPACKS = (
     JetPack("6.2.2", "36.5", "12.6", "10.3", "3.10", "Orin"),
     JetPack("7.0", "38.2", "13.0", "10.13", "3.12", "Thor"),
     JetPack("7.1", "38.4", "13.0", "10.13", "3.12", "Thor"),
-    JetPack("7.2", "39", "13.2", "10.16", "3.12", "Orin, Thor"),
+    # TensorRT 11.4.1 is for JetPack 7.2.2 and later (its release notes)
+    JetPack("7.2", "39", "13.2", "10.16", "3.12", "Orin, Thor", later="11.4.1"),
 )
 OLDEST = (10, 0)  # TensorRT with strongly typed networks
 
@@ -92,7 +99,7 @@ def about_jetson(
     found = jetpack_of(l4t)
     name = f"JetPack {found.name}" if found else "an unknown JetPack"
     lines = [f"Jetson with {name} (L4T {l4t}), TensorRT {version}"]
-    if found and flavour == "tensorrt" and not f"{version}.".startswith(f"{found.tensorrt}."):
+    if found and flavour == "tensorrt" and not found.takes(version):
         lines.append(
             f"warning: JetPack {found.name} brings TensorRT {found.tensorrt}, but {version} is "
             f"imported, from {module_file}: one from PyPI hides JetPack's and may not support this "

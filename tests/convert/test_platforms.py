@@ -71,6 +71,13 @@ def test_a_tensorrt_that_hides_jetpacks_is_warned_of(power: None) -> None:
     assert "pip uninstall tensorrt" in lines[1]
 
 
+def test_a_later_tensorrt_that_is_for_a_jetpack_is_not_warned_of(power: None) -> None:
+    """Release notes of TensorRT 11.4.1: for JetPack 7.2.2 and later."""
+    lines = about_jetson("tensorrt", "11.4.1.15", "/usr/lib/tensorrt.py", l4t="39.2.2")
+    assert len(lines) == 2
+    assert "warning" in about_jetson("tensorrt", "11.4.0.106", "/x.py", l4t="39.2.0")[1]
+
+
 def test_other_machines_hear_nothing() -> None:
     assert about_jetson("tensorrt", "10.3.0", None, l4t="") == []
 

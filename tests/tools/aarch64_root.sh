@@ -2,7 +2,8 @@
 # The runtime's tests on an emulated arm64 Debian 12 with Python 3.11, and with the versions that
 # the extra `jetson` allows: tests/tools/aarch64_root.sh FOLDER [PYTEST-ARGUMENT...]
 # As root on Debian or Ubuntu, with debootstrap and qemu-user-static; `make test-aarch64` runs it.
-# Slow: every instruction is translated. FOLDER is kept and used again.
+# Slow: every instruction is translated. FOLDER is kept and used again. Without arguments it runs all of
+# tests/edge_sr but the tests that are marked slow; `-m slow tests/edge_sr` runs those.
 set -euo pipefail
 [ $# -ge 1 ] || { echo "usage: $0 FOLDER [ARGUMENT...]; expected an empty or made folder" >&2; exit 2; }
 for command in debootstrap qemu-aarch64-static; do
@@ -59,7 +60,7 @@ mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
 mountpoint -q "$root/dev/pts" || mount -t devpts -o ptmxmode=666 devpts "$root/dev/pts"
 mkdir -p "$root/dev/shm"
 mountpoint -q "$root/dev/shm" || mount -t tmpfs tmpfs "$root/dev/shm"
-[ $# -gt 0 ] || set -- tests/edge_sr
+[ $# -gt 0 ] || set -- tests/edge_sr -n 2 --dist worksteal -m "not gpu and not slow"
 env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
-  PYTHONPATH=/root/repo chroot "$root" /bin/sh -c \
-  'cd /root/repo && exec python3 -m pytest -p no:cacheprovider -m "not gpu" "$@"' sh "$@"
+  TEST_HANG_S=1800 PYTHONPATH=/root/repo chroot "$root" /bin/sh -c \
+  'cd /root/repo && exec python3 -m pytest -p no:cacheprovider "$@"' sh "$@"

@@ -165,6 +165,10 @@ class TensorRTBackend:
         time = f"GPU time a frame: {self.gpu_ms_total / frames:.3f} ms, copies included"
         return [*self._ring.notices, *([time] if frames else []), *self.guard.notices]
 
+    def describe_layers(self) -> str:
+        """As `Engine.describe_layers`."""
+        return self._guarded(self._engine.describe_layers)
+
     def close(self) -> None:
         """Finish what is in flight and give everything back; safe to call twice, from any thread.
 

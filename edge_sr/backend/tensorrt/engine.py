@@ -168,6 +168,13 @@ class Engine:
             )
         return made
 
+    def describe_layers(self) -> str:
+        """Every layer as TensorRT's inspector has it, JSON; "" where there is no inspector."""
+        if self._engine is None or not hasattr(self._engine, "create_engine_inspector"):
+            return ""  # closed, or of the lean runtime
+        inspector = self._engine.create_engine_inspector()
+        return str(inspector.get_engine_information(self._module.LayerInformationFormat.JSON))
+
     def _sizes(self) -> str:
         sizes = self.facts.sizes
         if not sizes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import deque
 from typing import Protocol
@@ -15,6 +16,7 @@ from edge_sr.errors import BackendError
 GRAPHS = ("auto", "on", "off")  # "auto": by the frame times that are measured on this device
 TRIALS = 100  # frames of each way, in turns
 TAIL = 0.99
+SLOWER = 1.05  # graphs cost the host less: a tail within that is as good
 
 
 class SizedContext(Context, Protocol):
@@ -114,10 +116,11 @@ class Ring:
     def _choose(self) -> None:
         """Replay graphs only where the slowest frames do not get slower by it."""
         times = frame_times(self._slots[0])
-        replayed, queued = (sorted(found)[int(len(found) * TAIL)] for found in times)
+        replayed, queued = (sorted(found)[math.ceil(len(found) * TAIL) - 1] for found in times)
+        good = replayed <= queued * SLOWER
         for slot in self._slots:
-            slot.replay = replayed <= queued
-        if replayed > queued:
+            slot.replay = good
+        if not good:
             self._note(
                 f"without CUDA graphs: the slowest frames take {replayed:.2f} ms with them, "
                 f"{queued:.2f} ms without"

@@ -33,6 +33,11 @@ TENSORRT = {
     "DataType": ["UINT8"],
     "TensorIOMode": ["INPUT"],
 }
+INSPECTOR = {  # the lean runtime has none
+    "ICudaEngine": ["create_engine_inspector"],
+    "EngineInspector": ["get_engine_information"],
+    "LayerInformationFormat": ["JSON"],
+}
 RTX = {
     "ICudaEngine": ["create_runtime_config"],
     "DynamicShapesKernelSpecializationStrategy": ["EAGER"],
@@ -61,8 +66,10 @@ SEVERITIES = ["INTERNAL_ERROR", "ERROR", "WARNING"]
     [
         ("tensorrt_rtx", {**TENSORRT, "ICudaEngine": TENSORRT["ICudaEngine"] + RTX["ICudaEngine"]}),
         ("tensorrt_rtx", RTX),
+        ("tensorrt_rtx", INSPECTOR),
         ("tensorrt_lean", TENSORRT),
         ("tensorrt", TENSORRT),
+        ("tensorrt", INSPECTOR),
     ],
 )
 def test_tensorrt_has_what_is_used(module: str, wanted: dict[str, list[str]]) -> None:
@@ -91,12 +98,13 @@ def attributes(path: str, name: str) -> set[str]:
 
 
 def test_every_call_of_tensorrt_is_listed() -> None:
-    listed = {name for names in [*TENSORRT.values(), *RTX.values()] for name in names}
-    listed |= {*TENSORRT, *RTX, *SEVERITIES}
+    groups = (TENSORRT, INSPECTOR, RTX)
+    listed = {name for group in groups for names in group.values() for name in names}
+    listed |= {*TENSORRT, *INSPECTOR, *RTX, *SEVERITIES}
     used = set()
     for path in ("engine", "execution", "log"):
         file = f"edge_sr/backend/tensorrt/{path}.py"
-        for owner in ("engine", "runtime", "known", "kinds"):
+        for owner in ("engine", "runtime", "known", "kinds", "inspector"):
             used |= {chain.split(".")[0] for chain in attributes(file, owner)}
         for chain in attributes(file, "self"):
             owner, _, name = chain.partition(".")

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from clocks import HANG_S
 
 ROOT = Path(__file__).parents[3]
 CASES = Path(__file__).parent / "on_double"
@@ -60,7 +61,13 @@ def _environment(binding: str, libraries: list[Path], packages: list[Path]) -> d
 def run(case: Path, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(case)]
     done = subprocess.run(
-        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+        command,
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=8 * HANG_S,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clocks import HANG_S
 from PIL import Image
 
 from edge_sr import zoo
@@ -50,7 +51,7 @@ def clip(tmp_path: Path) -> Path:
 def edge_sr(*words: object) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as a shell runs it."""
     command = [sys.executable, "-m", "edge_sr", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
 
 
 def test_a_clip_is_upscaled_with_its_times_and_tags(clip: Path, tmp_path: Path) -> None:
@@ -234,12 +235,12 @@ def test_a_signal_keeps_what_is_done_under_another_name(
     command = [sys.executable, "-m", "edge_sr", "run", "--threads", "1"]
     command += ["--input", str(clip), "--output", str(output)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG_S
         while not list(tmp_path.glob("*out*.part")) and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.3)
         os.kill(process.pid, getattr(signal, name))
-        _, words = process.communicate(timeout=30)
+        _, words = process.communicate(timeout=HANG_S)
     assert process.returncode == code, words
     assert not output.exists()
     partial = tmp_path / "out.partial.mp4"
@@ -258,10 +259,10 @@ def test_the_demo_shows_a_page_until_it_is_stopped() -> None:
         assert process.stderr is not None
         pages = (line.partition("page: ")[2].strip() for line in process.stderr)
         address = next(filter(None, pages))
-        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - our own page
+        with urllib.request.urlopen(address, timeout=HANG_S) as answer:  # noqa: S310 - our own page
             assert "<canvas" in answer.read().decode()
         os.kill(process.pid, signal.SIGINT)
-        _, words = process.communicate(timeout=60)
+        _, words = process.communicate(timeout=HANG_S)
     assert process.returncode == 130, words
     assert "Traceback" not in words
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clocks import HANG_S
 
 from edge_sr import doctor, extras, zoo
 from edge_sr.cli import doctor as command
@@ -203,7 +204,7 @@ def test_in_an_empty_environment_everything_missing_is_said_and_nothing_crashes(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_S,
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import frame, info
+from clocks import HANG_S
 
 from edge_sr import Upscaler
 from edge_sr.cli.main import main
@@ -78,7 +79,7 @@ def test_odd_pipes_are_one_line(data: bytes, message: str) -> None:
 def test_a_pipe_through_the_command() -> None:
     command = [sys.executable, "-m", "edge_sr.cli.main", "run", "--input", "-", "--output", "-"]
     done = subprocess.run(
-        command, input=y4m(4, 64, 48), cwd=ROOT, capture_output=True, check=False, timeout=60
+        command, input=y4m(4, 64, 48), cwd=ROOT, capture_output=True, check=False, timeout=HANG_S
     )
     assert done.returncode == 0, done.stderr
     frames = list(Y4mSource(io.BytesIO(done.stdout)))

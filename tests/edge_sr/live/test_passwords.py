@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from clocks import HANG_S
 from test_network import ROOT, http  # noqa: F401 - a fixture
 
 from edge_sr import Upscaler
@@ -158,7 +159,7 @@ def test_a_run_with_an_odd_password_shows_it_nowhere(
             shown.append(processes(process.pid))
         finally:
             process.terminate()
-            shown.append(process.communicate(timeout=20)[0])
+            shown.append(process.communicate(timeout=HANG_S)[0])
     shown += [f"{path.name}{path.read_bytes()!r}" for path in tmp_path.iterdir()]
     everything = "\n".join(shown)
     assert not leaks(password, everything)

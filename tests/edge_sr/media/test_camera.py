@@ -181,7 +181,7 @@ def test_a_missing_camera_is_one_line_and_opencv_is_silent() -> None:
         "except MediaError as error: print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HANG_S
     )
     assert done.stdout.startswith("camera 97: cannot be opened; found ")
     assert done.stdout.count("\n") == 1

@@ -19,6 +19,7 @@ from pathlib import Path
 import av
 import pytest
 from clips import frame
+from clocks import HANG_S
 
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.media.address import Kind, hide_credentials, parse_address, resolve_address
@@ -290,7 +291,7 @@ def test_rtsp_with_a_password_shows_it_nowhere(
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANG_S,
         )
         assert done.returncode == code, done.stderr
         assert password not in done.stdout + done.stderr

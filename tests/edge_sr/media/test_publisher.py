@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from clips import info
+from clocks import HANG_S
 from test_network import free_port
 
 from edge_sr.cli.main import main
@@ -79,7 +80,7 @@ def test_udp_needs_no_server_and_players_may_come_late(tmp_path: Path, no_wait: 
     sink = Publisher(f"{address}?pkt_size=1316", source=SOURCE)
     frames = iter(Pattern(160, 90, 25, live=True))
     with listener(address, ["-f", "mpegts", "-probesize", "100000"], path) as player:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG_S
         while not path.is_file() or path.stat().st_size < 20_000:
             assert time.monotonic() < deadline
             sink.write(next(frames))
@@ -107,7 +108,7 @@ def test_a_server_that_comes_late_or_is_lost_is_connected_again(
             publish(sink, before + 30)
             server.kill()
             server.wait()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + HANG_S
         while "trying again" not in sink.message:
             assert time.monotonic() < deadline
             sink.write(next(frames))
@@ -163,7 +164,7 @@ def test_srt_goes_through_the_ffmpeg_command_and_comes_back(tmp_path: Path, no_w
     sink.write(next(frames))  # nobody listens yet
     options = ["-f", "mpegts", "-probesize", "100000"]
     with listener(f"srt://127.0.0.1:{port}?mode=listener", options, path) as server:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG_S
         while not path.is_file() or path.stat().st_size < 20_000:
             assert time.monotonic() < deadline, sink.message
             sink.write(next(frames))

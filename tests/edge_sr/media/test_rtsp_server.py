@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from claps import claps, write_claps
 from clips import info
+from clocks import HANG_S
 from test_network import free_port
 
 from edge_sr.cli.main import main
@@ -40,13 +41,13 @@ def serving(*words: str) -> Iterator[str]:
             yield next(filter(None, (re.search(r"RTSP: (\S+)", line) for line in job.stderr)))[1]
         finally:
             job.terminate()
-            job.communicate(timeout=30)
+            job.communicate(timeout=HANG_S)
 
 
 def probe(address: str) -> subprocess.CompletedProcess[str]:
     command = [str(FFPROBE), "-loglevel", "error", "-rtsp_transport", "tcp", "-show_entries"]
     command += ["stream=codec_name,width", "-of", "csv=p=0", address]
-    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=False)
 
 
 @needs_server

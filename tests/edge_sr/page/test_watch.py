@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clocks import HANG_S
 
 client = pytest.importorskip("websockets.sync.client", reason="pip install 'edge-sr[serve]'")
 httpx = pytest.importorskip("httpx", reason="pip install 'edge-sr[dev]'")
@@ -126,7 +127,7 @@ def test_h264_can_be_decoded_from_each_key_frame_on(codec: str) -> None:
 )
 def test_odd_views_are_answered_with_one_line(page: PageServer, wrong: dict[str, Any]) -> None:
     with watching(page, VIEW | wrong) as socket:
-        assert "error" in json.loads(socket.recv(timeout=20))
+        assert "error" in json.loads(socket.recv(timeout=HANG_S))
         socket.send(json.dumps(VIEW))
         page.show(a_shot())
         assert take(socket)[0]["size"] == [64, 96]  # the next one is served
@@ -149,7 +150,7 @@ def test_viewers_of_one_view_share_an_encoder(page: PageServer, control: RunCont
         assert take(other)[1] not in pictures
         facts = httpx.get(f"{page.url}api/stats").json()
         assert (facts["clients"], facts["encoders"]) == (6, 2)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_S
     while httpx.get(f"{page.url}api/stats").json()["encoders"] and time.monotonic() < deadline:
         page.show(textured())
     assert httpx.get(f"{page.url}api/stats").json()["clients"] == 0
@@ -188,7 +189,7 @@ def test_a_frozen_frame_is_compared_in_every_view_and_by_another_model(
 ) -> None:
     shot = textured()
     page.show(shot)
-    with httpx.Client(base_url=page.url, timeout=60) as http:
+    with httpx.Client(base_url=page.url, timeout=HANG_S) as http:
         number = http.post("/api/freeze", json={}).json()["frozen"]
         page.show(a_shot())
         again = http.post("/api/freeze", json={"frozen": number, "model": "bicubic"}).json()
@@ -241,7 +242,7 @@ def test_what_is_no_json_ends_the_connection_and_nothing_else(page: PageServer) 
             with client.connect(page.url.replace("http", "ws") + "watch") as bad:
                 bad.send(text)
                 with pytest.raises(Exception, match=r"received|sent"):
-                    bad.recv(timeout=20)
+                    bad.recv(timeout=HANG_S)
         page.show(a_shot())
         assert take(good)[0]["number"] == 1
 
@@ -271,7 +272,7 @@ def test_a_viewer_behind_a_full_connection_and_one_who_breaks_off_slow_nobody(
                 sent += 1
         assert httpx.get(f"{page.url}api/stats").json()["clients"] == 2
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_S
     while httpx.get(f"{page.url}api/stats").json()["clients"] and time.monotonic() < deadline:
         page.show(shot)
     assert httpx.get(f"{page.url}api/stats").json()["clients"] == 0

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import frame, info, make_clip, packets
+from clocks import HANG_S
 
 from edge_sr.cli.main import main
 from edge_sr.errors import MediaError
@@ -55,7 +56,7 @@ def kill(words: list[str], output: Path, sent: signal.Signals) -> None:
     """Run the job and end it once a whole chunk lies on the disk."""
     part = output.with_name(f".{output.name}.part")
     with subprocess.Popen([sys.executable, "-m", "edge_sr.cli.main", *words], cwd=ROOT) as job:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG_S
         while not whole_chunks(part):
             assert job.poll() is None
             assert time.monotonic() < deadline

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from clips import make_clip
+from clocks import HANG_S
 
 from edge_sr.cli.main import main
 from edge_sr.errors import MissingDependencyError
@@ -91,6 +92,6 @@ cli.run_process()
 def test_the_interpreter_is_not_taken_down_around_an_engine_at_work(name: str, down: bool) -> None:
     """ONNX Runtime, emulated, aborted a process that ended while a thread was inside it."""
     command = [sys.executable, "-c", BUSY.format(name=name)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=False)
     assert done.returncode == 130, done.stderr
     assert done.stdout.splitlines() == ["interrupted", *["taken down"] * down]

@@ -133,6 +133,9 @@ class ICudaEngine:
         channels = self.session.get_inputs()[0].shape[3]
         return [(1, 4, 4, channels), (1, 64, 64, channels), (1, 720, 1280, channels)]
 
+    def create_engine_inspector(self) -> EngineInspector:
+        return EngineInspector()
+
     def create_execution_context(self, config: object = None) -> IExecutionContext | None:
         if _due("context"):
             self.logger.log(ILogger.Severity.ERROR, "Requested amount of GPU memory (1 MiB) failed")
@@ -144,6 +147,15 @@ class ICudaEngine:
     def __del__(self) -> None:
         if len(getattr(self, "contexts", ())):
             double.violate("engine destroyed before its context", "tensorrt")
+
+
+class LayerInformationFormat(enum.Enum):
+    JSON = 1
+
+
+class EngineInspector:
+    def get_engine_information(self, layer_format: LayerInformationFormat) -> str:
+        return json.dumps({"Layers": [{"Name": "conv", "LayerType": "CaskConvolution"}]})
 
 
 class IExecutionContext:

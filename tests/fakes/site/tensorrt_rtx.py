@@ -7,6 +7,7 @@ import enum
 import tensorrt
 from tensorrt import DataType as DataType
 from tensorrt import ILogger as ILogger
+from tensorrt import LayerInformationFormat as LayerInformationFormat
 from tensorrt import TensorIOMode as TensorIOMode
 from tensorrt import refuse as refuse
 from tensorrt import write_plan as write_plan

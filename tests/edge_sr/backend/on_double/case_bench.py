@@ -46,6 +46,7 @@ def test_device_check_writes_what_it_found(
         (True, 3),
     ]
     assert item["found"]["endurance"]["gpu_left_mib"] == 0
+    assert item["found"]["layers"] == {"Layers": [{"Name": "conv", "LayerType": "CaskConvolution"}]}
     assert item["found"]["facts"]["census"] == {"fp32": 9}
     page = (output / "device-check.md").read_text()
     assert "- CUDA double 0, compute capability 8.7, 1024 MiB (1024 free)" in page

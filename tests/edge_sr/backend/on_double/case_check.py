@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 
 import double
 import numpy as np
@@ -61,6 +62,26 @@ def test_memory_that_is_lost_is_a_failure_where_it_is_the_gpus_own(
     monkeypatch.setattr(cuda_steps, "open_device", leak)
     found = open_and_close()
     assert (found["lost_mib"], found["good"]) == (18, good)
+
+
+def test_memory_that_another_program_takes_meanwhile_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    double.reset()
+    inner, opened = cuda_steps.open_device, itertools.count()
+
+    def take() -> object:
+        address = ctypes.c_uint64()
+        device = inner()
+        with device:
+            if next(opened) == 10:
+                assert double.LIBRARY.cuMemAlloc_v2(ctypes.byref(address), 64 << 20) == 0
+        return device
+
+    monkeypatch.setattr(cuda_steps, "open_device", take)
+    found = open_and_close()
+    assert (found["lost_mib"], found["good"]) == (0, True)
+    assert found["lines"][0].startswith("40 times")
 
 
 def test_every_handle_is_made_used_and_given_back() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import double
@@ -40,6 +42,21 @@ def test_the_primary_context_stays_from_the_first_backend_to_the_exit() -> None:
     double.clean()
 
 
+def test_a_process_gives_its_primary_context_back_at_its_exit() -> None:
+    code = """
+import atexit, double
+from edge_sr.cuda import driver
+left = lambda: print(double.report()["left"]["contexts"])
+atexit.register(left)  # before anything else: the last to run
+double.reset()
+driver.find_gpu()  # starts the driver
+driver.hold_primary_context()
+left()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]
+
+
 def test_tensorrt_gets_one_logger_in_a_process() -> None:
     """It keeps the first one for all its runtimes: NvInferRuntime.h, createInferRuntime."""
     double.reset()
@@ -63,6 +80,17 @@ def test_graphs_are_replayed_where_the_slowest_frames_gain(
     assert equal(run_all(backend, frames(20)), expected(20))
     assert any("take 9.00 ms with them, 1.00 ms without" in n for n in backend.notices) == slower
     assert [slot.replay for slot in backend._ring._slots] == [not slower] * 2
+    backend.close()
+    double.clean()
+
+
+@pytest.mark.skipif(not GRAPHS, reason="this binding has no graphs")
+def test_one_slow_frame_in_a_hundred_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    double.reset()
+    monkeypatch.setattr(ring, "frame_times", lambda _slot: ([1.0] * 99 + [50.0], [1.0] * 100))
+    backend = open_backend(graphs="auto")
+    assert equal(run_all(backend, frames(20)), expected(20))
+    assert [slot.replay for slot in backend._ring._slots] == [True] * 2
     backend.close()
     double.clean()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import double
@@ -9,6 +10,7 @@ import pytest
 import tensorrt
 from frames import engine, frames
 
+from bench.measure import gpu
 from bench.measure.gpu import Endurance, endure
 
 MIB = 64
@@ -37,6 +39,15 @@ def test_what_every_engine_leaves_behind_is_one() -> None:
     found = run(always=MIB)
     assert not found.good
     assert found.gpu_left_mib == MIB
+
+
+def test_what_another_program_takes_meanwhile_is_no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser on the same desktop: free memory is that of the whole GPU."""
+    calls, inner = itertools.count(), gpu._free_mib
+    monkeypatch.setattr(gpu, "_free_mib", lambda device: inner(device) - 64 * (next(calls) > 1))
+    found = run()
+    assert found.good
+    assert (found.gpu_growth_mib, found.gpu_left_mib) == (0, 0)
 
 
 def test_memory_that_gpu_and_host_share_is_reported_and_not_judged() -> None:
