@@ -1,7 +1,8 @@
 """A page, a recording and RTSP at once, for minutes: ``python -m lab.page_together``.
 
-A small source of its own pace; a viewer by WebSocket, who reports each frame, and a reader by RTSP.
-Prints how the age of frames, memory and threads change: lines fitted to samples of every 5 s.
+A source of its own pace, so small that a frame more under way is no change of memory; a viewer by
+WebSocket, who reports each frame, and a reader by RTSP. Prints how the age of frames, memory and
+threads change: lines fitted to samples of every 5 s, without the first two minutes.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import EdgeSRError
 
 EVERY_S = 5.0
-WARM_S = 60.0  # that are left out at the beginning
-VIEW = {"mode": "pair", "region": [0, 0, 640, 360], "width": 640, "codec": "h264"}
+WARM_S = 120.0  # that are left out at the beginning
+SOURCE = "test://160x90@25"
+PARTS = ("viewer", "recording", "rtsp")
+VIEW = {"mode": "pair", "region": [0, 0, 320, 180], "width": 320, "codec": "h264"}
 EXAMPLES = """\
 examples:
   python -m lab.page_together
@@ -46,14 +49,18 @@ def build_parser() -> argparse.ArgumentParser:
         examples=EXAMPLES,
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="default: 10")
+    parser.add_argument("--without", choices=PARTS, default="", help="leave one of them out")
+    parser.add_argument("--samples", action="store_true", help="print them too, a JSON line each")
     return parser
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """The process, the page's address and that of RTSP."""
-    words = ["run", "test://320x180@25?live=1", "--backend", "nearest", "--serve", "127.0.0.1:0"]
-    words += ["--rtsp", "0", "-o", str(folder / "recording.mp4"), "--save-to", str(folder)]
+def running(folder: Path, without: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """The process, the page's address and that of RTSP, "" where that is left out."""
+    words = ["run", f"{SOURCE}?live=1", "--backend", "nearest", "--serve", "127.0.0.1:0"]
+    words += [] if without == "rtsp" else ["--rtsp", "0"]
+    words += [] if without == "recording" else ["-o", str(folder / "recording.mp4")]
+    words += ["--save-to", str(folder)]
     command = module_command("edge_sr.cli.main", words)
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env=child_environment()
@@ -63,8 +70,8 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
             for line in job.stderr or ():
                 text += line
                 found = re.search(r"page: (\S+)/", text), re.search(r"RTSP: (\S+)", text)
-                if found[0] and found[1]:
-                    yield job, found[0][1], found[1][1]
+                if found[0] and (found[1] or without == "rtsp"):
+                    yield job, found[0][1], found[1][1] if found[1] else ""
                     break
             else:
                 raise EdgeSRError("the run has ended before it began to serve")
@@ -130,11 +137,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when it was measured, 2 for wrong options."""
     args = build_parser().parse_args(argv)
     stop = threading.Event()
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as (job, page, rtsp):
-        threads = [
-            threading.Thread(target=watch, args=(page, stop), daemon=True),
-            threading.Thread(target=read, args=(rtsp, stop), daemon=True),
-        ]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder), args.without) as (job, page, rtsp),
+    ):
+        threads = [threading.Thread(target=watch, args=(page, stop), daemon=True)]
+        threads += [threading.Thread(target=read, args=(rtsp, stop), daemon=True)] if rtsp else []
+        threads = threads[args.without == "viewer" :]
         for thread in threads:
             thread.start()
         found = sample(job, page, args.minutes)
@@ -142,6 +151,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         stop.set()
         for thread in threads:
             thread.join(10)
+    for item in found if args.samples else ():
+        print(json.dumps(item))
     kept = [item for item in found if item["s"] > min(WARM_S, args.minutes * 15)]
     at = np.array([item["s"] for item in kept])
     age, memory = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import logging
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ examples:
   edge-sr demo --serve 0.0.0.0:8080 -m edge-unet-m
 """
 DEMO_PORT = ("127.0.0.1", 8080)
+M_ARENA_MAX = -8  # of glibc's malloc.h
 SOURCES = ("source", "input", "camera")
 RESUME = "stopped early: the same command with --resume continues"
 
@@ -118,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
     if inputs:
         spec = replace(spec, input=inputs[0])
     spec = with_output(spec)
+    if _may_be_endless(spec):
+        _use_one_heap()
     try:
         with JobProgress() as progress:
             result = run_job(spec, progress=progress, stop=SignalStop())
@@ -133,6 +138,22 @@ def run(args: argparse.Namespace) -> int:
     if result.interrupted is not None and _can_resume(spec, result):
         logger.info(RESUME)
     return result.exit_code
+
+
+def _may_be_endless(spec: JobSpec) -> bool:
+    """Whether it may go on for days: what is read or shown at its own pace."""
+    address = None if spec.input is None else parse_address(spec.input)
+    live = address is not None and (address.live or address.kind in (Kind.PATTERN, Kind.STDIN))
+    return live or spec.camera is not None or spec.serve is not None or bool(spec.publish)
+
+
+def _use_one_heap() -> None:
+    """Let glibc's threads share a heap. Each would have its own, and frames that go from thread to
+    thread leave holes in all of them: measured, 41 MB an hour more with page, RTSP and recording.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl's library has none
+    if mallopt is not None and "MALLOC_ARENA_MAX" not in os.environ:
+        mallopt(M_ARENA_MAX, 1)
 
 
 def _can_resume(spec: JobSpec, result: Result) -> bool:

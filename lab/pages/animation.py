@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import math
-import re
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -16,18 +12,18 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from PIL import Image
 
 from bench.commands.demo import FOLDER, MODEL, fetch_clip
-from edge_sr.children import child_environment, module_command
 from edge_sr.cli.common import exit_codes, make_parser
-from edge_sr.errors import EdgeSRError, MissingDependencyError
+from edge_sr.errors import EdgeSRError
 from edge_sr.media.chroma import resize_frame
 from edge_sr.media.codec.y4m import Y4mSink
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.sources.file import VideoFile
+from lab.pages.browser import chromium, page_address, serving, wait
 
 SIZE = (800, 520)  # columns, rows of the picture on the page
 CENTRE = (500, 170)  # of what is seen, in the upscaled picture: the head of the rabbit
@@ -35,7 +31,6 @@ ZOOM = 2  # each of its pixels, so that details are seen
 EVERY = 2  # frames of the clip, which has 25 a second
 SENT = 4  # times that each frame is sent
 SHOWN_S = 1.0  # until it is on the page
-LIMIT_S = 120.0  # to wait for one
 QUALITY = 78  # of WebP
 # the page's own picture alone, at a size that does not depend on the window's
 STYLE = """
@@ -109,35 +104,26 @@ def look(frames: Sequence[Frame], model: str) -> Iterator[Image.Image]:
     Raises:
         MissingDependencyError: there is no Chromium, or no Playwright.
     """
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise MissingDependencyError("Playwright is missing: pip install 'edge-sr[dev]'") from error
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise MissingDependencyError("Chromium is not installed: apt-get install chromium")
-    with _serving(model) as job, sync_playwright() as driver:
+    with serving(["-", "--model", model]) as job, chromium() as browser:
         if job.stdin is None:
             raise EdgeSRError("the run has no standard input")
         sink = Y4mSink(cast(BinaryIO, job.stdin), source=_info(frames[0]))
         _send(sink, frames[0], 0)  # the page begins with it
-        address = _address(job)
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        address = page_address(job)
         page = browser.new_page(viewport={"width": SIZE[0] + 500, "height": SIZE[1] + 300})
         page.goto(f"{address}?codec=jpeg")  # each frame is coded by itself
-        _wait(page, "shown.head && stats !== null")
+        wait(page, "shown.head && stats !== null")
         page.evaluate(STYLE.format(*SIZE, ZOOM, *CENTRE))
-        _wait(page, f"shown.head.region[2] <= {SIZE[0]}")
+        wait(page, f"shown.head.region[2] <= {SIZE[0]}")
         for number, frame in enumerate(frames):
             if number:
                 _send(sink, frame, number)
             share = 0.5 + 0.42 * math.cos(2 * math.pi * number / len(frames))
             page.evaluate(f"setDivider({share})")
-            _wait(page, f"stats.written > {SENT * number + 1}")
+            wait(page, f"stats.written > {SENT * number + 1}")
             time.sleep(SHOWN_S)
             shot = page.locator("#frame").screenshot()
             yield Image.open(io.BytesIO(shot)).convert("RGB")
-        browser.close()
 
 
 def _send(sink: Y4mSink, frame: Frame, number: int) -> None:
@@ -156,40 +142,6 @@ def _info(frame: Frame) -> StreamInfo:
         frames=None,
         live=False,
     )
-
-
-def _wait(page: Any, expression: str) -> None:
-    """Until it is true; the page's own policy forbids Playwright's way of waiting."""
-    deadline = time.monotonic() + LIMIT_S
-    while not page.evaluate(expression):
-        if time.monotonic() > deadline:
-            raise EdgeSRError(f"the page shows no new picture for {LIMIT_S:g} s")
-        time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def _serving(model: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A run with a page, which takes its frames from standard input."""
-    words = ["run", "-", "--model", model, "--serve", "127.0.0.1:0"]
-    with subprocess.Popen(
-        module_command("edge_sr.cli.main", words),
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=child_environment(),
-    ) as job:
-        try:
-            yield job
-        finally:
-            job.terminate()
-            job.communicate(timeout=LIMIT_S)
-
-
-def _address(job: subprocess.Popen[bytes]) -> str:
-    lines = (re.search(rb"page: (\S+)", line) for line in job.stderr or ())
-    found = next(filter(None, lines), None)
-    if found is None:
-        raise EdgeSRError("the run has ended before its page began")
-    return found[1].decode()
 
 
 if __name__ == "__main__":

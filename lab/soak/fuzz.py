@@ -37,8 +37,8 @@ with instrumented:
     from edge_sr import zoo
     from edge_sr.cli.common import make_parser
     from edge_sr.errors import EdgeSRError
-    from edge_sr.media.codec.boxes import missing_bytes
     from edge_sr.media.codec.y4m import Y4mSource
+    from edge_sr.media.mp4.boxes import missing_bytes
     from edge_sr.model.onnx_file import refuse_external_data
     from edge_sr.model.sidecar import load_sidecar, sidecar_path
 

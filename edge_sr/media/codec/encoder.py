@@ -51,6 +51,7 @@ MAIN10 = PixelFormat(bits=10)  # 4:2:0: all that NVENC takes of more than 8 bits
 LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 RANGES = {None: 0, False: 1, True: 2}  # FFmpeg's AVColorRange
 OTHERWISE = "take another --codec (h265, in .mp4, .mov or .mkv, holds every depth), or --bits 8"
+ENDLESS = "+default_base_moof+skip_trailer"  # FFmpeg keeps no index of it in memory
 FALLBACK_RATE = Fraction(30)  # for the encoder's rate control where none is known
 
 
@@ -223,11 +224,12 @@ def try_encoder(av: Any, plan: EncoderPlan) -> str:
     return "" if packets else "gave no data"
 
 
-def container_options(kind: str, time_base: Fraction) -> dict[str, str]:
+def container_options(kind: str, time_base: Fraction, *, endless: bool = False) -> dict[str, str]:
     """What keeps timestamps as they are, and what was written playable when the power fails.
 
-    mp4 and mov are written in fragments of half a second, which become a plain file at the end.
-    Packets do not wait long for another stream: there may be no more audio, and seldom a subtitle.
+    mp4 and mov are written in fragments of half a second, which become a plain file at the end: by
+    FFmpeg, or where it is `endless` by `whole_index`. Packets do not wait long for another stream:
+    there may be no more audio, and seldom a subtitle.
     """
     prompt = {
         "flush_packets": "1",
@@ -237,8 +239,9 @@ def container_options(kind: str, time_base: Fraction) -> dict[str, str]:
         limit = str(round(500 * FRAGMENT_S))  # counted without the B-frames that come before
         return prompt | {"avoid_negative_ts": "disabled", "cluster_time_limit": limit}
     ticks = str(time_base.denominator)
+    kept = ENDLESS if endless else "+hybrid_fragmented"
     return prompt | {
-        "movflags": "+hybrid_fragmented+delay_moov",  # delayed: the times of B-frames stay exact
+        "movflags": f"{kept}+delay_moov",  # delayed: the times of B-frames stay exact
         "frag_duration": str(round(1_000_000 * FRAGMENT_S)),
         "video_track_timescale": ticks,
         "movie_timescale": ticks,

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.media.codec.boxes import hide_empty_tracks
+from edge_sr.errors import MediaError
 from edge_sr.media.codec.chunks import ChunkedEncoder
 from edge_sr.media.codec.containers import open_output
 from edge_sr.media.codec.demuxer import Demuxer
@@ -16,7 +16,10 @@ from edge_sr.media.codec.encoder import EncoderPlan, container_options, encoder_
 from edge_sr.media.codec.unfinished import Packets
 from edge_sr.media.copying.copy_streams import StreamCopier
 from edge_sr.media.frame import Frame
+from edge_sr.media.mp4.boxes import hide_empty_tracks
+from edge_sr.media.mp4.whole_index import index_fragments
 
+MP4 = ("mp4", "mov")
 FIRST_LOOK_S = Fraction(1)  # of the input, for the first packets of its streams
 LONGEST_WAIT = 64 << 20  # bytes of video that wait for the first packet of an audio stream
 
@@ -40,14 +43,16 @@ class Muxer:
 
         Args:
             kind: FFmpeg's name of the container.
-            chunk: as for `ChunkedEncoder`.
+            chunk: as for `ChunkedEncoder`; None for a recording that may be endless.
             copy_from: the file whose audio and subtitles are copied.
             convert: whether sound that the container cannot hold is converted.
         """
         self._av, self.plan = av, plan
         self._path, self._kind = path, kind
         self.times: list[int] = []  # of the frames of an earlier job, in the plan's time base
-        self._container = open_output(path, kind, container_options(kind, plan.time_base))
+        self._endless = kind in MP4 and chunk is None and copy_from is None
+        options = container_options(kind, plan.time_base, endless=self._endless)
+        self._container = open_output(path, kind, options)
         self._stream = plan.add_to(self._container)
         self._copier: StreamCopier | None = None
         if copy_from is not None:
@@ -83,7 +88,12 @@ class Muxer:
             self._copier.finish(limit)
             notices = self._copier.notices
         self._container.close()
-        if self._kind == "mp4":
+        if self._endless:
+            try:
+                index_fragments(self._path)
+            except MediaError as error:  # what is there can be played as it is
+                notices.append(f"{error}; it stays in fragments")
+        elif self._kind == "mp4":
             hide_empty_tracks(self._path)
         return notices
 

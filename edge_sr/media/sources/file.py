@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from edge_sr.errors import MediaError
-from edge_sr.media.codec.boxes import Boxes, read_boxes
 from edge_sr.media.codec.containers import frame_rate, is_raw, reason
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.timeline import BestEffort, Timestamps
 from edge_sr.media.frame import YUV420, Frame, StreamInfo
 from edge_sr.media.hdr import frame_hdr
 from edge_sr.media.libraries import load_av
+from edge_sr.media.mp4.boxes import Boxes, read_boxes
 from edge_sr.media.orientation import frame_orientation, lost_side_data
 from edge_sr.media.planes import kept_format, shows_through, to_planes
 from edge_sr.media.protocols import SourceBase

@@ -10,7 +10,7 @@ import pytest
 from clips import frame, info
 
 from edge_sr.errors import MediaError
-from edge_sr.media.codec.boxes import missing_bytes
+from edge_sr.media.mp4.boxes import missing_bytes
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
 

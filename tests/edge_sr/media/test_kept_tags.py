@@ -13,7 +13,7 @@ from films import copy, film, sound_packets, times
 from PIL import Image
 
 from edge_sr.errors import MediaError
-from edge_sr.media.codec.boxes import hide_empty_tracks
+from edge_sr.media.mp4.boxes import hide_empty_tracks
 from edge_sr.media.sources.file import VideoFile
 
 

@@ -58,10 +58,10 @@ def hide_empty_tracks(path: Path) -> None:
         OSError: the file cannot be read or written.
     """
     with path.open("r+b") as file:
-        for begin, end, kind in _children(file, 0, path.stat().st_size):
+        for begin, end, kind in children(file, 0, path.stat().st_size):
             if kind != b"moov":
                 continue
-            for track, track_end, name in _children(file, begin + 8, end):
+            for track, track_end, name in children(file, begin + 8, end):
                 file.seek(track)
                 data = file.read(track_end - track)
                 if name == b"trak" and b"vide" in data and NO_SAMPLES in data:
@@ -69,7 +69,7 @@ def hide_empty_tracks(path: Path) -> None:
                     file.write(b"free")
 
 
-def _children(file: BinaryIO, position: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+def children(file: BinaryIO, position: int, end: int) -> Iterator[tuple[int, int, bytes]]:
     """Where each box between two positions begins and ends, and its type."""
     while position + 8 <= end:
         file.seek(position)
