@@ -43,7 +43,7 @@ class Extra:
 
 
 BUILD = Extra("build", ("onnx", "onnxruntime", "av", "tqdm", "matplotlib"))
-# a package or program -> its extra; the longest name that fits decides
+# a package, program or command of one -> its extra; the longest name that fits decides
 NEEDS = {
     "convert": BUILD,
     "convert.build_engine": Extra(BUILD.name, BUILD.modules, helps=True),
@@ -53,7 +53,10 @@ NEEDS = {
     "training": Extra("train", ("keras", "tensorflow", "av", "PIL", "tqdm", "matplotlib")),
     "fleet.library": Extra("cpu", ("av", "tqdm")),
     "fleet.export_triton": Extra("triton", ("tritonclient",)),
-    "bench": Extra("bench", ("onnx", "onnxruntime", "skimage", "jinja2", "matplotlib")),
+    "bench": Extra(
+        "bench", ("onnx", "onnxruntime", "skimage", "jinja2", "matplotlib"), helps=True
+    ),
+    "bench.demo": Extra("cpu", ("av", "cv2", "onnxruntime", "tqdm"), helps=True),
 }
 PIP_NAMES = {"PIL": "pillow", "cv2": "opencv-python", "skimage": "scikit-image"}
 
@@ -123,7 +126,7 @@ def missing(program: str, words: Sequence[str] = ()) -> str:
         program: a module of the workshop, as "convert.export_onnx".
         words: its arguments; some programs show their help without their packages.
     """
-    extra = _extra(program)
+    extra = _extra(program, words)
     if extra.helps and not {"-h", "--help"}.isdisjoint(words):
         return ""
     absent = [name for name in extra.modules if not _is_installed(name)]
@@ -131,12 +134,12 @@ def missing(program: str, words: Sequence[str] = ()) -> str:
         return ""
     shown = ", ".join(PIP_NAMES.get(name, name) for name in absent)
     verb = "is" if len(absent) == 1 else "are"
-    return f"{shown} {verb} not installed: {install_command(extra_of(program))}"
+    return f"{shown} {verb} not installed: {install_command(extra.name)}"
 
 
-def extra_of(program: str) -> str:
-    """The name of the extra that a program of the workshop needs."""
-    return _extra(program).name
+def extra_of(program: str, words: Sequence[str] = ()) -> str:
+    """The name of the extra that a program of the workshop needs with these arguments."""
+    return _extra(program, words).name
 
 
 def _is_installed(module: str) -> bool:
@@ -146,8 +149,9 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-def _extra(program: str) -> Extra:
-    names = [name for name in NEEDS if f"{program}.".startswith(f"{name}.")]
+def _extra(program: str, words: Sequence[str]) -> Extra:
+    asked = ".".join([program, *words[:1], ""])
+    names = [name for name in NEEDS if asked.startswith(f"{name}.")]
     return NEEDS[max(names, key=len)] if names else Extra("cpu", ())
 
 

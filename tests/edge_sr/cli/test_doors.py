@@ -15,6 +15,7 @@ from edge_sr.cli import doors
 from edge_sr.cli.main import build_parser, main
 
 ROOT = Path(__file__).parents[3]
+WORKSHOP = ("onnx", "skimage", "jinja2", "matplotlib", "tensorflow", "keras", "tf2onnx")
 HIDE = """
 import sys
 
@@ -119,10 +120,19 @@ def test_a_program_of_the_workshop_names_its_extra(
     assert line.endswith(f"pip install 'edge-sr[{extra}]'")
 
 
-def test_the_engine_builder_shows_its_help_without_its_packages(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(HIDE.format(names=("onnx", "tqdm", "matplotlib")))
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("convert.build_engine", "--precision"),
+        ("bench", "device-check"),
+        ("bench run", "--rivals"),
+        ("bench demo", "1440p"),
+    ],
+)
+def test_help_is_shown_without_the_packages(command: str, shown: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HIDE.format(names=WORKSHOP))
     done = subprocess.run(
-        [sys.executable, "-m", "convert.build_engine", "--help"],
+        [sys.executable, "-m", *command.split(), "--help"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
         capture_output=True,
@@ -130,7 +140,24 @@ def test_the_engine_builder_shows_its_help_without_its_packages(tmp_path: Path) 
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "--precision" in done.stdout
+    assert shown in done.stdout
+
+
+def test_the_demo_needs_what_make_demo_installs(tmp_path: Path) -> None:
+    """README's first command: on a new machine only the extra `cpu` is there."""
+    demo, made = (ROOT / "Makefile").read_text().split("\ndemo: ")[1].split("\n\n")[0].split("\n\t")
+    assert (demo, made.split(" -m ")[1]) == (".venv/.cpu", "bench demo")
+    assert extras.extra_of("bench", ["demo"]) == "cpu"
+    (tmp_path / "sitecustomize.py").write_text(HIDE.format(names=WORKSHOP))
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "demo", "--no-such-option"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, "it began: the usage was wrong, no package was missing"
 
 
 def test_importing_a_package_of_programs_checks_nothing(tmp_path: Path) -> None:
