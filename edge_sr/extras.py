@@ -53,9 +53,7 @@ NEEDS = {
     "training": Extra("train", ("keras", "tensorflow", "av", "PIL", "tqdm", "matplotlib")),
     "fleet.library": Extra("cpu", ("av", "tqdm")),
     "fleet.export_triton": Extra("triton", ("tritonclient",)),
-    "bench": Extra(
-        "bench", ("onnx", "onnxruntime", "skimage", "jinja2", "matplotlib"), helps=True
-    ),
+    "bench": Extra("bench", ("onnx", "onnxruntime", "skimage", "jinja2", "matplotlib"), helps=True),
     "bench.demo": Extra("cpu", ("av", "cv2", "onnxruntime", "tqdm"), helps=True),
 }
 PIP_NAMES = {"PIL": "pillow", "cv2": "opencv-python", "skimage": "scikit-image"}
