@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -69,6 +70,20 @@ def why_not(kind: str, encoder: str) -> str:
     if kind == "mov" and encoder in NEW_CODECS:
         return ".mov holds neither VP9 nor AV1: take .mp4, .mkv or .webm"
     return ""
+
+
+def late_streams(container: Any) -> list[str]:
+    """The streams of an `av` input that began after it was opened; PyAV gives nothing of them."""
+    av = load_av()
+    level = av.logging.get_level()
+    try:
+        av.logging.set_level(av.logging.INFO)
+        text = container.dumps_format()
+    finally:
+        av.logging.set_level(level)
+    found = re.findall(r"Stream #0:(\d+)[^:]*: (\w+): (\w+)", text)
+    known = len(container.streams)
+    return [f"{kind.lower()} stream {n} ({codec})" for n, kind, codec in found if int(n) >= known]
 
 
 def reason(error: BaseException) -> str:

@@ -12,11 +12,12 @@ from typing import Any, BinaryIO
 from edge_sr.closing import Closing
 from edge_sr.errors import MediaError
 from edge_sr.media.codec.containers import is_cover, open_input, reason
-from edge_sr.media.codec.timeline import Timeline
+from edge_sr.media.codec.timeline import Following, Timeline
 from edge_sr.media.libraries import load_av
 
 STEADY = ("audio", "video")
 LONGEST_GAP_S = 10  # how far apart in time packets of one place in a file may be
+LONGEST_LOOK = 512  # packets after a cut of the clock, until each stream has one
 
 
 class Demuxer(Closing):
@@ -66,9 +67,10 @@ class Demuxer(Closing):
         self._steady = {s.index for s in self.container.streams if s.type in STEADY} - self._covers
         self._ticks = {s.index: Fraction(s.time_base) for s in self.container.streams}
         self._packets = self.container.demux()
+        self._held: deque[Any] = deque()  # packets that were looked at, and come next
         start = self._start()
         self.start_offset = max(Fraction(0), -start)  # seconds that all times were moved by
-        self._timeline = Timeline(start, restarts=self._restarts())
+        self._timeline = Timeline(start, restarts=self._restarts(), ahead=self._look_ahead)
 
     @property
     def others(self) -> list[Any]:
@@ -97,7 +99,7 @@ class Demuxer(Closing):
         """
         with self._lock:
             try:
-                for packet in self._packets:
+                while (packet := self._next()) is not None:
                     if packet.size and self._place(packet):
                         return packet
             except self._av.FFmpegError as error:
@@ -187,6 +189,30 @@ class Demuxer(Closing):
         }
         early = min(starts.values(), default=Fraction(0))
         return Fraction(0) if starts.get("video", 0) >= 0 and early > Fraction(-1, 5) else early
+
+    def _next(self) -> Any | None:
+        return self._held.popleft() if self._held else self._read_packet()
+
+    def _read_packet(self) -> Any | None:
+        try:
+            return next(self._packets, None)
+        except IndexError:  # PyAV, at the end of a file whose damage looked like another stream
+            return None
+
+    def _look_ahead(self) -> Iterator[Following]:
+        """The next packets of audio and video; they are read again afterwards."""
+        for number in range(LONGEST_LOOK):
+            if number == len(self._held):
+                packet = self._read_packet()
+                if packet is None:
+                    return
+                self._held.append(packet)
+            packet = self._held[number]
+            index, at = packet.stream_index, packet.dts if packet.dts is not None else packet.pts
+            if at is not None and packet.size and index in self._steady:
+                tick = self._ticks[index]
+                length = (packet.duration or 0) * tick
+                yield Following(index, at * tick, length, index == self.video.index)
 
     def _place(self, packet: Any) -> bool:
         """Put a packet on our clock, and note where its stream is. False: it has no use."""

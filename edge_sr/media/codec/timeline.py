@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,6 +11,8 @@ JUMP_S = 1  # a step back of more than this is a cut in the stream, not a small 
 BACK_S = Fraction(1, 10)  # the same for containers whose clock may start again
 FORWARD_S = 10  # a step forward of more than this is a cut, in such containers
 WRAP_S = 20 * 3600  # the same in all others
+# after the end of sound at a cut: times of 1/1000 s, as Matroska's, then do not overlap
+PAUSE_S = Fraction(1, 500)
 
 
 @dataclass
@@ -29,6 +33,20 @@ class _Track:
     shift: Fraction = Fraction(0)  # seconds that it alone is moved by; see `Timeline.offset`
 
 
+@dataclass(frozen=True)
+class Following:
+    """A packet that is yet to be placed."""
+
+    stream: int
+    at: Fraction  # decoding time by the file's clock, seconds
+    duration: Fraction  # seconds; 0 if unknown
+    even: bool  # as for `Timeline.offset`
+
+
+def _nothing() -> Iterable[Following]:
+    return ()
+
+
 class Timeline:
     """Moves the times of packets so that all streams share one clock without cuts.
 
@@ -37,14 +55,22 @@ class Timeline:
     cut.
     """
 
-    def __init__(self, start: Fraction, *, restarts: bool) -> None:
+    def __init__(
+        self,
+        start: Fraction,
+        *,
+        restarts: bool,
+        ahead: Callable[[], Iterable[Following]] = _nothing,
+    ) -> None:
         """Begin.
 
         Args:
             start: the earliest time in the file, seconds; the times before zero are moved to zero.
             restarts: whether clocks of this container may start again (FFmpeg's TS_DISCONT).
+            ahead: gives the steady packets that follow, asked at a cut: the streams of a part end
+                and begin at times of their own, and none may overlap.
         """
-        self._restarts = restarts
+        self._restarts, self._ahead = restarts, ahead
         self._epochs = [_Epoch(max(Fraction(0), -start), start)]
         self._tracks: dict[int, _Track] = {}
 
@@ -75,7 +101,7 @@ class Timeline:
         track = self._tracks.setdefault(stream, _Track(self._nearest(at)))
         cut = track.last is not None and self._is_cut(track, at - track.last, at)
         if cut:
-            track.epoch = self._next_epoch(track, at, tick)
+            track.epoch = self._next_epoch(Following(stream, at, duration, even), tick)
         epoch = self._epochs[track.epoch]
         epoch.newest = track.last = at
         if cut:
@@ -101,14 +127,38 @@ class Timeline:
             for other in others
         )
 
-    def _next_epoch(self, track: _Track, at: Fraction, tick: Fraction) -> int:
+    def _next_epoch(self, first: Following, tick: Fraction) -> int:
         """The part that another stream has reached already, or a new one."""
-        for number in range(track.epoch + 1, len(self._epochs)):
-            if abs(at - self._epochs[number].newest) <= FORWARD_S:
+        for number in range(self._tracks[first.stream].epoch + 1, len(self._epochs)):
+            if abs(first.at - self._epochs[number].newest) <= FORWARD_S:
                 return number
-        end = max(found.end for found in self._tracks.values() if found.end is not None)
-        self._epochs.append(_Epoch(round((end - at) / tick) * tick, at))
+        moved = self._moved(first)
+        self._epochs.append(_Epoch(math.ceil(moved / tick) * tick, first.at))
         return len(self._epochs) - 1
+
+    def _moved(self, first: Following) -> Fraction:
+        """By how much a new part is moved, so that none of its streams begins before its end."""
+        ends = {n: track.end for n, track in self._tracks.items() if track.end is not None}
+        last = {n: track.last for n, track in self._tracks.items() if track.last is not None}
+        begin = {first.stream: first}
+        for packet in self._ahead():
+            if packet.stream in begin or packet.stream not in last:
+                continue
+            track = self._tracks[packet.stream]
+            if self._is_cut(track, packet.at - last[packet.stream], packet.at):
+                begin[packet.stream] = packet
+                if len(begin) == len(last):
+                    break
+            else:
+                last[packet.stream] = packet.at
+                shift = self._epochs[track.epoch].offset + track.shift
+                ends[packet.stream] = packet.at + packet.duration + shift
+        moved = []
+        for stream, end in ends.items():
+            found = begin.get(stream)
+            pause = 0 if found is None or found.even else PAUSE_S
+            moved.append(end + pause - (found or first).at)
+        return max(moved)
 
 
 def _to_grid(

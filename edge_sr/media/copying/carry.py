@@ -49,6 +49,11 @@ class Carrier:
         return self._target is not None
 
     @property
+    def tick(self) -> Fraction:
+        """The time base of the output's stream, seconds."""
+        return Fraction(self._target.time_base)
+
+    @property
     def needs_packet(self) -> bool:
         """Whether the container's header can only be written with the first packet at hand.
 

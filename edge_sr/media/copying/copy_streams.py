@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import MediaError
-from edge_sr.media.codec.containers import MATROSKA, reason
+from edge_sr.media.codec.containers import MATROSKA, late_streams, reason
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.copying.audio import AudioConverter, can_convert
 from edge_sr.media.copying.carry import NAMES, Carrier, describe, plan_carrier
@@ -135,6 +135,8 @@ class StreamCopier:
         for carrier in self._carriers.values():
             for packet in carrier.flush() if carrier.open else ():
                 self._output.mux(packet)
+        for name in late_streams(self._source.container):
+            self._leave_out(name, "it begins too late in the file")
         if self._disordered:
             self.notices.append(
                 f"{self._source.path}: {self._disordered} audio or subtitle packets with times "
@@ -220,13 +222,15 @@ class StreamCopier:
 
     def _in_order(self, packet: Any) -> bool:
         """Whether a packet comes after the one before. A little overlap is moved behind it."""
-        index = packet.stream_index
+        index, sound = packet.stream_index, packet.stream.type == "audio"
         ticks = packet.dts if packet.dts is not None else packet.pts
         at, last = ticks * packet.time_base, self._last_dts.get(index)
-        if last is not None and at < last:
-            if last - at > OVERLAP_S or packet.stream.type != "audio":
+        # in mp4 and mov each packet has a time of its own, in ticks of the output
+        apart = self._carriers[index].tick if sound and self._kind not in MATROSKA else 0
+        if last is not None and at < last + apart:
+            if last - at > OVERLAP_S or not sound:
                 return False
-            late = int((last - at) / packet.time_base) + 1
+            late = int((last + apart - at) / packet.time_base) + 1
             packet.dts = ticks + late
             packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
             at = packet.dts * packet.time_base

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,13 @@ from edge_sr.media.orientation import frame_orientation, lost_side_data
 from edge_sr.media.planes import kept_format, shows_through, to_planes
 from edge_sr.media.protocols import SourceBase
 from edge_sr.media.siting import coded_siting
+from edge_sr.media.sources.decoding import Decoding
 from edge_sr.types import Size
+
+NO_HEADERS = (
+    "the headers with the size of its pictures are not in the file: copy it from its source again, "
+    "with: ffmpeg -i SOURCE -c copy -bsf:v dump_extra FILE"
+)
 
 
 class VideoFile(SourceBase):
@@ -60,8 +66,6 @@ class VideoFile(SourceBase):
         self.path = Path(path)
         self._resized = 0  # frames of another size than the first
         self._last_size = Size(0, 0)
-        self._cut_short = False
-        self.damaged = 0  # packets that could not be decoded, and frames decoded with errors
         self._av = load_av()
         self._missing = self._bytes = 0  # at its end, and altogether
         if stream is None:
@@ -72,13 +76,13 @@ class VideoFile(SourceBase):
             if start is not None:
                 self._demuxer.seek(start)
             self._stream = self._demuxer.video
-            self._stream.thread_type = "AUTO"
+            self._decoding = Decoding(self._stream)
             self._reformatter = self._av.video.reformatter.VideoReformatter()
-            self._decoded = self._decode()
+            self._decoded = self._decoding.pictures(self._demuxer.video_packets())
             self._first = next(self._decoded, None)
             if self._first is None:
                 sized = self._stream.codec_context.width
-                why = "" if sized else "; the size of its pictures is not in the file"
+                why = "" if sized else f"; {NO_HEADERS}"
                 raise MediaError(f"{self.path}: not one frame of its video can be decoded{why}")
         except BaseException:
             self._demuxer.close()
@@ -106,6 +110,11 @@ class VideoFile(SourceBase):
         return self._times.repaired
 
     @property
+    def damaged(self) -> int:
+        """Packets that could not be decoded, and frames decoded with errors."""
+        return self._decoding.damaged
+
+    @property
     def beside(self) -> Demuxer | None:
         """The packets of the other streams."""
         return self._demuxer
@@ -130,7 +139,7 @@ class VideoFile(SourceBase):
                 f"{self.path}: {self._resized} frames of other sizes were fitted to {size}"
             )
         if self.damaged:
-            last = ", so that its last frames are lost" if self._cut_short else ""
+            last = ", so that its last frames are lost" if self._decoding.cut_short else ""
             found.append(f"{self.path}: {self.damaged} damaged packets or frames{last}")
         if self._rate and not self._raw:
             found.append(f"{self.path}: has times of its own; the frame rate given is not used")
@@ -175,24 +184,6 @@ class VideoFile(SourceBase):
                 f"{self.path}: was cut from {self._bytes:,} to {now:,} bytes while it was read; "
                 "is it still being copied or recorded?"
             )
-
-    def _decode(self) -> Generator[Any, None, None]:
-        """PyAV frames; a packet that cannot be decoded is counted and left out."""
-        for packet in self._demuxer.video_packets():
-            yield from self._decode_packet(packet)
-        yield from self._decode_packet(None)
-
-    def _decode_packet(self, packet: Any) -> Iterator[Any]:
-        """The frames that a packet completes; with None, those that the decoder still holds."""
-        try:
-            frames = self._stream.decode(packet)
-        except (self._av.FFmpegError, ValueError):
-            self.damaged += 1
-            self._cut_short |= packet is None  # PyAV cannot go on with what the decoder still holds
-            return
-        for frame in frames:
-            self.damaged += bool(frame.is_corrupt)
-            yield frame
 
     def _describe(self, frame: Any, *, keep_depth: bool) -> StreamInfo:
         stream = self._stream

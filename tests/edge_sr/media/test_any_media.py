@@ -88,6 +88,19 @@ def test_joined_recordings_keep_all_their_sound(tmp_path: Path, ending: str, sec
 
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_sound_of_joined_recordings_does_not_overlap(tmp_path: Path, ending: str) -> None:
+    part = film(tmp_path / "1.ts", form="mpegts", rate=44100).read_bytes()
+    clip, output = tmp_path / "i.ts", tmp_path / f"o.{ending}"
+    clip.write_bytes(part * 3)
+    assert copy(clip, output).notices == []
+    sound = times(output, "audio")
+    assert len(sound) == len(times(clip, "audio"))
+    steps = [b - a for a, b in itertools.pairwise(sorted(sound))]
+    assert min(steps) >= Fraction(1024, 44100) - Fraction(1, 1000)
+    assert max(steps) < Fraction(3, 10)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
 def test_a_recording_across_the_wrap_of_its_clock_is_whole(tmp_path: Path, ending: str) -> None:
     clip = film(
         tmp_path / "i.ts", form="mpegts", audio="mp2", shift=Fraction(2**33, 90000) - Fraction(3, 2)

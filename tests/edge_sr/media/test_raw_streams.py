@@ -113,7 +113,7 @@ def test_a_file_without_the_size_of_its_pictures_is_refused_for_that(tmp_path: P
         for packet in [item for item in found.demux() if item.size]:
             packet.stream = stream
             output.mux(packet)
-    with pytest.raises(MediaError, match="the size of its pictures is not in the file"):
+    with pytest.raises(MediaError, match="the size of its pictures are not in the file: copy it"):
         VideoFile(tmp_path / "i.ts")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 
-from edge_sr.media.codec.timeline import BestEffort, Timeline
+from edge_sr.media.codec.timeline import BestEffort, Following, Timeline
 
 TICK = Fraction(1, 90000)
 WRAP = Fraction(2**33, 90000)
@@ -77,6 +77,28 @@ def test_the_last_packets_of_a_part_may_come_after_the_first_of_the_next() -> No
         assert all(0 < step < Fraction(1, 5) for step in steps(found, stream))
 
 
+def test_sound_that_ends_after_the_first_picture_of_the_next_part_does_not_overlap() -> None:
+    video = [(0, Fraction(10) + n * STEP[0]) for n in range(25)]
+    sound = [(1, Fraction(99, 10) + n * STEP[1]) for n in range(48)]  # 0.15 s longer
+    packets = [*sound[:30], *video, *video[:5], *sound[30:], *video[5:], *sound]
+    read: list[tuple[int, Fraction]] = []
+
+    def ahead() -> list[Following]:
+        rest = packets[len(read) :]
+        return [Following(stream, at, STEP[stream], stream == 0) for stream, at in rest]
+
+    line, found = Timeline(Fraction(99, 10), restarts=True, ahead=ahead), []
+    for stream, at in packets:
+        read.append((stream, at))
+        even = stream == 0
+        found.append(
+            (stream, at + line.offset(stream, at, STEP[stream], TICK, steady=True, even=even)[0])
+        )
+    assert min(steps(found, 1)) >= STEP[1]
+    assert max(steps(found, 1)) < STEP[1] + Fraction(3, 1000)
+    assert set(steps(found, 0)) == {STEP[0], 7 * STEP[0]}
+
+
 def test_times_before_zero_are_moved_together() -> None:
     found = placed(recording(Fraction(-3, 2)))
     assert min(at for _, at in found) == 0
@@ -106,7 +128,7 @@ def test_the_first_packet_after_a_cut_is_marked() -> None:
 def test_subtitles_follow_the_part_that_they_belong_to() -> None:
     line = Timeline(Fraction(10), restarts=True)
     for at in (10, 11, 5000, 5001):
-        line.offset(0, Fraction(at), Fraction(1), TICK, steady=True)
+        line.offset(0, Fraction(at), Fraction(1), TICK, steady=True, even=True)
     assert 5001 + line.offset(2, Fraction(5001), Fraction(0), TICK, steady=False)[0] == 13
     assert 11 + line.offset(2, Fraction(11), Fraction(0), TICK, steady=False)[0] == 11
 
