@@ -138,7 +138,7 @@ class Timeline:
 
     def _moved(self, first: Following) -> Fraction:
         """By how much a new part is moved, so that none of its streams begins before its end."""
-        ends = {n: track.end for n, track in self._tracks.items() if track.end is not None}
+        over = {n: track.end for n, track in self._tracks.items() if track.end is not None}
         last = {n: track.last for n, track in self._tracks.items() if track.last is not None}
         begin = {first.stream: first}
         for packet in self._ahead():
@@ -152,9 +152,9 @@ class Timeline:
             else:
                 last[packet.stream] = packet.at
                 shift = self._epochs[track.epoch].offset + track.shift
-                ends[packet.stream] = packet.at + packet.duration + shift
+                over[packet.stream] = packet.at + packet.duration + shift
         moved = []
-        for stream, end in ends.items():
+        for stream, end in over.items():
             found = begin.get(stream)
             pause = 0 if found is None or found.even else PAUSE_S
             moved.append(end + pause - (found or first).at)
