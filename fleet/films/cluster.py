@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from fleet.films.segments import Made, Segment
 
 ATTEMPTS = 3  # of each segment, errors and dead processes counted together
 CONNECT_S = 5.0  # to a cluster
+AT_ONCE = 2  # pieces of work in a process: one is decoded while another's encoder finishes
 STARTS = 2  # of Ray on this machine, which fails where it is not ready in 30 s
 INSTEAD = "edge-sr run FILM -o RESULT does one film after another without it"
 
@@ -74,22 +76,22 @@ class Workers(Closing):
 
         Args:
             items: what is to be done.
-            on_done: called with each outcome; gives more work.
+            on_done: called with each outcome; gives more work, which is done next.
         """
-        pool = self._ray.util.ActorPool(self._actors)
+        pool = self._ray.util.ActorPool(self._actors * AT_ONCE)
         waiting: dict[object, Work] = {}
-        new: Sequence[Work] = items
+        left = deque(items)
         while True:
-            for work in new:
+            while left and pool.has_free():
+                work = left.popleft()
                 waiting[_key(work)] = work
                 pool.submit(_submit, work)
             if not pool.has_next():
                 break
             outcome = self._next(pool)
-            new = []
             if outcome is not None:
                 del waiting[_key(outcome.work)]
-                new = on_done(outcome)
+                left.extendleft(reversed(on_done(outcome)))  # a film is joined as soon as it can be
         for work in waiting.values():
             died = f"its process died {ATTEMPTS} times (is memory short?)"
             on_done(Outcome(work, error=f"{work[0].spec.input}: {died}"))
@@ -124,6 +126,7 @@ class Workers(Closing):
         kind = ray.remote(
             num_gpus=1 / per_gpu if gpus else 0,
             num_cpus=1 if gpus else 0,
+            max_concurrency=AT_ONCE,
             max_restarts=-1,
             scheduling_strategy="SPREAD",
         )(Retried)
@@ -182,6 +185,7 @@ def _connect(ray: Any, address: str | None) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its warning, not its default
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # as this process; Ray's own is 15
         options["include_dashboard"] = False
         paths = [*import_path(), os.environ.get("PYTHONPATH", "")]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))

@@ -5,27 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from edge_sr import __version__
-from edge_sr.errors import EdgeSRError, UsageError
+from edge_sr.errors import EdgeSRError
 from edge_sr.media.codec.join import Part, join_parts, plan_text, read_plan
 from edge_sr.media.frame import Frame, StreamInfo
 from edge_sr.media.protocols import SourceBase
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
-from edge_sr.pipeline.job import JobSpec
-from edge_sr.pipeline.open_model import open_upscaler, takes_depth
+from edge_sr.pipeline.open_model import takes_depth
 from edge_sr.pipeline.pipeline import run_pipeline
 from edge_sr.pipeline.run import run_job
-from edge_sr.session.model_switch import ModelSwitch
-from edge_sr.session.still import EXACT
-from edge_sr.types import Size
-from edge_sr.upscaler import Upscaler
 from fleet.films.segments import Made, Segment, digest, read_made, write_made
-
-PARTS = 4  # models that stay open at a time
+from fleet.films.turns import Models, Turn
 
 
 class NotExactError(EdgeSRError):
@@ -33,10 +26,10 @@ class NotExactError(EdgeSRError):
 
 
 class Maker:
-    """Makes segments one after another. Models stay open between them."""
+    """Makes segments. Models stay open between them; two threads may make two segments at once."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[object, ...], tuple[ModelSwitch, Size, str]] = {}
+        self._models = Models()
 
     def check(self, version: str, folder: Path) -> str:
         """Why this process cannot work for a library, in one line; "" where it can.
@@ -59,11 +52,10 @@ class Maker:
             NotExactError: the frames are not those that the packets promised.
             EdgeSRError: it cannot be read, run or written.
         """
-        begun = time.monotonic()
-        made = self._part(segment) if segment.times else self._whole(segment)
-        made = replace(made, seconds=time.monotonic() - begun)
-        if segment.times:
-            write_made(segment.facts_path, made)
+        if not segment.times:
+            return self._whole(segment)
+        made = self._part(segment)
+        write_made(segment.facts_path, made)
         return made
 
     def join(self, segments: Sequence[Segment]) -> Made:
@@ -99,11 +91,13 @@ class Maker:
         )
 
     def _whole(self, segment: Segment) -> Made:
-        result = run_job(segment.spec)
+        with self._models.alone():
+            begun = time.monotonic()
+            result = run_job(segment.spec)
         (output,) = result.outputs
         return Made(
             frames=result.written + result.kept,
-            seconds=0,
+            seconds=time.monotonic() - begun,
             sha256=output.digest() or "",
             summary=output.summary,
             notices=result.notices,
@@ -113,8 +107,7 @@ class Maker:
         spec = segment.spec
         segment.path.unlink(missing_ok=True)  # without facts: of a process that was killed
         with _Part(segment) as source:
-            switch, _, runs = self._model(spec, source.info)
-            switch.reset()
+            turn = Turn(self._models, spec, source.info, len(segment.times))
             writer = VideoWriter(
                 segment.path,
                 source=source.info,
@@ -124,66 +117,30 @@ class Maker:
                 goes_on=segment.goes_on,
             )
             try:
-                stats = run_pipeline(source, switch, [writer])
+                stats = run_pipeline(source, turn, [writer])
                 if stats.written != len(segment.times):
                     wanted = len(segment.times)
                     raise NotExactError(f"{spec.input}: {stats.written} frames, not {wanted}")
                 plan = writer.plan
                 summary = writer.finish()
             finally:
+                turn.close()
                 writer.abort()
         if plan is None:  # no frame was asked for
             raise NotExactError(f"{segment.path}: holds no frame")
+        runs = turn.facts
         found = Part(segment.path, len(segment.times)).times(plan.time_base)
         if found != list(segment.times):
             raise NotExactError(f"{segment.path}: its frames have other times than the film's")
         return Made(
             frames=len(found),
-            seconds=0,
+            seconds=time.monotonic() - turn.began_s,
             sha256=digest(segment.path),
             plan=plan_text(plan),
-            runs=runs,
+            runs=f"{runs.backend}, {runs.device}, {runs.precision}",
             summary=summary,
             notices=tuple(source.notices),
         )
-
-    def _model(self, spec: JobSpec, info: StreamInfo) -> tuple[ModelSwitch, Size, str]:
-        """The model for such frames; opened once."""
-        key = (info.size, info.format, *(str(getattr(spec, name)) for name in MODEL))
-        if key not in self._open:
-            while len(self._open) >= PARTS:
-                self._open.pop(next(iter(self._open)))[0].close()
-            upscaler, result = open_upscaler(spec, info.size, bits=info.format.bits, measured=True)
-            backend = upscaler.backend
-            runs = f"{backend.name}, {backend.device}, {backend.precision}"
-            self._open[key] = (
-                ModelSwitch(
-                    upscaler,
-                    result,
-                    _no_other,
-                    still=spec.still or EXACT,
-                    strength=spec.strength,
-                ),
-                result,
-                runs,
-            )
-        return self._open[key]
-
-
-MODEL = (
-    "model",
-    "scale",
-    "target",
-    "precision",
-    "backend",
-    "threads",
-    "slots",
-    "graphs",
-    "tile",
-    "device",
-    "still",
-    "strength",
-)
 
 
 class _Part(SourceBase):
@@ -230,7 +187,3 @@ class _Part(SourceBase):
     def close(self) -> None:
         """Close the film."""
         self._file.close()
-
-
-def _no_other(name: str) -> Upscaler:
-    raise UsageError(f"{name}: a library keeps its model")
