@@ -2,7 +2,8 @@
 
 A source of its own pace, so small that a frame more under way is no change of memory; a viewer by
 WebSocket, who reports each frame, and a reader by RTSP. Prints how the age of frames, memory and
-threads change: lines fitted to samples of every 5 s, without the first two minutes.
+threads change: lines fitted to samples of every 5 s, without the first ten minutes, or the first
+half of less than twenty.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from edge_sr.cli.common import exit_codes, make_parser
 from edge_sr.errors import EdgeSRError
 
 EVERY_S = 5.0
-WARM_S = 120.0  # that are left out at the beginning
+WARM_S = 600.0  # that are left out at the beginning
 SOURCE = "test://160x90@25"
 PARTS = ("viewer", "recording", "rtsp")
 VIEW = {"mode": "pair", "region": [0, 0, 320, 180], "width": 320, "codec": "h264"}
@@ -48,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Run a page, a recording and an RTSP server at once, and watch age, memory and threads.",
         examples=EXAMPLES,
     )
-    parser.add_argument("--minutes", type=float, default=10.0, help="default: 10")
+    parser.add_argument("--minutes", type=float, default=20.0, help="default: 20")
     parser.add_argument("--without", choices=PARTS, default="", help="leave one of them out")
     parser.add_argument("--samples", action="store_true", help="print them too, a JSON line each")
     return parser
@@ -153,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             thread.join(10)
     for item in found if args.samples else ():
         print(json.dumps(item))
-    kept = [item for item in found if item["s"] > min(WARM_S, args.minutes * 15)]
+    kept = [item for item in found if item["s"] > min(WARM_S, args.minutes * 30)]
     at = np.array([item["s"] for item in kept])
     age, memory = (
         float(np.polyfit(at, [item[name] for item in kept], 1)[0]) for name in ("age_ms", "mb")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_sr.errors import MediaError, UsageError
 from edge_sr.live.compare import CHOICES, compose
-from edge_sr.live.snapshot import free_stem
+from edge_sr.live.snapshot import free_stem, make_folder
 from edge_sr.media.frame import StreamInfo
 from edge_sr.media.sinks.mailbox import Mailbox
 from edge_sr.media.sinks.writer import VideoWriter
@@ -50,6 +50,7 @@ class Recorder(ShotSink):
         with self._lock:
             self._mode, self._divider = mode, divider
             if self._path is None:
+                make_folder(self._folder)
                 path = self._folder / f"{free_stem(self._folder, ('.mp4',))}.mp4"
                 writer = VideoWriter(path, source=self._source)
                 self._file, self._path, self.frames = Mailbox(writer, size=WAITING), path, 0

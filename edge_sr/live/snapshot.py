@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_sr.errors import MediaError
 from edge_sr.media.chroma import resize_frame
 from edge_sr.media.color import yuv_to_rgb
 from edge_sr.media.frame import Frame
@@ -21,6 +22,7 @@ def save_snapshot(shot: Shot, folder: Path) -> list[Path]:
     Raises:
         MediaError: the folder cannot be written.
     """
+    make_folder(folder)
     stem = free_stem(folder, ("-before.png", "-after.png"))
     rows, columns = shot.after.y.shape
     pictures = {"before": resize_frame(shot.before, columns, rows), "after": shot.after}
@@ -30,6 +32,18 @@ def save_snapshot(shot: Shot, folder: Path) -> list[Path]:
         write_image(path, _rgb(frame))
         paths.append(path)
     return paths
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of snapshots and recordings, unless it is there.
+
+    Raises:
+        MediaError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{folder}: cannot be made ({error.strerror})") from error
 
 
 def free_stem(folder: Path, endings: tuple[str, ...]) -> str:

@@ -27,7 +27,9 @@ class Gallery:
 
     def files(self) -> list[dict[str, object]]:
         """Name, bytes and time (seconds since 1970) of each file, the newest first."""
-        found = []
+        found: list[dict[str, object]] = []
+        if not self._folder.exists():
+            return found  # it is made with the first of them
         try:
             for path in self._folder.iterdir():
                 if NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink():

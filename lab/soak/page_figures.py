@@ -4,7 +4,8 @@
 how much sharper than bicubic ours is, before and after the codec; it counts bytes, so that a busy
 machine does not matter. ``viewers``: the processor time of the server for a frame, with one viewer
 and five in turns. ``slow``: frames that reach a viewer alone and beside one who hardly reads, in
-turns.
+turns. ``latency``: from capture until a headless Chromium has drawn a frame, by each codec, and the
+pipeline's own age.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import statistics
 import struct
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -41,6 +43,7 @@ from edge_sr.page.view import View
 from edge_sr.pipeline.shot import Shot
 from edge_sr.pipeline.stats import Recent
 from edge_sr.quality import psnr
+from lab.pages.browser import chromium, page_address, serving, wait
 
 FPS = 30
 WHOLE = View("after", Region(0, 0, 2560, 1440), 2560, "h264")
@@ -201,12 +204,32 @@ def slow() -> None:
     print(f"beside a slow one, who took {late}")
 
 
+def latency(seconds: float = 15) -> None:
+    """What the page of a run says, of ``test://clip`` without a network."""
+    words = ["test://clip", "--backend", "nearest", "--drop-policy", "newest"]
+    for codec in ("h264", "mp4", "jpeg"):
+        with serving(words) as job, chromium() as browser:
+            address = page_address(job)
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.goto(f"{address}?codec={codec}")
+            wait(page, "shown.frames > 3 && stats !== null")
+            time.sleep(seconds)
+            with urllib.request.urlopen(f"{address}api/stats", timeout=30) as answer:  # noqa: S310
+                facts = json.load(answer)
+            used = page.evaluate("transport.codec")
+        screen, age = facts["screen_p50_ms"], facts["age_p50_ms"]
+        print(f"{used}: capture to screen {screen:.0f} ms at the median, ", end="")
+        print(f"p99 {facts['screen_p99_ms']:.0f} ms; the pipeline's own age {age:.0f} ms")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line, without running anything."""
     parser = make_parser(
         "python -m lab.soak.page_figures", "Measure the browser page.", examples=EXAMPLES
     )
-    parser.add_argument("what", choices=("bandwidth", "viewers", "slow"), help="what to measure")
+    parser.add_argument(
+        "what", choices=("bandwidth", "viewers", "slow", "latency"), help="what to measure"
+    )
     parser.add_argument("film", type=Path, nargs="?", help="of bandwidth: a film")
     parser.add_argument("--model", default="edge-unet-s-x2", help="default: edge-unet-s-x2")
     parser.add_argument("--frames", type=int, default=60, help="of the film (default: 60)")
@@ -223,7 +246,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("bandwidth needs a film")
         bandwidth(args.film, args.model, args.frames)
     else:
-        {"viewers": viewers, "slow": slow}[args.what]()
+        {"viewers": viewers, "slow": slow, "latency": latency}[args.what]()
     return 0
 
 

@@ -15,6 +15,7 @@ from fakes.sessions import a_shot  # noqa: E402
 
 from edge_sr.errors import MediaError  # noqa: E402
 from edge_sr.live.control import RunControl  # noqa: E402
+from edge_sr.live.snapshot import save_snapshot  # noqa: E402
 from edge_sr.media.libraries import load_av  # noqa: E402
 from edge_sr.page.gallery import Gallery  # noqa: E402
 from edge_sr.page.server import PageServer  # noqa: E402
@@ -110,3 +111,14 @@ def test_it_needs_the_token_and_our_own_page(
         assert httpx.get(f"{base}/files/{OURS}", headers=good).content == b"film"
     finally:
         server.close()
+
+
+def test_a_folder_that_is_not_there_is_empty_and_made_when_needed(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "saved"
+    assert Gallery(folder).files() == []
+    assert not folder.exists()
+    assert all(path.is_file() for path in save_snapshot(a_shot(), folder))
+    assert len(Gallery(folder).files()) == 2
+    (tmp_path / "file").touch()
+    with pytest.raises(MediaError, match="cannot be made"):
+        save_snapshot(a_shot(), tmp_path / "file" / "saved")
