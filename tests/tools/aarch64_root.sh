@@ -49,11 +49,14 @@ if [ "$(cat "$root/root/packages" 2>/dev/null)" != "${packages[*]}" ]; then
     --python-version 3.11 --only-binary :all: "${platforms[@]}" "${packages[@]}"
   echo "${packages[*]}" >"$root/root/packages"
 fi
-"$python" -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target "$site" "$here"
-rm -rf "$root/root/repo" "$here/build/lib"
+rm -rf "$root/root/repo"
 mkdir -p "$root/root/repo"
 git -C "$here" ls-files -z --cached | (cd "$here" && tar --create --null --files-from -) |
   tar --extract --directory "$root/root/repo"
+# from that copy: setuptools reads every folder of a checkout, and the made root may be in this one
+"$python" -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target "$site" \
+  "$root/root/repo"
+rm -rf "$root/root/repo/build" "$root/root/repo/edge_sr.egg-info"
 # no /sys: ONNX Runtime reads an ARM's processors from it and crashes on those of this machine
 trap 'umount -q "$root/dev/shm" "$root/dev/pts" "$root/proc" || true' EXIT
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
