@@ -22,7 +22,7 @@ from edge_sr.progress import FrameBar
 from fleet.films.cluster import Workers, check_ray
 from fleet.films.library import Library
 from fleet.films.report import write_report
-from fleet.films.sources import find_films
+from fleet.films.sources import find_films, refuse_url
 
 logger = logging.getLogger("fleet.library")  # not __main__, which shows nothing
 EXAMPLES = """\
@@ -47,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         "sources", nargs="+", metavar="SOURCE", help="folders, films, 'patterns' and @lists of them"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the results"
+        "-o", "--output", required=True, metavar="DIR", help="folder of the results"
     )
     parser.add_argument("--force", action="store_true", help="replace results of other programs")
     parser.add_argument(
@@ -96,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = vars(build_parser().parse_args(argv))
     check_ray()
     spec = _spec(args)
-    output: Path = args["output"]
+    refuse_url(args["output"])
+    output = Path(args["output"])
     films = find_films(args["sources"], output)
     _check_folder(output)
     library = Library(films, with_model_file(spec))

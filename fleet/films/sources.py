@@ -54,9 +54,18 @@ def find_films(sources: Sequence[str], output: Path) -> list[Film]:
     return list(films.values())
 
 
+def refuse_url(text: str) -> None:
+    """Raises UsageError for ``s3://...`` and the like: a library reads and writes folders."""
+    if "://" in text:
+        raise UsageError(
+            f"{text}: a library takes folders and files; mount it, and name the folder"
+        )
+
+
 def _expand(sources: Sequence[str], output: Path) -> Iterator[tuple[Path, Path]]:
     """(film, its place below the output folder)."""
     for text in sources:
+        refuse_url(text)
         path = Path(text)
         if text.startswith("@") and not path.exists():
             yield from _expand(_lines(Path(text[1:])), output)

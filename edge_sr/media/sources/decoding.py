@@ -39,7 +39,7 @@ class Decoding:
     def pictures(self, packets: Iterable[Any]) -> Generator[Any, None, None]:
         """The `av` frames of all packets."""
         for number, packet in enumerate(packets):
-            packet.opaque = number
+            packet.opaque = (number,)  # an object of its own: PyAV finds it by its address
             self._sent.append(number)
             self._keep(packet)
             yield from self._count(self._decode(self._stream.codec_context, packet))
@@ -56,7 +56,7 @@ class Decoding:
     def _keep(self, packet: Any) -> None:
         """Keep a packet, from the last key frame but one on."""
         if packet.is_keyframe:
-            self._keys.append(packet.opaque)
+            self._keys.append(_number(packet))
         if not self._keys:
             return
         self._tail.append(packet)
@@ -64,13 +64,13 @@ class Decoding:
         if len(self._keys) > 2:
             self._forget(self._keys[1])
         if len(self._tail) > LONGEST_TAIL or self._bytes > LARGEST_TAIL:
-            last = self._keys[-1] if self._keys else packet.opaque
+            last = self._keys[-1] if self._keys else _number(packet)
             # of one long group nothing is kept: it cannot be decoded again
-            self._forget(last if last > self._tail[0].opaque else packet.opaque + 1)
+            self._forget(last if last > _number(self._tail[0]) else _number(packet) + 1)
 
     def _forget(self, begin: int) -> None:
         """Let go of the packets before a number."""
-        while self._tail and self._tail[0].opaque < begin:
+        while self._tail and _number(self._tail[0]) < begin:
             self._bytes -= self._tail.popleft().size
         while self._keys and self._keys[0] < begin:
             self._keys.popleft()
@@ -78,8 +78,8 @@ class Decoding:
     def _count(self, frames: Iterable[Any]) -> Iterator[Any]:
         for frame in frames:
             self.damaged += bool(frame.is_corrupt)
-            if isinstance(frame.opaque, int):
-                self._shown.append(frame.opaque)
+            if frame.opaque is not None:
+                self._shown.append(_number(frame))
             yield frame
 
     def _decode(self, context: Any, packet: Any) -> list[Any]:
@@ -105,8 +105,14 @@ class Decoding:
                 if found:
                     self.cut_short = False
                     yield frame
-                elif frame.opaque == last:
+                elif frame.opaque is not None and _number(frame) == last:
                     found = True
                     self.damaged = counted  # those before it were counted
         if not found:
             self.damaged = counted + self.cut_short
+
+
+def _number(item: Any) -> int:
+    """Of a packet, or of the picture that came of it."""
+    (number,) = item.opaque
+    return int(number)

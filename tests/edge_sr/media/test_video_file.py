@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from clips import SIZE, TURNS, make_clip, make_sound, picture, plane, set_matrix
+from films import film
 
 from edge_sr.errors import MediaError
 from edge_sr.media.frame import Color, Frame
@@ -47,6 +48,12 @@ def test_planes_are_read_only_views_that_outlive_the_file(tmp_path: Path) -> Non
         assert not frame.y.flags.writeable
         assert np.array_equal(frame.y, picture(number))
         assert frame.u.shape == frame.v.shape == (SIZE[1] // 2, SIZE[0] // 2)
+
+
+def test_films_that_are_read_at_once_keep_their_packets_apart(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", count=120, options={"g": "10"})
+    with VideoFile(path) as first, VideoFile(path) as second:
+        assert sum(1 for _ in zip(first, second, strict=True)) == 120
 
 
 def test_odd_sizes_keep_every_row_and_column(tmp_path: Path) -> None:

@@ -178,6 +178,7 @@ def test_sources_are_folders_patterns_and_lists(films: Path, tmp_path: Path) -> 
         (["films"], "films/out", "is inside the source"),
         (["films"], "films", "is inside the source"),
         (["films/a.mp4"], "films", "is in the output folder"),
+        (["s3://bucket/a.mp4"], "out", "takes folders and files; mount it"),
         (["none/*.mp4"], "out", "no such file, folder or pattern"),
         (["@none.txt"], "out", "cannot be read as a list"),
         (["films/a.mp4", "films/sub/a.mp4"], "out", "both would be"),
@@ -224,6 +225,17 @@ def test_a_cluster_that_is_not_there_is_one_line(
     assert command.main([*words, "--ray", address]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_an_output_on_a_server_is_one_line(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ray", reason="pip install 'edge-sr[ray]'")
+    monkeypatch.chdir(tmp_path)
+    assert command.main([str(films), "--output", "s3://bucket/out"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mount it" in line
+    assert not (tmp_path / "s3:").exists()
 
 
 def test_an_output_that_cannot_be_written_is_one_line(
