@@ -59,6 +59,7 @@ class Animation(Closing):
             MissingDependencyError: Pillow is not installed.
         """
         self.path = Path(path)
+        self.hides = False  # see `durations`
         self.damaged = False  # whether it ended before all its pictures were read
         pil = load_pillow()
         try:
@@ -96,9 +97,16 @@ class Animation(Closing):
             start += duration
 
     def durations(self) -> list[int]:
-        """How long each picture is shown, milliseconds; reads the file once more."""
+        """How long each picture is shown, milliseconds; reads the file once more.
+
+        `hides` then says whether one of them is transparent anywhere.
+        """
+        found = []
         with Animation(self.path) as again:
-            return [picture.duration_ms for picture in again]
+            for picture in again:
+                found.append(picture.duration_ms)
+                self.hides = self.hides or bool(picture.pixels[..., 3].min() < 255)
+        return found
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

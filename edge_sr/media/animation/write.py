@@ -39,6 +39,8 @@ APNG = AnimationFormat("apng", "apng", "rgba", Fraction(1, 1000), "all")
 WEBP = AnimationFormat("webp", "libwebp_anim", "bgra", Fraction(1, 1000), "all")
 ANIMATED = {".gif": GIF, ".apng": APNG, ".png": APNG, ".webp": WEBP}
 FROM_FILMS = (".gif", ".apng", ".webp")  # a film as .png would surprise
+UNUSED = 254  # of the palette of a GIF that hides something: no colour
+RESTORE = 2  # of a GIF: the place of a picture is cleared after it
 
 
 class AnimationWriter:
@@ -48,12 +50,19 @@ class AnimationWriter:
     """
 
     def __init__(
-        self, path: Path, *, force: bool = False, plays: int = 0, last_ms: int | None = None
+        self,
+        path: Path,
+        *,
+        force: bool = False,
+        plays: int = 0,
+        last_ms: int | None = None,
+        hides: bool = False,
     ) -> None:
         """Check that the output can be written; it is opened at the first picture.
 
         Args:
             path: ends in one of `ANIMATED`.
+            hides: whether a picture may be transparent, which a GIF is told first.
             plays: how often it is shown; 0 without end.
             last_ms: how long the last picture is shown; None for as long as the one before.
 
@@ -70,6 +79,8 @@ class AnimationWriter:
         self._stream: Any = None
         self._shape: tuple[int, ...] = ()
         self._transparent = False
+        self._hides = hides and self.format is GIF
+        self._solid_first = False  # whether the first picture of such a GIF hides nothing
 
     def write(self, pixels: Image, start: Fraction) -> None:
         """Add a picture.
@@ -108,6 +119,8 @@ class AnimationWriter:
             self._container.close()
             if self.format is WEBP:
                 _complete_webp(part_path(self.path), self._last_ms, transparent=self._transparent)
+            if self._hides:
+                _clear_between(part_path(self.path), solid_first=self._solid_first)
         except (self._av.FFmpegError, OSError, ValueError) as error:
             self.abort()
             raise MediaError(f"{self.path}: cannot be finished ({reason(error)})") from error
@@ -130,6 +143,8 @@ class AnimationWriter:
             raise MediaError(f"{self.path}: {width}x{height}; {name} has at most {limit} a side")
         self._container = open_output(part_path(self.path), self.format.kind, self._options())
         options = {"quality": "90"} if self.format is WEBP else {}
+        if self._hides:
+            options["gifflags"] = "0"  # whole pictures
         self._stream = self._container.add_stream(self.format.encoder, rate=25, options=options)
         context = self._stream.codec_context
         context.width, context.height = width, height
@@ -147,7 +162,10 @@ class AnimationWriter:
 
     def _picture(self, pixels: Image) -> Any:
         if self.format is GIF:
-            return self._av.VideoFrame.from_ndarray(_with_palette(pixels), format="pal8")
+            self._solid_first |= self.frames == 0 and bool(pixels[..., 3].min() >= OPAQUE)
+            mark = self._solid_first and self.frames == 0
+            made = _with_palette(pixels, UNUSED if self._hides else 256, mark=mark and self._hides)
+            return self._av.VideoFrame.from_ndarray(made, format="pal8")
         if self.format is WEBP:
             pixels = pixels[..., [2, 1, 0, 3]]
         whole = np.ascontiguousarray(pixels)
@@ -158,21 +176,61 @@ def _has_hidden(pixels: Image) -> bool:
     return bool(pixels.shape[2] == 4 and pixels[..., 3].min() < 255)
 
 
-def _with_palette(pixels: Image) -> tuple[Image, Image]:
-    """RGBA (H, W, 4) -> indices (H, W), and the palette they point into, ARGB (256, 4)."""
+def _with_palette(pixels: Image, colors: int, *, mark: bool) -> tuple[Image, Image]:
+    """RGBA (H, W, 4) -> indices (H, W), and the palette they point into, ARGB (256, 4).
+
+    Of fewer colours, the last entry of the palette stands for what is transparent. FFmpeg hides
+    nothing in later pictures where the first does not use it: `mark` has its corner do so, in its
+    own colour.
+    """
     pil = load_pillow()
     picture = pil.Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
     hidden = pixels[..., 3] < OPAQUE
-    colors = 255 if hidden.any() else 256
     chosen = picture.quantize(colors, method=pil.Image.Quantize.MEDIANCUT)
     found = picture.quantize(palette=chosen, dither=pil.Image.Dither.FLOYDSTEINBERG)
     indices = np.array(found, np.uint8)
     listed = np.array(chosen.getpalette(), np.uint8).reshape(-1, 3)[:colors]
     palette = np.zeros((256, 4), np.uint8)
-    palette[:colors, 0] = 255
+    palette[:255, 0] = 255
+    palette[255, 0] = 255 * (colors == 256)
     palette[: len(listed), 1:] = listed
-    indices[hidden] = 255
+    if colors < 256:
+        indices[hidden] = 255
+    if mark:
+        indices[0, 0], palette[255, 1:] = 255, pixels[0, 0, :3]
     return indices, palette
+
+
+def _clear_between(path: Path, *, solid_first: bool) -> None:
+    """Have a GIF's canvas cleared before each picture; FFmpeg shows earlier ones through holes.
+
+    Args:
+        solid_first: the first picture hides nothing, whatever it says.
+
+    Viewers clear to nothing only where a picture names a colour as hidden: one that it does not
+    use, where it hides nothing.
+    """
+    with path.open("r+b") as file:
+        head = file.read(13)
+        file.seek(_colors_size(head[10]), 1)
+        while (kind := file.read(1)) not in (b"", b";"):
+            if kind == b",":
+                place = file.read(9)
+                file.seek(_colors_size(place[8]) + 1, 1)
+            elif file.read(1) == b"\xf9":  # how the picture that follows is shown
+                size, flags, *delay, hidden = file.read(5)
+                file.seek(-4, 1)
+                hidden = hidden if flags & 1 and not solid_first else UNUSED
+                file.write(bytes([flags & ~0b11100 | RESTORE << 2 | 1, *delay, hidden]))
+                solid_first = False
+                file.seek(size - 4, 1)
+            while size := file.read(1)[0]:
+                file.seek(size, 1)
+
+
+def _colors_size(flags: int) -> int:
+    """Bytes of the palette that a GIF's flags announce."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _complete_webp(path: Path, last_ms: int | None, *, transparent: bool) -> None:

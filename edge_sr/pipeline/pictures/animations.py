@@ -55,7 +55,11 @@ def run_animation(
     with Animation(path) as source, Models(spec) as models:
         durations = source.durations()[: spec.max_frames]
         writer = AnimationWriter(
-            output, force=spec.force, plays=source.plays, last_ms=durations[-1]
+            output,
+            force=spec.force,
+            plays=source.plays,
+            last_ms=durations[-1],
+            hides=source.hides,
         )
         report = Progress(str(path), "frame", len(durations), False, stats)
         size = Size(0, 0)

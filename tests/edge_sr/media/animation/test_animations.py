@@ -161,3 +161,27 @@ def test_a_film_is_not_written_as_png(tmp_path: Path) -> None:
         output.mux(stream.encode(None))
     with pytest.raises(MediaError, match=r"found \.png; video is written to \.mp4"):
         run_job(spec(tmp_path / "i.mp4", tmp_path / "o.png"))
+
+
+@pytest.mark.parametrize("flat", [True, False])
+@pytest.mark.parametrize("hidden", ["010", "101", "111", "000"])
+def test_a_gif_hides_what_each_picture_hides(tmp_path: Path, hidden: str, flat: bool) -> None:
+    writer = AnimationWriter(tmp_path / "o.gif", hides=True)
+    rng, expected = np.random.default_rng(1), []
+    for number, hides in enumerate(hidden):
+        pixels = np.full((24, 32, 4), (200, 40, 90, 255), np.uint8)
+        if not flat:
+            pixels[..., :3] = rng.integers(0, 255, (24, 32, 3))
+        pixels[number : number + 9, 5:15, :3] = 0, 250, 10
+        if hides == "1":
+            pixels[number : number + 12, 3:12, 3] = 0
+        writer.write(pixels, Fraction(number, 10))
+        expected.append(pixels)
+    writer.finish()
+    with Animation(tmp_path / "o.gif") as found:
+        for picture, pixels in zip(found, expected, strict=True):
+            assert np.array_equal(picture.pixels[..., 3], pixels[..., 3])
+            if flat:
+                seen = pixels[..., 3] > 0
+                levels = np.abs(picture.pixels.astype(int) - pixels)[seen]
+                assert levels.max() <= 2
