@@ -62,7 +62,7 @@ class AnimationWriter:
 
         Args:
             path: ends in one of `ANIMATED`.
-            hides: whether a picture may be transparent, which a GIF is told first.
+            hides: whether a picture may be transparent: a GIF needs that before the first.
             plays: how often it is shown; 0 without end.
             last_ms: how long the last picture is shown; None for as long as the one before.
 
