@@ -128,16 +128,16 @@ def _movie(fragmented: bytes, runs: list[_Run]) -> bytes:
     media_scale, scale = (struct.unpack_from(">I", part, 12)[0]
                           for part in (inside[b"mdhd"], found[b"mvhd"]))  # fmt: skip
     delay, begin = _edited(found[b"trak"])
-    media = max(map(_end, runs)) - begin
+    media = max(map(_last, runs)) + int(runs[-1].samples[-1, 0]) - begin
     shown = media * scale // media_scale
     lasts = {b"mvhd": shown + delay, b"tkhd": shown + delay, b"mdhd": media, b"elst": shown}
     return _box(b"moov", _again(fragmented[8:], lasts, tables))
 
 
-def _end(run: _Run) -> int:
-    """When the last frame of a fragment is over, in the time scale of the track."""
+def _last(run: _Run) -> int:
+    """When the last frame of a fragment is shown, in the time scale of the track."""
     durations, shifts = run.samples[:, 0].astype(np.int64), run.samples[:, 3].astype(np.int32)
-    return int((run.start + np.cumsum(durations) + shifts).max())
+    return int((run.start + np.cumsum(durations) - durations + shifts).max())
 
 
 def _edited(track: bytes) -> tuple[int, int]:

@@ -72,6 +72,15 @@ def test_it_is_the_film_that_ffmpeg_would_have_indexed(tmp_path: Path, ending: s
         assert abs((film.duration or 0) - (same.duration or 0)) < 200_000  # microseconds
 
 
+def test_a_gap_in_decoding_does_not_make_it_longer(tmp_path: Path) -> None:
+    """The end is that of the last frame shown, whatever lies between decoding times."""
+    write(tmp_path / "slow.mp4", live=True, every=Fraction(2))
+    data = (tmp_path / "slow.mp4").read_bytes()
+    at = data.rindex(b"mvhd") + 4
+    scale, lasts = (int.from_bytes(data[at + 12 + 4 * n : at + 16 + 4 * n], "big") for n in (0, 1))
+    assert lasts / scale == pytest.approx(3 / 25 + 78 * 2 + 1 / 25, abs=1e-3)
+
+
 def test_one_frame_and_seeking(tmp_path: Path) -> None:
     write(tmp_path / "one.mp4", live=True, count=1)
     assert len(shown(tmp_path / "one.mp4")[0]) == 1
