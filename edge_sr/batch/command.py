@@ -17,6 +17,7 @@ from edge_sr.media.sinks.writer import FORMATS
 from edge_sr.media.stills.files import natural_order, writable_name
 from edge_sr.media.stills.formats import is_image
 from edge_sr.pipeline.job import JobSpec
+from edge_sr.pipeline.pictures.images import name_subfolders
 from edge_sr.pipeline.signals import SignalStop
 from edge_sr.progress import JobProgress
 
@@ -180,6 +181,8 @@ def _results(path: Path, target: Path | None, beside: str) -> list[tuple[Path, P
     found = [(film, place / result_name(film).name) for film in films]
     if not films or any(is_image(file) for file in path.iterdir() if file not in films):
         found.append((path, place))
+    else:
+        name_subfolders(path)
     return found
 
 

@@ -88,6 +88,7 @@ def _run_folder(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{output}: cannot be used as a folder ({error.strerror})") from error
+    name_subfolders(folder)
     values = spec.to_dict()
     facts = {"input": str(folder.absolute())} | {name: str(values[name]) for name in SAME}
     if spec.flavour is not None:
@@ -131,6 +132,14 @@ def _run_folder(
         kept=kept,
         failed=len(notices),
     )
+
+
+def name_subfolders(folder: Path) -> None:
+    """Log how many folders inside a folder are not read."""
+    inside = sum(member.is_dir() for member in folder.iterdir() if not member.name.startswith("."))
+    if inside:
+        what = "1 folder inside it is" if inside == 1 else f"{inside} folders inside it are"
+        logger.info("%s: %s left out; name what is wanted of it as an input", folder, what)
 
 
 class Models(Closing):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,16 @@ def test_a_folder_of_films_and_images_is_one_command(
         "10.mkv", "2.mp4", "p.png",
     ]  # fmt: skip
     assert capsys.readouterr().out.splitlines()[-1] == "3 inputs: 3 done"
+
+
+@pytest.mark.parametrize("kind", [film, image])
+def test_folders_inside_a_folder_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: Callable[[Path], Path]
+) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    kind(tmp_path / "in" / ("a.mp4" if kind is film else "a.png"))
+    assert main(["run", str(tmp_path / "in"), "-o", str(tmp_path / "o"), *FAST]) == 0
+    assert capsys.readouterr().err.count("1 folder inside it is left out") == 1
 
 
 def test_resume_leaves_finished_films_as_they_are(
