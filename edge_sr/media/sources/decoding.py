@@ -31,8 +31,9 @@ class Decoding:
         self._tail: deque[Any] = deque()
         self._keys: deque[int] = deque()  # numbers of the key frames in it
         self._bytes = 0
-        self._sent: deque[int] = deque(maxlen=LONGEST_DELAY)
+        self._sent: deque[tuple[int, int | None]] = deque(maxlen=LONGEST_DELAY)  # with their pts
         self._shown: deque[int] = deque(maxlen=2 * LONGEST_TAIL)
+        self._latest: int | None = None  # pts of what was shown
         self.damaged = 0  # packets that could not be decoded, and pictures decoded with errors
         self.cut_short = False  # whether the last pictures are lost
 
@@ -40,18 +41,30 @@ class Decoding:
         """The `av` frames of all packets."""
         for number, packet in enumerate(packets):
             packet.opaque = (number,)  # an object of its own: PyAV finds it by its address
-            self._sent.append(number)
+            self._sent.append((number, packet.pts))
             self._keep(packet)
             yield from self._count(self._decode(self._stream.codec_context, packet))
         failed = self.damaged
         yield from self._count(self._decode(self._stream.codec_context, None))
         self.cut_short = self.damaged > failed
-        missing = set(self._sent) - set(self._shown)
+        missing = self._missing()
         if missing and self._tail:
             self.damaged = failed
             yield from self._count(self._again())
         elif missing and not self.cut_short:
             self.damaged, self.cut_short = self.damaged + len(missing), True
+
+    def _missing(self) -> set[int]:
+        """Packets whose pictures should have come after the last one.
+
+        One that comes before it was damaged, or is never shown: VP8 and VP9 have such pictures.
+        """
+        latest, shown = self._latest, set(self._shown)
+        return {
+            number
+            for number, pts in self._sent
+            if number not in shown and (pts is None or latest is None or pts > latest)
+        }
 
     def _keep(self, packet: Any) -> None:
         """Keep a packet, from the last key frame but one on."""
@@ -80,6 +93,8 @@ class Decoding:
             self.damaged += bool(frame.is_corrupt)
             if frame.opaque is not None:
                 self._shown.append(_number(frame))
+            if frame.pts is not None:
+                self._latest = frame.pts if self._latest is None else max(frame.pts, self._latest)
             yield frame
 
     def _decode(self, context: Any, packet: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -86,3 +87,31 @@ def test_sound_that_begins_too_late_for_a_pipe_is_named(tmp_path: Path) -> None:
         writer.finish()
     assert "audio stream 1 (mp2) left out; it begins too late" in "".join(writer.notices)
     assert len(times(output)) == 100
+
+
+class Shown:
+    """A decoder, and its stream, that shows all packets but some."""
+
+    thread_type, flags = "", 0
+
+    def __init__(self, hidden: set[int]) -> None:
+        self.hidden, self.codec_context = hidden, self
+
+    def decode(self, packet: Any) -> list[Any]:
+        if packet is None or packet.opaque[0] in self.hidden:
+            return []
+        return [SimpleNamespace(pts=packet.pts, opaque=packet.opaque, is_corrupt=False)]
+
+
+@pytest.mark.parametrize(("last", "damaged"), [(99, 0), (89, 2)])
+def test_pictures_that_are_never_shown_are_not_missing(last: int, damaged: int) -> None:
+    """VP8 and VP9 have packets that later pictures refer to, with the time of the next picture."""
+    hidden = {40, 88, 90, 98} if last == 99 else {40, 88, 90, 91}
+    packets = [
+        SimpleNamespace(pts=number, is_keyframe=False, size=9, opaque=None)
+        for number in range(100 if last == 99 else 92)
+    ]
+    found = decoding.Decoding(Shown(hidden))
+    shown = [frame.pts for frame in found.pictures(packets)]
+    assert shown[-1] == last
+    assert (found.damaged, found.cut_short) == (damaged, damaged > 0)
