@@ -110,8 +110,11 @@ class Decoding:
         last = self._shown[-1] if self._shown else None
         known = self._stream.codec_context
         context = self._av.CodecContext.create(known.name, "r")
-        context.extradata = known.extradata
-        context.width, context.height, context.pix_fmt = known.width, known.height, known.pix_fmt
+        if known.extradata is not None:  # VP8 and VP9 have none
+            context.extradata = known.extradata
+        context.width, context.height = known.width, known.height
+        if known.pix_fmt is not None:  # no picture was read
+            context.pix_fmt = known.pix_fmt
         context.codec_tag = known.codec_tag
         context.thread_type, context.flags = "SLICE", context.flags | self._flag
         counted, found = self.damaged, False

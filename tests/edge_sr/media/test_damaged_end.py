@@ -12,6 +12,7 @@ import av
 import pytest
 from films import film, times
 
+from edge_sr.errors import MediaError
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources import decoding
 from edge_sr.media.sources.file import VideoFile
@@ -62,6 +63,22 @@ def test_pictures_after_damage_among_the_last_packets_are_kept(tmp_path: Path) -
         assert sum(1 for _ in found) == decodable(whole) == len(places) - 2
         assert found.damaged >= 1
         assert "last frames" not in "".join(found.notices)
+
+
+def test_a_stream_of_which_nothing_is_known_and_nothing_decodes(tmp_path: Path) -> None:
+    """VP9 has no headers beside its packets; of these FFmpeg finds no pixel format, either."""
+    whole = film(tmp_path / "i.webm", audio=None, video="libvpx-vp9", count=3)
+    damaged = tmp_path / "d.webm"
+    with av.open(str(whole)) as container, av.open(str(damaged), "w") as out:
+        stream = out.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.size:
+                broken = av.Packet(b"\x49" * packet.size)
+                broken.pts, broken.dts, broken.time_base = packet.pts, packet.dts, packet.time_base
+                broken.stream, broken.is_keyframe = stream, packet.is_keyframe
+                out.mux(broken)
+    with pytest.raises(MediaError, match="not one frame"):
+        VideoFile(damaged)
 
 
 def test_last_pictures_that_are_lost_are_named(
