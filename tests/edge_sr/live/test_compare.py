@@ -78,8 +78,9 @@ def test_a_snapshot_is_before_and_after(tmp_path: Path) -> None:
     before, after = (read_image(path).pixels for path in first)
     assert before.shape == after.shape == (96, 128, 3)
     assert int(before.mean()) < int(after.mean())
-    with pytest.raises(MediaError, match="no folder"):
-        save_snapshot(a_shot(), tmp_path / "missing")
+    assert len(save_snapshot(a_shot(), tmp_path / "made" / "here")) == 2
+    with pytest.raises(MediaError, match="cannot be made"):
+        save_snapshot(a_shot(), first[0] / "under a file")
 
 
 def test_a_recording_that_fails_ends_and_the_run_goes_on(

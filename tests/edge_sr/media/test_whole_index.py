@@ -17,17 +17,18 @@ from edge_sr.media.mp4.boxes import children, read_boxes
 from edge_sr.media.sinks.writer import VideoWriter
 
 TICK = Fraction(1, 90_000)
+SIZE = (192, 144)  # columns, rows: of smaller ones x264 does not always make the same bytes
 
 
 def write(
     path: Path, *, live: bool, count: int = 40, every: Fraction = Fraction(1, 25)
 ) -> list[str]:
     """A film whose frames come unevenly; as a recording of something live, or not."""
-    source = replace(info(), live=live, time_base=TICK)
+    source = replace(info(*SIZE), live=live, time_base=TICK)
     writer = VideoWriter(path, source=source, preset="veryfast")
     at = Fraction(3, 25)
     for number in range(count):
-        writer.write(replace(frame(number), pts=round(at / TICK), time_base=TICK))
+        writer.write(replace(frame(number, *SIZE), pts=round(at / TICK), time_base=TICK))
         at += every * (1 + number % 3)
     writer.finish()
     return list(writer.notices)
