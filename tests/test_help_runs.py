@@ -56,6 +56,7 @@ LESS = {  # the same with less to do; of an option that is given twice the later
     "edge-sr train ": "--steps 2",
     "python -m bench run ": BENCH,
     "python -m lab.nodes ": "--size 64x36 --runs 2",
+    "python -m lab.pages.shots ": "--only phone",
     "python -m training.qat ": "--steps 2",
     "python -m training.train ": "--steps 2",
 }

@@ -74,12 +74,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _look(page: Any, folder: Path, name: str) -> None:
     """The whole page; on a desktop in every view."""
     _wait_for_figures(page, 8)
-    page.screenshot(path=str(folder / f"{name}.png"), full_page=True)
+    _write(page, folder / f"{name}.png")
     for view in VIEWS if name.startswith("desktop") else ():
         page.click(f"[data-mode={view}]")
         _wait_for_figures(page, 2)
-        page.screenshot(path=str(folder / f"{name}-{view}.png"), full_page=True)
+        _write(page, folder / f"{name}-{view}.png")
         page.click("[data-mode=split]")
+
+
+def _write(page: Any, path: Path) -> None:
+    page.screenshot(path=str(path), full_page=True)
+    print(path)
 
 
 def _document(page: Any, folder: Path, look: str) -> None:
@@ -94,6 +99,7 @@ def _document(page: Any, folder: Path, look: str) -> None:
             _wait_for_figures(page, 1)
             picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").crop(box)
             picture.save(folder / name, quality=QUALITY)
+            print(folder / name)
 
 
 def _wait_for_figures(page: Any, seconds: float) -> None:
