@@ -137,7 +137,7 @@ class Timeline:
         return len(self._epochs) - 1
 
     def _moved(self, first: Following) -> Fraction:
-        """By how much a new part is moved, so that none of its streams begins before its end."""
+        """How far a new part is shifted, so that its streams do not overlap the part before it."""
         over = {n: track.end for n, track in self._tracks.items() if track.end is not None}
         last = {n: track.last for n, track in self._tracks.items() if track.last is not None}
         begin = {first.stream: first}
