@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import struct
 import time
@@ -38,6 +39,7 @@ class Viewer:
         self._numbers = 0
         self._channel: Channel | None = None
         self._whole = False  # whether it has every frame since a key frame
+        self._behind = True  # whether it has not the newest frame
         self._key_at = 0.0
 
     @property
@@ -55,6 +57,11 @@ class Viewer:
     def needs_key(self) -> bool:
         """Whether the next frame must be a key frame, and it may ask for one now."""
         return not self._whole and self.has_room and time.monotonic() - self._key_at > KEY_S
+
+    @property
+    def lacks_newest(self) -> bool:
+        """Whether the newest frame was not sent to it, and now can be."""
+        return self._behind and (self.needs_key or (self._whole and self.has_room))
 
     async def watch(self) -> None:
         """Serve until the browser leaves."""
@@ -75,9 +82,9 @@ class Viewer:
     def offer(self, unit: Unit, view: View, taken_s: float) -> None:
         """Take one frame, if there is room and it can be shown."""
         if not self.has_room or not (self._whole or unit.key):
-            self._whole = self._whole and view.codec == "jpeg"
+            self._whole, self._behind = self._whole and view.codec == "jpeg", True
             return
-        self._whole = True
+        self._whole, self._behind = True, False
         self._numbers += 1
         now = time.perf_counter()
         self._sent.append((self._numbers, now))
@@ -118,7 +125,7 @@ class Viewer:
         except EdgeSRError as error:
             await self._socket.send_text(json.dumps({"error": str(error)}))
             return
-        self._whole, self._key_at = False, 0.0
+        self._whole, self._behind, self._key_at = False, True, 0.0
         self._channel.join(self)
 
     def note_key(self) -> None:
@@ -181,13 +188,14 @@ class Channel:
                 found = await self._next(seen)
                 if found is None:
                     return
+                fresh = found[0] != seen and self.view.frozen is None
                 seen, shot = found
                 key = [viewer for viewer in self._viewers if viewer.needs_key]
                 for viewer in key:
                     viewer.note_key()
                 unit = await run_in_threadpool(encoder.encode, shot, key=bool(key))
                 for viewer in list(self._viewers):
-                    viewer.offer(unit, self.view, 0.0 if self.view.frozen else shot.taken_s)
+                    viewer.offer(unit, self.view, shot.taken_s if fresh else 0.0)
         except EdgeSRError as error:
             for viewer in self._viewers:
                 viewer.fail(error)
@@ -206,13 +214,21 @@ class Channel:
         return any(viewer.has_room for viewer in self._viewers)
 
     async def _next(self, seen: int) -> tuple[int, Shot] | None:
-        """The newest frame; of a frozen one the same again, when somebody needs it."""
-        if self.view.frozen is None:
-            return await self._hub.next(seen)
-        while self._viewers and not any(viewer.needs_key for viewer in self._viewers):
-            self._room.clear()
-            await self._room.wait()
-        return (seen + 1, self._hub.frozen(self.view.frozen)) if self._viewers else None
+        """A new frame; where none comes, the same once more for a viewer who lacks it."""
+        frozen = self.view.frozen
+        while self._viewers:
+            if frozen is None:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    return await asyncio.wait_for(self._hub.next(seen), AHEAD_S)
+            if any(viewer.lacks_newest for viewer in self._viewers):
+                if frozen is None:
+                    return await self._hub.next(-1)
+                return seen + 1, self._hub.frozen(frozen)
+            if frozen is not None:
+                self._room.clear()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._room.wait(), AHEAD_S)
+        return None
 
 
 class Switchboard:

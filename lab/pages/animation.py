@@ -29,7 +29,7 @@ SIZE = (800, 520)  # columns, rows of the picture on the page
 CENTRE = (500, 170)  # of what is seen, in the upscaled picture: the head of the rabbit
 ZOOM = 2  # each of its pixels, so that details are seen
 EVERY = 2  # frames of the clip, which has 25 a second
-SENT = 4  # times that each frame is sent
+EACH_S = 0.1  # between two frames that are sent
 SHOWN_S = 1.0  # until it is on the page
 QUALITY = 78  # of WebP
 # the page's own picture alone, at a size that does not depend on the window's
@@ -107,29 +107,35 @@ def look(frames: Sequence[Frame], model: str) -> Iterator[Image.Image]:
     with serving(["-", "--model", model]) as job, chromium() as browser:
         if job.stdin is None:
             raise EdgeSRError("the run has no standard input")
-        sink = Y4mSink(cast(BinaryIO, job.stdin), source=_info(frames[0]))
-        _send(sink, frames[0], 0)  # the page begins with it
+        feed = _Feed(Y4mSink(cast(BinaryIO, job.stdin), source=_info(frames[0])), frames[0])
+        feed()  # the page begins with it
         address = page_address(job)
         page = browser.new_page(viewport={"width": SIZE[0] + 500, "height": SIZE[1] + 300})
         page.goto(f"{address}?codec=jpeg")  # each frame is coded by itself
-        wait(page, "shown.head && stats !== null")
+        wait(page, "shown.head && stats !== null", feed)
         page.evaluate(STYLE.format(*SIZE, ZOOM, *CENTRE))
-        wait(page, f"shown.head.region[2] <= {SIZE[0]}")
+        wait(page, f"shown.head.region[2] <= {SIZE[0]}", feed)
         for number, frame in enumerate(frames):
-            if number:
-                _send(sink, frame, number)
+            feed.frame, before = frame, feed.sent
             share = 0.5 + 0.42 * math.cos(2 * math.pi * number / len(frames))
             page.evaluate(f"setDivider({share})")
-            wait(page, f"stats.written > {SENT * number + 1}")
+            wait(page, f"stats.written > {before + 1}", feed)
             time.sleep(SHOWN_S)
             shot = page.locator("#frame").screenshot()
             yield Image.open(io.BytesIO(shot)).convert("RGB")
 
 
-def _send(sink: Y4mSink, frame: Frame, number: int) -> None:
-    """More than once: a session may keep a frame until the next one comes."""
-    for again in range(SENT):
-        sink.write(replace(frame, pts=SENT * number + again))
+class _Feed:
+    """Sends one frame again and again: a camera does not stand still either."""
+
+    def __init__(self, sink: Y4mSink, frame: Frame) -> None:
+        self.frame, self.sent = frame, 0
+        self._sink = sink
+
+    def __call__(self) -> None:
+        self._sink.write(replace(self.frame, pts=self.sent))
+        self.sent += 1
+        time.sleep(EACH_S)
 
 
 def _info(frame: Frame) -> StreamInfo:

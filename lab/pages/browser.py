@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from edge_sr.children import child_environment, module_command
@@ -67,8 +67,13 @@ def page_address(job: subprocess.Popen[bytes]) -> str:
     return found[1].decode()
 
 
-def wait(page: Any, expression: str) -> None:
+def wait(page: Any, expression: str, meanwhile: Callable[[], None] | None = None) -> None:
     """Until it is true; the page's own policy forbids Playwright's way of waiting.
+
+    Args:
+        page: Playwright's.
+        expression: JavaScript.
+        meanwhile: called after each look; None: a pause of 20 ms.
 
     Raises:
         EdgeSRError: it is not true for `LIMIT_S` seconds.
@@ -76,5 +81,9 @@ def wait(page: Any, expression: str) -> None:
     deadline = time.monotonic() + LIMIT_S
     while not page.evaluate(expression):
         if time.monotonic() > deadline:
-            raise EdgeSRError(f"the page shows no new picture for {LIMIT_S:g} s")
-        time.sleep(0.02)
+            seen = page.evaluate("JSON.stringify({head: shown.head, stats})")
+            raise EdgeSRError(f"the page, after {LIMIT_S:g} s: not {expression}, but {seen}")
+        if meanwhile is None:
+            time.sleep(0.02)
+        else:
+            meanwhile()

@@ -17,14 +17,13 @@ async function command(path, wanted) {
   }
 }
 
-async function changeModel(event) {
+async function changeModel() {
   const near = (names, kind, select) => { // those that agree with a choice, or all of them
     const found = names.filter((name) => kind(name) === el(select).value);
     return found.length ? found : names;
   };
   const same = stats.models.filter((name) => family(name) === el("model").value);
   const wanted = near(near(same, flavour, "flavour"), precision, "precision")[0];
-  event.target.blur();
   if (shown.frozen !== null) { freezeAgain(wanted, shown.frozenStrength); return; }
   const found = await command("/api/model", { model: wanted });
   if (found) el("message").textContent = `switched to ${found.model}`;
@@ -101,7 +100,7 @@ el("gain").addEventListener("input", (event) => { shown.gain = 2 ** Number(event
 el("model").addEventListener("change", changeModel);
 for (const name of ["flavour", "precision"]) el(name).addEventListener("change", changeModel);
 el("strength").addEventListener("input", (event) => { el("strength-now").textContent = `${event.target.value} %`; });
-el("strength").addEventListener("change", (event) => { event.target.blur(); setStrength(Number(event.target.value)); });
+el("strength").addEventListener("change", (event) => setStrength(Number(event.target.value)));
 for (const [name, work] of Object.entries({ snapshot, record, freeze, fullscreen, sound: setSound, loupe: setLoupe, figures: setFigures }))
   el(name).addEventListener("click", work);
 
@@ -115,6 +114,13 @@ const KEYS = {
   f: fullscreen, m: setSound, l: setLoupe, o: setFigures, s: snapshot, r: record, " ": freeze,
   ArrowLeft: () => pan(80, 0), ArrowRight: () => pan(-80, 0), ArrowUp: () => pan(0, 80), ArrowDown: () => pan(0, -80),
 };
+let pointed = false; // whether the last control was used with a mouse or a finger
+window.addEventListener("pointerdown", () => { pointed = true; }, true);
+window.addEventListener("keydown", () => { pointed = false; }, true);
+for (const [kind, controls] of [["click", "button"], ["change", "select, input[type=range]"]])
+  window.addEventListener(kind, (event) => { // gives the keys back: space freezes, and does not press that button again
+    if (pointed && event.target.matches(controls)) event.target.blur();
+  });
 window.addEventListener("keydown", (event) => {
   if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
   const work = KEYS[event.key];

@@ -36,7 +36,7 @@ def browser() -> Iterator[Any]:
 
 def opened(browser: Any, address: str, **options: Any) -> Any:
     """The page, once it shows pictures."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900}, **options)
+    page = browser.new_page(**{"viewport": {"width": 1440, "height": 900}, **options})
     page.goto(address)
     wait(page, "shown.frames > 1 && stats !== null")
     return page
@@ -76,6 +76,20 @@ def test_every_control_does_what_it_says(browser: Any, tmp_path: Path) -> None:
         wait(page, "document.fullscreenElement !== null")
         page.keyboard.press("f")
         wait(page, "document.fullscreenElement === null")
+        page.click("#fullscreen")
+        wait(page, "document.fullscreenElement !== null")
+        page.keyboard.press(" ")  # freezes, and does not press the button that was clicked
+        wait(page, "shown.frozen !== null && document.fullscreenElement !== null")
+        page.keyboard.press(" ")
+        wait(page, "shown.frozen === null")
+        page.keyboard.press("f")
+        wait(page, "document.fullscreenElement === null")
+        page.focus("#loupe")
+        page.keyboard.press(" ")  # with the keyboard alone, a button is pressed as everywhere
+        wait(page, "shown.loupe && shown.frozen === null")
+        page.keyboard.press("Enter")
+        wait(page, "!shown.loupe")
+        page.evaluate("el('loupe').blur()")
         assert page.evaluate("el('sound').hidden")  # this source has none
 
         page.select_option("#flavour", "live")
@@ -116,6 +130,42 @@ def test_every_control_does_what_it_says(browser: Any, tmp_path: Path) -> None:
         wait(page, "el('saved').children.length === 2")
         assert len(list(tmp_path.iterdir())) == 2
         assert failures == []
+        page.close()
+
+
+def test_fingers_zoom_and_move_the_picture(browser: Any, tmp_path: Path) -> None:
+    """On a phone: two fingers zoom where they are, one moves the picture or the divider."""
+    words = ["test://640x360@10", "--backend", "nearest", "--save-to", str(tmp_path)]
+    with running([*RUN, *words]) as address:
+        size = {"width": 390, "height": 844}
+        page = opened(browser, address, viewport=size, has_touch=True, is_mobile=True)
+        touch = page.context.new_cdp_session(page)
+
+        def fingers(kind: str, *places: tuple[float, float]) -> None:
+            points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        page.click("[data-zoom=fit]")
+        wait(page, "shown.zoom === 'fit'")
+        box = page.locator("#frame canvas").bounding_box()
+        assert box["width"] <= 390
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        fingers("touchStart", (x - 60, y))
+        fingers("touchEnd")
+        wait(page, "Math.abs(shown.divider - 0.5) > 0.1")  # a finger on a whole picture
+        page.click("[data-mode=after]")
+        before = page.evaluate("zoom()")
+        fingers("touchStart", (x - 20, y), (x + 20, y))
+        fingers("touchMove", (x - 40, y), (x + 40, y))
+        fingers("touchMove", (x - 80, y), (x + 80, y))
+        fingers("touchEnd")
+        wait(page, f"zoom() > {before} * 3 && zoom() < {before} * 5")
+        assert page.evaluate("window.visualViewport.scale") == 1  # the picture, not the page
+        left = page.evaluate("visible().x")
+        fingers("touchStart", (x, y))
+        fingers("touchMove", (x - 50, y))
+        fingers("touchEnd")
+        wait(page, f"visible().x > {left} + 5")
         page.close()
 
 

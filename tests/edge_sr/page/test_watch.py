@@ -30,7 +30,7 @@ from edge_sr.media.frame import Frame  # noqa: E402
 from edge_sr.media.libraries import load_av  # noqa: E402
 from edge_sr.media.screen import rescale  # noqa: E402
 from edge_sr.page import channels  # noqa: E402
-from edge_sr.page.encoders import Clock, open_encoder  # noqa: E402
+from edge_sr.page.encoders import Clock, JpegEncoder, Unit, open_encoder  # noqa: E402
 from edge_sr.page.server import PageServer  # noqa: E402
 from edge_sr.page.view import View  # noqa: E402
 from edge_sr.pipeline.shot import Shot  # noqa: E402
@@ -182,6 +182,37 @@ def test_after_missed_frames_a_viewer_begins_with_a_key_frame(page: PageServer) 
         time.sleep(1.1 * channels.KEY_S)
         show_until(page, fast, 2)
         assert take(slow)[0]["key"]
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "h264"])
+def test_viewers_get_a_picture_where_no_new_frame_comes(page: PageServer, codec: str) -> None:
+    view = VIEW | {"codec": codec}
+    page.show(textured())
+    with watching(page, view) as first:
+        take(first)
+        with watching(page, view) as second:  # the same view: its encoder has had the frame
+            assert take(second)[0]["key"]
+        for mode in ("after", "pair"):  # another one, and back
+            first.send(json.dumps(view | {"mode": mode}))
+            while take(first)[0]["mode"] != mode:
+                pass
+
+
+def test_a_frame_that_was_encoded_too_slowly_for_a_view_is_sent_when_there_is_room(
+    page: PageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.show(textured())
+    with watching(page, VIEW) as socket:
+        take(socket, report=False)  # the browser draws it, and has not reported it yet
+        encode = JpegEncoder.encode
+
+        def slowly(self: JpegEncoder, shot: Shot, *, key: bool) -> Unit:
+            time.sleep(1.5 * channels.AHEAD_S)
+            return encode(self, shot, key=key)
+
+        monkeypatch.setattr(JpegEncoder, "encode", slowly)
+        socket.send(json.dumps(VIEW | {"mode": "after"}))
+        assert take(socket)[0]["mode"] == "after"
 
 
 def test_a_frozen_frame_is_compared_in_every_view_and_by_another_model(
