@@ -15,7 +15,7 @@ from edge_sr.media.address import Kind, is_media, parse_address
 from edge_sr.media.animation.write import ANIMATED
 from edge_sr.media.sinks.writer import FORMATS
 from edge_sr.media.stills.files import natural_order, writable_name
-from edge_sr.media.stills.formats import is_image
+from edge_sr.media.stills.formats import is_image, sniff_image
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.pictures.images import name_subfolders
 from edge_sr.pipeline.signals import SignalStop
@@ -173,12 +173,12 @@ def _results(path: Path, target: Path | None, beside: str) -> list[tuple[Path, P
     """Each file, and the folder where it has images, with the place of its result."""
     if not path.is_dir():
         if target is not None:
-            return [(path, target / result_name(path).name)]
-        return [(path, result_name(path.with_stem(f"{path.stem}-{beside}")))]
+            return [(path, target / result_name(path, path).name)]
+        return [(path, result_name(path.with_stem(f"{path.stem}-{beside}"), path))]
     name = path.resolve().name
     place = path.with_name(f"{name}-{beside}") if target is None else target
     films = films_of(path)
-    found = [(film, place / result_name(film).name) for film in films]
+    found = [(film, place / result_name(film, film).name) for film in films]
     if not films or any(is_image(file) for file in path.iterdir() if file not in films):
         found.append((path, place))
     else:
@@ -186,8 +186,18 @@ def _results(path: Path, target: Path | None, beside: str) -> list[tuple[Path, P
     return found
 
 
-def result_name(path: Path) -> Path:
-    """A path with the ending that results are written with."""
+def result_name(path: Path, source: Path) -> Path:
+    """A path with the ending that results of this source are written with."""
     if is_image(path):
         return path if path.suffix.lower() in ANIMATED else writable_name(path)
-    return path if path.suffix.lower() in FORMATS else path.with_suffix(".mkv")
+    if path.suffix.lower() in FORMATS:
+        return path
+    # what stands after a dot may be a number, as of a recorder's clip.001
+    if is_media(path):
+        return path.with_suffix(".mkv")
+    image = sniff_image(source)
+    return (
+        writable_name(path.with_name(f"{path.name}{image}"))
+        if image
+        else path.with_name(f"{path.name}.mkv")
+    )

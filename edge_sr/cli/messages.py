@@ -47,10 +47,8 @@ def exit_codes(name: str) -> Callable[[Callable[P, int]], Callable[P, int]]:
                 sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
             with show_messages(name):
                 try:
-                    code = work(*args, **kwargs)
-                    if sys.stdout is not None:
-                        sys.stdout.flush()
-                    return code
+                    with _flushed():
+                        return work(*args, **kwargs)
                 except EdgeSRError as error:
                     logger = logging.getLogger("edge_sr")
                     logger.error("%s", error)
@@ -65,6 +63,20 @@ def exit_codes(name: str) -> Callable[[Callable[P, int]], Callable[P, int]]:
         return command
 
     return around
+
+
+@contextlib.contextmanager
+def _flushed() -> Iterator[None]:
+    """Write out what was printed, also before --help and --version leave by SystemExit."""
+    leaving = None
+    try:
+        yield
+    except SystemExit as found:
+        leaving = found
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    if leaving is not None:
+        raise leaving
 
 
 def _silence_stdout() -> None:

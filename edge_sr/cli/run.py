@@ -229,7 +229,7 @@ def default_output(address: Address, spec: JobSpec) -> Path:
     path, size = address.path, size_text(spec)
     if address.kind is Kind.FOLDER:
         return path.with_name(f"{path.resolve().name}-{size}")
-    return result_name(path.with_stem(f"{path.stem}-{size}"))
+    return result_name(path.with_stem(f"{path.stem}-{size}"), path)
 
 
 def size_text(spec: JobSpec) -> str:

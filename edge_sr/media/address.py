@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from edge_sr.errors import UsageError
-from edge_sr.media.stills.formats import is_animation, is_image
+from edge_sr.media.stills.formats import is_animation, is_image, sniff_image
 
 VIDEO = (
     ".264", ".265", ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv",
@@ -60,8 +60,8 @@ class Address:
 
 
 def parse_address(text: str, *, camera: bool = False) -> Address:
-    """The kind of an input. Looks at its name, whether it is a folder, and whether a GIF, PNG
-    or WebP file is an animation.
+    """The kind of an input. Looks at its name, whether it is a folder, whether a GIF, PNG or
+    WebP file is an animation, and at the first bytes where the name does not say what it is.
 
     Args:
         text: "0", /dev/video0, csi://0, rtsp://..., http://..., test://..., "-", a path, or
@@ -97,7 +97,9 @@ def _kind(text: str, camera: bool) -> Kind:
     with contextlib.suppress(OSError, ValueError):  # no name that a file can have: no such file
         if path.is_dir():
             return Kind.FOLDER
-    return Kind.IMAGE if is_image(path) and not is_animation(path) else Kind.FILE
+    if is_image(path):
+        return Kind.FILE if is_animation(path) else Kind.IMAGE
+    return Kind.IMAGE if not is_media(path) and sniff_image(path) else Kind.FILE
 
 
 def is_media(path: Path) -> bool:

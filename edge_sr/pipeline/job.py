@@ -80,6 +80,15 @@ class JobSpec:
     max_reconnect: int | None = None  # attempts in a row; None: no limit
     save_to: str = "."  # folder of snapshots and recordings
 
+    def __post_init__(self) -> None:
+        """Refuse what a shell gives for a variable that is not set.
+
+        Raises:
+            UsageError: an output without a name.
+        """
+        if any(not text.strip() for text in self.outputs):
+            raise UsageError('the output is ""; expected a file, a folder, - or null')
+
     @property
     def outputs(self) -> tuple[str, ...]:
         """All files and pipes, in the order of their results."""

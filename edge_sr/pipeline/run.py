@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable
 from fractions import Fraction
 from os import PathLike, fspath
+from pathlib import Path
 
 from edge_sr.errors import UsageError
-from edge_sr.media.address import Kind, parse_address
+from edge_sr.media.address import Address, Kind, is_media, parse_address
+from edge_sr.media.animation.write import FROM_FILMS
+from edge_sr.media.stills.formats import WRITTEN
 from edge_sr.pipeline.job import JobSpec, Progress, Result
 from edge_sr.pipeline.open_model import with_model_file
 from edge_sr.pipeline.pictures.animations import is_redrawn, run_animation
@@ -39,6 +42,10 @@ def run_job(
     address = parse_address(spec.input) if spec.input is not None else None
     if address is not None and address.kind in (Kind.FOLDER, Kind.IMAGE):
         return run_images(spec, address.path, progress=progress, stop=stop)
+    if address is not None and _is_unnamed_image(spec, address):
+        stdin = address.kind is Kind.STDIN
+        path = Path("/dev/stdin") if stdin else address.path
+        return run_images(spec, path, progress=progress, stop=stop)
     if address is not None and address.kind is Kind.FILE and is_redrawn(spec, address.path):
         return run_animation(spec, address.path, progress=progress, stop=stop)
     screen = spec.show or spec.serve is not None
@@ -48,6 +55,15 @@ def run_job(
     if not (spec.goes_somewhere or screen or camera):
         raise UsageError("nowhere to put the result: give --output FILE, --show, --serve or both")
     return run_video(spec, progress=progress, stop=stop)
+
+
+def _is_unnamed_image(spec: JobSpec, address: Address) -> bool:
+    """Whether an input whose name does not say what it is becomes an image that no film becomes."""
+    ending = Path(spec.output or "").suffix.lower()
+    if len(spec.outputs) != 1 or ending not in WRITTEN or ending in FROM_FILMS:
+        return False
+    unnamed = address.kind is Kind.FILE and not is_media(address.path)
+    return unnamed or address.kind is Kind.STDIN
 
 
 def upscale_file(

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from edge_sr import zoo
 from edge_sr.errors import UsageError
@@ -69,9 +70,13 @@ def level_quantiser(compression: Compression) -> float:
     return AT_ONE + BY_DETAIL * math.log2(max(detail, LEAST_DETAIL)) + BY_BITS * math.log2(bits)
 
 
-def fit_image(path: Path) -> Fit:
-    """The flavour for an image file."""
-    quality = jpeg_quality(path)
+def fit_image(path: Path, *, stream: BinaryIO | None = None) -> Fit:
+    """The flavour for an image file.
+
+    Args:
+        stream: what is read instead of it; then the path is its name.
+    """
+    quality = jpeg_quality(stream or path)
     if quality is not None:
         flavour = "live" if quality <= COARSE_JPEG else "plain"
         return Fit(flavour, f"the image is a JPEG of quality {quality:.0f}")

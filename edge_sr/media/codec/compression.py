@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,8 +126,8 @@ def quantiser(data: Any) -> float | None:
     return max(value, 0.0)
 
 
-def jpeg_quality(path: Path) -> float | None:
-    """The quality of a JPEG file on libjpeg's scale, 1 to 100; None for other files.
+def jpeg_quality(path: Path | BinaryIO) -> float | None:
+    """The quality of a JPEG file or stream on libjpeg's scale, 1 to 100; None for other files.
 
     By the mean of the luma table against the standard's, which libjpeg's `jpeg_quality_scaling`
     multiplies: (200 - 2 * quality) % from quality 50 on, 5000 / quality % below.

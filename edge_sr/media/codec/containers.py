@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,9 @@ MATROSKA = ("matroska", "webm")  # FFmpeg's names of its two kinds
 NEW_CODECS = ("av1_nvenc", "libsvtav1", "libvpx-vp9")
 PIPE_BUFFER = 1 << 20  # bytes of a pipe in which FFmpeg can go back
 RATES = (Fraction(1, 10), Fraction(1000))  # frame rates that are believed
+EBML, SEGMENT = bytes.fromhex("1A45DFA3"), bytes.fromhex("18538067")  # IDs of RFC 8794 and 9559
+NOT_KNOWN = 0x7FFFFFFF  # sizes from here on stand in AVI files that nobody finished
+SLOPPY = 16  # bytes by which programs that write AVI count wrong
 
 
 def open_input(path: Path, *, stream: BinaryIO | None = None, rate: Fraction | None = None) -> Any:
@@ -118,3 +122,52 @@ def _believed(rate: Any) -> Fraction | None:
 def _local(path: Path) -> str:
     """FFmpeg takes ``12:30.mp4`` for a protocol called 12; after ``file:`` everything is a name."""
     return f"file:{os.fspath(path)}"
+
+
+def missing_end(path: Path) -> int:
+    """Bytes that an AVI or Matroska file claims beyond its end; 0 of other files, and if none.
+
+    FFmpeg reads such a file up to its last byte, without a message.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        return _missing_of_riff(file, length) or _missing_of_ebml(file, length)
+
+
+def _missing_of_riff(file: BinaryIO, length: int) -> int:
+    """Bytes that the first part of an AVI file claims beyond its end; 0 of another file."""
+    file.seek(0)
+    name, size, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+    if name != b"RIFF" or kind != b"AVI " or size >= NOT_KNOWN:
+        return 0
+    missing = int(size) + 8 - length
+    return missing if missing > SLOPPY else 0
+
+
+def _missing_of_ebml(file: BinaryIO, length: int) -> int:
+    """Bytes that the segment of a Matroska file claims beyond its end; 0 of another file."""
+    file.seek(0)
+    if file.read(4) != EBML:
+        return 0
+    header = _ebml_size(file)
+    if header is None:
+        return 0
+    file.seek(header, os.SEEK_CUR)
+    if file.read(4) != SEGMENT:
+        return 0
+    size = _ebml_size(file)
+    return 0 if size is None else max(0, file.tell() + size - length)
+
+
+def _ebml_size(file: BinaryIO) -> int | None:
+    """The size that stands here, RFC 8794 section 6; None if it is not known."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    count = 9 - first[0].bit_length()  # bytes
+    data = int.from_bytes(first + file.read(count - 1), "big")
+    ones = (1 << 7 * count) - 1
+    return None if data & ones == ones else data & ones

@@ -68,9 +68,8 @@ class Demuxer(Closing):
         self._ticks = {s.index: Fraction(s.time_base) for s in self.container.streams}
         self._packets = self.container.demux()
         self._held: deque[Any] = deque()  # packets that were looked at, and come next
-        start = self._start()
-        self.start_offset = max(Fraction(0), -start)  # seconds that all times were moved by
-        self._timeline = Timeline(start, restarts=self._restarts(), ahead=self._look_ahead)
+        self._timeline = Timeline(self._start(), restarts=self._restarts(), ahead=self._look_ahead)
+        self.start_offset = self._timeline.moved  # seconds
 
     @property
     def others(self) -> list[Any]:
@@ -178,9 +177,10 @@ class Demuxer(Closing):
         return bool(self.container.format.flags & self._av.format.Flags.ts_discont.value)
 
     def _start(self) -> Fraction:
-        """When the first stream begins, seconds; 0 where only the audio is a little early.
+        """When the first stream begins, seconds.
 
-        An audio encoder's delay stands before zero in mp4, and is meant to.
+        0 where only the audio is a little before zero: an audio encoder's delay stands there in
+        mp4, and is meant to.
         """
         starts = {
             stream.type: Fraction(stream.start_time * stream.time_base)
@@ -188,7 +188,8 @@ class Demuxer(Closing):
             if stream.type in STEADY and stream.start_time is not None and not is_cover(stream)
         }
         early = min(starts.values(), default=Fraction(0))
-        return Fraction(0) if starts.get("video", 0) >= 0 and early > Fraction(-1, 5) else early
+        delay = starts.get("video", 0) >= 0 and Fraction(-1, 5) < early < 0
+        return Fraction(0) if delay and not self._restarts() else early
 
     def _next(self) -> Any | None:
         return self._held.popleft() if self._held else self._read_packet()

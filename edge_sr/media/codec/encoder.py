@@ -190,7 +190,8 @@ def pick_encoder(av: Any, codec: str, plan: EncoderPlan) -> str:
         if not why:
             return name
     advice = "" if plan.format == YUV420 else f"; {OTHERWISE}"
-    raise MediaError(f"{codec}: no encoder works here; the last one tried {why}{advice}")
+    tried = f"the last one tried for {plan.size[0]}x{plan.size[1]} {why}"
+    raise MediaError(f"{codec}: no encoder works here; {tried}{advice}")
 
 
 def _refusal(av: Any, plan: EncoderPlan) -> str:

@@ -65,13 +65,17 @@ class Timeline:
         """Begin.
 
         Args:
-            start: the earliest time in the file, seconds; the times before zero are moved to zero.
-            restarts: whether clocks of this container may start again (FFmpeg's TS_DISCONT).
+            start: the earliest time in the file, seconds. It is moved to zero where it is before
+                zero, or where it means nothing.
+            restarts: whether clocks of this container may start again (FFmpeg's TS_DISCONT): they
+                start at any time, a recording of television hours after zero.
             ahead: gives the steady packets that follow, asked at a cut: the streams of a part end
                 and begin at times of their own, and none may overlap.
         """
         self._restarts, self._ahead = restarts, ahead
-        self._epochs = [_Epoch(max(Fraction(0), -start), start)]
+        # seconds that the times of the first part are moved by
+        self.moved = -start if restarts else max(Fraction(0), -start)
+        self._epochs = [_Epoch(self.moved, start)]
         self._tracks: dict[int, _Track] = {}
 
     def offset(
@@ -97,7 +101,7 @@ class Timeline:
         """
         if not steady:
             epoch = min(reversed(self._epochs), key=lambda found: abs(at - found.newest))
-            return epoch.offset, False
+            return max(epoch.offset, -at), False
         track = self._tracks.setdefault(stream, _Track(self._nearest(at)))
         cut = track.last is not None and self._is_cut(track, at - track.last, at)
         if cut:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -48,7 +48,7 @@ class Unfinished:
                 codec = stream.codec_context.name  # of two, start codes instead of lengths
                 name = f"{codec}_mp4toannexb" if codec in ("h264", "hevc") else "null"
                 convert = av.bitstream.BitStreamFilterContext(name, stream)
-                for packet in islice(found.demux(stream), self.frames):
+                for packet in _dated(islice(found.demux(stream), self.frames)):
                     yield from convert.filter(packet)
         except (av.FFmpegError, OSError) as error:
             raise MediaError(f"{self.path}: cannot be read on ({error})") from error
@@ -57,6 +57,22 @@ class Unfinished:
         """Give the file its old name back."""
         with contextlib.suppress(OSError):  # it stays where a later --resume finds it, too
             os.replace(self.path, self.origin)
+
+
+def _dated(packets: Iterable[Any]) -> Iterator[Any]:
+    """Packets with decoding times. Matroska stores none, and FFmpeg finds those of B-frames again
+    but for the first ones, which are before the time of the first picture.
+    """
+    waiting: list[Any] = []
+    for packet in packets:
+        if packet.dts is None:
+            waiting.append(packet)
+            continue
+        for number, early in enumerate(waiting):
+            early.dts = packet.dts - (len(waiting) - number) * max(1, packet.duration or 0)
+        yield from waiting
+        waiting.clear()
+        yield packet
 
 
 def partial_path(path: Path) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from edge_sr.errors import MediaError
@@ -35,14 +37,18 @@ def check_output(path: Path, *, force: bool, source: Path | None = None) -> None
         raise MediaError(f"{path}: is a link to {target}, which is missing; remove the link first")
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; expected the name of a file to write")
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{path}: is a pipe or a device; expected a file (for video: -o - > PATH)")
     if not folder.is_dir():
         raise MediaError(f"{path}: there is no folder {folder}; create it first")
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise MediaError(f"{path}: is the input itself; choose another output")
     if path.exists() and not force:
         raise MediaError(f"{path}: exists; use --force to replace it")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise MediaError(f"{path}: the folder {folder} may not be written; check its permissions")
+    for place in (folder, path.resolve().parent):
+        if not os.access(place, os.W_OK | os.X_OK):
+            why = "may not be written; check its permissions"
+            raise MediaError(f"{path}: the folder {place} {why}")
 
 
 def part_path(path: Path) -> Path:
@@ -62,16 +68,33 @@ def hidden_path(path: Path, ending: str) -> Path:
 def commit(path: Path, final: Path | None = None) -> None:
     """Give the part file of `path` its name, or that of `final`, once its bytes are on the disk.
 
+    Where that is a link, it stays one, and the file that it leads to is replaced.
+
     Raises:
         MediaError: it cannot be renamed; the part file is removed.
     """
     try:
         with part_path(path).open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(part_path(path), final or path)
+        _replace(part_path(path), (final or path).resolve())
     except OSError as error:
         discard(path)
         raise MediaError(f"{path}: cannot be put in place ({error.strerror})") from error
+
+
+def _replace(part: Path, target: Path) -> None:
+    try:
+        os.replace(part, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # a link to another disk
+            raise
+        moved = part_path(target)
+        try:
+            shutil.copyfile(part, moved)
+            os.replace(moved, target)
+        finally:
+            moved.unlink(missing_ok=True)
+        part.unlink()
 
 
 def discard(path: Path) -> None:

@@ -30,6 +30,7 @@ TIME_BASE = Fraction(1, 90_000)
 KEY_S = 2  # between key frames: how long a player that joins waits at most
 AAC_BLOCK, AAC_RATE = 1024, 128_000  # samples, bits a second
 RELAY_END_S = 3.0
+SRT_LATENCY_S = 0.5  # listeners hold back 0.12 s, and drop what they hold when the stream ends
 MIXED_US = "300000"  # how long pictures wait for a sound that stays away
 # how an address begins -> FFmpeg's container and its options
 SERVERS: dict[str, tuple[str, dict[str, str]]] = {
@@ -255,13 +256,16 @@ def _srt_relay(address: str, shown: str) -> subprocess.Popen[bytes]:
             f"{shown}: PyAV's FFmpeg lacks SRT, and the ffmpeg command would show the passphrase "
             "to every user of this machine: publish by rtsps:// or rtmps://"
         )
-    words = ["-nostdin", "-loglevel", "quiet", "-fflags", "nobuffer", "-f", "mpegts"]
-    command = [ffmpeg, *words, "-i", "pipe:0", "-c", "copy", "-f", "mpegts", address]
+    # as bytes: looked at as MPEG-TS, five seconds would be held back, then sent all at once
+    words = ["-nostdin", "-loglevel", "quiet", "-f", "data", "-raw_packet_size", "1316"]
+    command = [ffmpeg, *words, "-i", "pipe:0", "-map", "0", "-c", "copy", "-f", "data", address]
     return subprocess.Popen(command, stdin=subprocess.PIPE)
 
 
 def _end(relay: subprocess.Popen[bytes]) -> None:
-    """Let it send what it has; then end it."""
+    """Let it send what it has, and its listener take it; then end it."""
+    if relay.poll() is None:
+        time.sleep(SRT_LATENCY_S)
     with contextlib.suppress(OSError):
         if relay.stdin is not None:
             relay.stdin.close()

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from edge_sr.errors import MediaError
-from edge_sr.media.codec.containers import frame_rate, is_raw, reason
+from edge_sr.media.codec.containers import frame_rate, is_raw, missing_end, reason
 from edge_sr.media.codec.demuxer import Demuxer
 from edge_sr.media.codec.timeline import BestEffort, Timestamps
 from edge_sr.media.frame import YUV420, Frame, StreamInfo
 from edge_sr.media.hdr import frame_hdr
 from edge_sr.media.libraries import load_av
-from edge_sr.media.mp4.boxes import Boxes, read_boxes
+from edge_sr.media.mp4.boxes import read_boxes
 from edge_sr.media.orientation import frame_orientation, lost_side_data
 from edge_sr.media.planes import kept_format, shows_through, to_planes
 from edge_sr.media.protocols import SourceBase
@@ -24,6 +24,7 @@ from edge_sr.media.siting import coded_siting
 from edge_sr.media.sources.decoding import Decoding
 from edge_sr.types import Size
 
+CODED = ("h264", "hevc", "mpeg2video", "mpeg4")  # headers may be in packets, or only beside them
 NO_HEADERS = (
     "the headers with the size of its pictures are not in the file: copy it from its source again, "
     "with: ffmpeg -i SOURCE -c copy -bsf:v dump_extra FILE"
@@ -81,8 +82,8 @@ class VideoFile(SourceBase):
             self._decoded = self._decoding.pictures(self._demuxer.video_packets())
             self._first = next(self._decoded, None)
             if self._first is None:
-                sized = self._stream.codec_context.width
-                why = "" if sized else f"; {NO_HEADERS}"
+                coded = self._stream.codec_context
+                why = "" if coded.width or coded.name not in CODED else f"; {NO_HEADERS}"
                 raise MediaError(f"{self.path}: not one frame of its video can be decoded{why}")
         except BaseException:
             self._demuxer.close()
@@ -260,7 +261,7 @@ class VideoFile(SourceBase):
 
 
 def _check_readable(path: Path, *, strict: bool) -> int:
-    """Refuse what cannot be read, clearly; returns the bytes missing of a fragmented mp4."""
+    """Refuse what cannot be read, clearly; returns the bytes missing at the end of the file."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -273,11 +274,16 @@ def _check_readable(path: Path, *, strict: bool) -> int:
         raise MediaError(f"{path}: is empty")
     if not os.access(path, os.R_OK):
         raise MediaError(f"{path}: may not be read; check its permissions")
-    boxes = read_boxes(path) if path.is_file() else Boxes()
-    if boxes.missing and (strict or not boxes.fragmented):
+    if not path.is_file():  # a pipe
+        return 0
+    boxes = read_boxes(path)
+    missing, readable = boxes.missing, boxes.fragmented
+    if not missing:
+        missing, readable = missing_end(path), True
+    if missing and (strict or not readable):
         keep = "keep what there is with: ffmpeg -i FILE -c copy REPAIRED.mp4"
-        if boxes.fragmented:
+        if readable:
             keep = "leave out --strict, and it is read up to there"
-        what = f"cut off, {boxes.missing:,} bytes are missing at its end"
+        what = f"cut off, {missing:,} bytes are missing at its end"
         raise MediaError(f"{path}: {what}; copy it again, or {keep}")
-    return boxes.missing
+    return missing

@@ -7,7 +7,7 @@ import logging
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +35,14 @@ OFFSET, CHANNELS, ROWS, COUNT, X_DPI, Y_DPI, UNIT, ALPHA, PROFILE = (
 DEFLATE, GREY, RGB, PER_INCH, STRAIGHT = 8, 1, 2, 2, 2
 
 
-def read_deep(path: Path, image: Any) -> Image | None:
+def read_deep(path: Path, image: Any, *, stream: BinaryIO | None = None) -> Image | None:
     """The pixels of an opened Pillow image of 16 bits per channel, upright; None of other depths.
 
     uint16 (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGBA; yours to keep.
     None too, with a line in the log, where 16 bits of colour can only be read as 8.
+
+    Args:
+        stream: what the image was opened from, where that is not the file.
     """
     raw = [tile[3] if isinstance(tile[3], tuple) else (tile[3],) for tile in image.tile]
     names = [str(item[0]) for item in raw if item]
@@ -51,7 +54,7 @@ def read_deep(path: Path, image: Any) -> Image | None:
             deep = [f"{image.mode};16"]
         if not deep:
             return None
-        found = _read_colours(path, deep[0])
+        found = _read_colours(stream or path, deep[0])
         if found is None:
             logger.info("%s: 16 bits per channel are read as 8 (%s)", path, deep[0])
             return None
@@ -63,13 +66,18 @@ def read_deep(path: Path, image: Any) -> Image | None:
     return np.ascontiguousarray(pixels[step])
 
 
-def _read_colours(path: Path, raw: str) -> Image | None:
+def _read_colours(source: Path | BinaryIO, raw: str) -> Image | None:
     """By OpenCV; None where it gives something else than 16 bits of that kind."""
     order = {"LA": [0, 3], "RGB": [2, 1, 0], "RGBX": [2, 1, 0], "RGBA": [2, 1, 0, 3]}
     if raw.partition(";")[0] not in order:
         return None
     cv2 = load_cv2()
-    found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if isinstance(source, Path):
+        data = source.read_bytes()
+    else:
+        source.seek(0)
+        data = source.read()
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     wanted = order[raw.partition(";")[0]]
     if found is None or found.dtype != np.uint16 or np.atleast_3d(found).shape[2] <= max(wanted):
         return None

@@ -9,7 +9,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from edge_sr.media.stills.formats import (
     ImageFormat,
     is_animation,
     is_image,
+    sniff_image,
 )
 from edge_sr.media.stills.picture import (
     check_kind,
@@ -78,11 +79,14 @@ def list_images(folder: Path, *, name_others: bool = True) -> list[Path]:
     return images
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageFile:
+def read_image(path: str | os.PathLike[str], *, stream: BinaryIO | None = None) -> ImageFile:
     """Read one image, turned as its Exif orientation says; grey stays grey, alpha stays alpha.
 
     Palettes and bilevel images become RGB(A) and grey, CMYK becomes RGB through its profile. Grey
     of 16 bits is uint16, and so are colours of PNG, TIFF and PPM. The array is yours to keep.
+
+    Args:
+        stream: what is read instead of the file; then the path is its name.
 
     Raises:
         MediaError: the file cannot be read, or is of a kind that has to be converted first: 32
@@ -92,15 +96,15 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     pil, path = load_pillow(), Path(path)
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; expected an image")
-    own = FORMATS.get(path.suffix.lower())
+    own = FORMATS.get(path.suffix.lower()) or FORMATS.get(sniff_image(path) or "")
     if own is not None and own.plugin:
         _load_plugin(path, own)
     formats = tuple({f.name for f in FORMATS.values() if not f.plugin or f is own})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large images
-            with pil.Image.open(path, formats=formats) as image:
-                deep = read_deep(path, image)
+            with pil.Image.open(stream or path, formats=formats) as image:
+                deep = read_deep(path, image, stream=stream)
                 check_kind(path, image, deep=deep is not None)
                 info = dict(image.info)
                 exif = parse_exif(image)  # of TIFF, before its pixels are read
@@ -125,8 +129,13 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     return ImageFile(pixels, profile, parse_dpi(info.get("dpi")), exif)
 
 
-def check_image_output(path: str | os.PathLike[str], *, force: bool) -> None:
+def check_image_output(
+    path: str | os.PathLike[str], *, force: bool, source: Path | None = None
+) -> None:
     """Refuse an output that cannot or should not be written, before any work is done.
+
+    Args:
+        source: the image that is read, which is never replaced.
 
     Raises:
         MediaError: says what is in the way, and what to do.
@@ -135,7 +144,7 @@ def check_image_output(path: str | os.PathLike[str], *, force: bool) -> None:
     if path.suffix.lower() not in WRITTEN:
         found = path.suffix or "no ending"
         raise MediaError(f"{path}: found {found}; images are written to {', '.join(WRITTEN)}")
-    check_output(path, force=force)
+    check_output(path, force=force, source=source)
 
 
 def writable_name(path: Path) -> Path:

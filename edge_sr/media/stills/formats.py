@@ -74,6 +74,41 @@ def is_image(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in FORMATS
 
 
+SIGNATURES = (  # at the start of a file, or after the size of its first box
+    (b"\x89PNG\r\n", ".png"), (b"GIF87a", ".gif"), (b"GIF89a", ".gif"),
+    (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"8BPS\0\x01", ".psd"),
+    (b"ftypavif", ".avif"), (b"ftypheic", ".heic"), (b"ftypheix", ".heic"), (b"ftypmif1", ".heic"),
+    (b"jP  \r\n\x87\n", ".jp2"), (b"\xff\x4f\xff\x51", ".j2k"), (b"JXL \r\n\x87\n", ".jxl"),
+)  # fmt: skip
+
+
+def sniff_image(path: Path) -> str | None:
+    """The ending that a still image lacks, by what the file begins with; None: something else.
+
+    A JPEG after a JPEG is film (MJPEG), unless the first says that it has others (MPO). The raw
+    photographs of cameras begin like a TIFF and have endings of their own. Pipes are not looked at.
+    """
+    try:
+        if not path.is_file() or is_animation(path):
+            return None
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+            if head.startswith(b"\xff\xd8\xff"):
+                several = b"\xff\xd9\xff\xd8" in head + file.read() and b"MPF\0" not in head
+                return None if several else ".jpg"
+    except (OSError, ValueError):
+        return None
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return ".webp"
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return ".bmp"
+    for start, ending in SIGNATURES:
+        if start in (head[: len(start)], head[4 : 4 + len(start)]):
+            raw = ending == ".tif" and path.suffix.strip(".0123456789")
+            return None if raw else ending
+    return None
+
+
 def is_animation(path: Path) -> bool:
     """Whether a GIF, PNG or WebP file holds several pictures. Pipes are not looked at."""
     try:

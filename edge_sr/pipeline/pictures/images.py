@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -32,6 +34,8 @@ from edge_sr.upscaler import Image, Upscaler
 from edge_sr.zoo.flavour import choose, fit_image
 
 logger = logging.getLogger(__name__)
+
+LARGEST_PIPE = 1 << 30  # bytes of an image
 
 # fields that two jobs must share for the images of the first to be kept by the second
 SAME = ("bits", "model", "precision", "scale", "target", "backend", "threads", "tile")
@@ -142,6 +146,20 @@ def name_subfolders(folder: Path) -> None:
         logger.info("%s: %s left out; name what is wanted of it as an input", folder, what)
 
 
+def _read_pipe(path: Path) -> BinaryIO | None:
+    """What comes out of a pipe, which can be read but once; None for a file."""
+    if path.is_file() or path.is_dir() or not path.exists():
+        return None
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_PIPE + 1)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) > LARGEST_PIPE:
+        raise MediaError(f"{path}: more than {LARGEST_PIPE >> 20} MB came; save it to a file first")
+    return io.BytesIO(data)
+
+
 class Models(Closing):
     """The models of a job, one for each flavour and size of image that came."""
 
@@ -153,28 +171,30 @@ class Models(Closing):
         """Upscale one file; each model stays open for the next."""
         null = self._spec.output == "null"
         if not null:
-            check_image_output(output, force=self._spec.force)
-        image = read_image(source)
-        pixels = self.enlarge(image.pixels, source)
+            check_image_output(output, force=self._spec.force, source=source)
+        stream = _read_pipe(source)
+        image = read_image(source, stream=stream)
+        pixels = self.enlarge(image.pixels, source, stream=stream)
         wanted = Size.of_shape(pixels.shape)
         if null:
             return Output(None, f"{source}: {wanted}, not written")
         write_image(output, pixels, like=image, force=self._spec.force)
         return Output(output, f"{output}: {wanted}")
 
-    def enlarge(self, pixels: Image, source: Path) -> Image:
+    def enlarge(self, pixels: Image, source: Path, *, stream: BinaryIO | None = None) -> Image:
         """An image, uint8 (H, W[, 2 to 4]), at the size that was asked for.
 
         uint16 stays so where the model can, or becomes uint8, which is logged.
 
         Args:
             source: the file it comes from; the model may depend on it.
+            stream: what was read instead of that file.
 
         Raises:
             FrameError: a size that the model does not take.
         """
         size, spec = Size.of_shape(pixels.shape), self._spec
-        model, why = choose(spec.model, spec.flavour, lambda: fit_image(source))
+        model, why = choose(spec.model, spec.flavour, lambda: fit_image(source, stream=stream))
         spec = replace(spec, model=model)
         if pixels.dtype == np.uint16 and not (spec.bits == "keep" and takes_depth(spec)):
             why_not = "--bits 8" if spec.bits == "8" else f"{model} takes no more"

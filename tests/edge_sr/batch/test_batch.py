@@ -122,6 +122,13 @@ def test_results_have_the_names_of_their_inputs(tmp_path: Path) -> None:
     assert [job.output for job in jobs] == [
         str(tmp_path / "a-x2.mp4"), str(tmp_path / "b-x2.mkv"),
     ]  # fmt: skip
+    numbered = [str(tmp_path / name) for name in ("clip.001", "clip.002", "film", "film.")]
+    assert [output for _, output in outputs(plan_jobs(JobSpec(output="o"), numbered, "x2"))] == [
+        "clip.001.mkv", "clip.002.mkv", "film.mkv", "film..mkv",
+    ]  # fmt: skip
+    assert [Path(job.output or "").name for job in plan_jobs(JobSpec(), numbered, "x2")] == [
+        "clip-x2.001.mkv", "clip-x2.002.mkv", "film-x2.mkv", "film.-x2.mkv",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,8 @@ def test_a_reader_that_leaves_is_no_traceback(words: str) -> None:
         check=False,
     )
     assert done.stderr == ""
-    assert done.returncode in (141, 120) or "help" in words
+    swallowed = 0  # by the argparse of newer Pythons
+    assert done.returncode in ((141, swallowed) if "help" in words else (141,))
     assert read is None
 
 

@@ -1,4 +1,4 @@
-"""Small films with sound, and copying them as `edge-sr run` does."""
+"""Small films with sound, and reading and copying them as `edge-sr run` does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import av
 import numpy as np
 from clips import picture
 
+from edge_sr.media.frame import Frame
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
 
@@ -65,6 +66,17 @@ def sound_packets(stream: Any, count: int, rate: int) -> list[Any]:
     resampler = av.AudioResampler(context.format.name, "mono", rate, frame_size=size)
     parts = [*resampler.resample(samples), *resampler.resample(None)]
     return [packet for part in [*parts, None] for packet in stream.encode(part)]
+
+
+def read(path: Path) -> list[Frame]:
+    with VideoFile(path) as source:
+        return list(source)
+
+
+def frame_times(path: Path) -> list[Fraction]:
+    """Times of the frames that are read, in their order, seconds."""
+    with VideoFile(path) as source:
+        return [found.pts * found.time_base for found in source]
 
 
 def copy(source: Path, output: Path, *, frames: int | None = None) -> VideoWriter:

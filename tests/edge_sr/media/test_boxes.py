@@ -8,8 +8,10 @@ from pathlib import Path
 import av
 import pytest
 from clips import frame, info
+from films import film
 
 from edge_sr.errors import MediaError
+from edge_sr.media.codec.containers import missing_end
 from edge_sr.media.mp4.boxes import missing_bytes
 from edge_sr.media.sinks.writer import VideoWriter
 from edge_sr.media.sources.file import VideoFile
@@ -23,6 +25,11 @@ def large(kind: bytes, payload: bytes, *, claims: int) -> bytes:
     return struct.pack(">I4sQ", 1, kind, claims) + payload
 
 
+def riff(claims: int, kind: bytes = b"AVI ") -> bytes:
+    return struct.pack("<4sI4s", b"RIFF", claims, kind)
+
+
+MATROSKA = bytes.fromhex("1A45DFA3 84 00000000 18538067")  # what stands before the segment's size
 HEAD = box(b"ftyp", b"isom0000")
 
 
@@ -34,7 +41,7 @@ HEAD = box(b"ftyp", b"isom0000")
         (HEAD + large(b"mdat", b"y" * 50, claims=5_000_000_000), 5_000_000_000 - 66),
         (HEAD + box(b"mdat", b"y" * 50, claims=0), 0),  # "to the end of the file"
         (HEAD + b"\x00\x00\x00", 0),  # a few stray bytes at the end
-        (b"\x1a\x45\xdf\xa3 matroska is another matter", 0),
+        (MATROSKA + b"\x88" + bytes(3), 0),  # another matter, see below
         (b"", 0),
     ],
 )
@@ -42,6 +49,47 @@ def test_bytes_that_a_box_claims_beyond_the_end(tmp_path: Path, data: bytes, mis
     path = tmp_path / "x.mp4"
     path.write_bytes(data)
     assert missing_bytes(path) == missing
+
+
+@pytest.mark.parametrize(
+    ("data", "missing"),
+    [
+        (MATROSKA + b"\x88" + bytes(8), 0),
+        (MATROSKA + b"\x88" + bytes(3), 5),
+        (MATROSKA + bytes.fromhex("01FFFFFFFFFFFFFF") + bytes(3), 0),  # a live stream
+        (MATROSKA + bytes.fromhex("4FA0") + bytes(3), 4000 - 3),
+        (MATROSKA[:6], 0),
+        (riff(5000) + bytes(88), 5008 - 100),
+        (riff(92 + 8) + bytes(88), 0),  # as some programs count
+        (riff(92) + bytes(88), 0),
+        (riff(0) + bytes(88), 0),  # as a program leaves it that was killed
+        (riff(0x7FFFFFFF) + bytes(88), 0),
+        (riff(5000, b"WAVE") + bytes(88), 0),
+        (HEAD + box(b"mdat", b"y" * 50, claims=100), 0),
+        (b"", 0),
+    ],
+)
+def test_bytes_that_avi_and_matroska_claim_beyond_the_end(
+    tmp_path: Path, data: bytes, missing: int
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    assert missing_end(path) == missing
+
+
+@pytest.mark.parametrize("ending", ["avi", "mkv"])
+def test_a_cut_off_film_that_can_be_read_up_to_there_says_so(tmp_path: Path, ending: str) -> None:
+    whole = film(tmp_path / f"i.{ending}", video="mpeg4")
+    with VideoFile(whole) as found:
+        assert sum(1 for _ in found) == 50
+        assert found.notices == []
+    data = whole.read_bytes()
+    whole.write_bytes(data[: len(data) * 2 // 3])
+    with VideoFile(whole) as found:
+        assert 20 < sum(1 for _ in found) < 50
+        assert "bytes are missing at its end; it was read up to there" in found.notices[0]
+    with pytest.raises(MediaError, match="leave out --strict"):
+        VideoFile(whole, strict=True)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.99])

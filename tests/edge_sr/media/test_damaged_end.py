@@ -28,6 +28,18 @@ def cut_film(folder: Path, ending: str, keep: float = 0.97) -> Path:
     return whole
 
 
+def film_with_damage(folder: Path, last: int, count: int) -> tuple[Path, int]:
+    """A film of which some packets up to the last but some are zeros, and its packets."""
+    whole = film(folder / "i.avi", audio=None, options=DEEP, size=(128, 96))
+    with av.open(str(whole)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(whole.read_bytes())
+    for at, size in places[len(places) - last - count : len(places) - last]:
+        data[at + 8 : at + 8 + size] = bytes(size)
+    whole.write_bytes(data)
+    return whole, len(places)
+
+
 def decodable(path: Path) -> int:
     """Pictures that a decoder without threads gives, however often it fails."""
     found: list[Any] = []
@@ -52,15 +64,9 @@ def test_a_film_that_is_cut_off_gives_every_picture_that_can_be_decoded(
 
 
 def test_pictures_after_damage_among_the_last_packets_are_kept(tmp_path: Path) -> None:
-    whole = film(tmp_path / "i.avi", audio=None, options=DEEP, size=(128, 96))
-    with av.open(str(whole)) as container:
-        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
-    data = bytearray(whole.read_bytes())
-    at, size = places[-3]
-    data[at + 8 : at + 8 + size] = bytes(size)
-    whole.write_bytes(data)
+    whole, packets = film_with_damage(tmp_path, last=2, count=1)
     with VideoFile(whole) as found:
-        assert sum(1 for _ in found) == decodable(whole) == len(places) - 2
+        assert sum(1 for _ in found) == decodable(whole) == packets - 2
         assert found.damaged >= 1
         assert "last frames" not in "".join(found.notices)
 
@@ -77,7 +83,7 @@ def test_a_stream_of_which_nothing_is_known_and_nothing_decodes(tmp_path: Path) 
                 broken.pts, broken.dts, broken.time_base = packet.pts, packet.dts, packet.time_base
                 broken.stream, broken.is_keyframe = stream, packet.is_keyframe
                 out.mux(broken)
-    with pytest.raises(MediaError, match="not one frame"):
+    with pytest.raises(MediaError, match=r"can be decoded$"):  # other headers would not help
         VideoFile(damaged)
 
 
@@ -85,7 +91,7 @@ def test_last_pictures_that_are_lost_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoding, "LONGEST_TAIL", 5)  # too few for a group of pictures
-    clip = cut_film(tmp_path, "avi")
+    clip, _ = film_with_damage(tmp_path, last=0, count=3)
     with VideoFile(clip) as found:
         assert sum(1 for _ in found) <= decodable(clip)
         assert "so that its last frames are lost" in "".join(found.notices)

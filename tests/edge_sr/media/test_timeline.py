@@ -41,8 +41,14 @@ def steps(found: list[tuple[int, Fraction]], stream: int) -> list[Fraction]:
 
 def test_a_clock_without_cuts_is_left_alone() -> None:
     packets = recording(10, 60)
-    assert placed(packets) == packets
     assert placed(packets, restarts=False) == packets
+    assert placed(recording(0, 60)) == recording(0, 60)
+
+
+def test_a_clock_that_may_start_again_begins_at_zero() -> None:
+    assert placed(recording(50_000, 60)) == recording(0, 60)
+    line = Timeline(Fraction(50_000), restarts=True)
+    assert line.offset(2, Fraction(49_999), Fraction(0), TICK, steady=False)[0] == -49_999
 
 
 def test_joined_recordings_go_on_and_stay_in_step() -> None:
@@ -129,8 +135,8 @@ def test_subtitles_follow_the_part_that_they_belong_to() -> None:
     line = Timeline(Fraction(10), restarts=True)
     for at in (10, 11, 5000, 5001):
         line.offset(0, Fraction(at), Fraction(1), TICK, steady=True, even=True)
-    assert 5001 + line.offset(2, Fraction(5001), Fraction(0), TICK, steady=False)[0] == 13
-    assert 11 + line.offset(2, Fraction(11), Fraction(0), TICK, steady=False)[0] == 11
+    assert 5001 + line.offset(2, Fraction(5001), Fraction(0), TICK, steady=False)[0] == 3
+    assert 11 + line.offset(2, Fraction(11), Fraction(0), TICK, steady=False)[0] == 1
 
 
 def test_decoding_times_are_taken_where_presentation_times_go_back() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_sr.errors import UsageError
-from edge_sr.media.stills.files import write_image
+from edge_sr.errors import MediaError, UsageError
+from edge_sr.media.stills.files import read_image, write_image
 from edge_sr.pipeline.job import JobSpec, Progress, Result
 from edge_sr.pipeline.run import run_job, upscale_file
 from edge_sr.pipeline.target import Target
@@ -127,3 +128,50 @@ def test_a_file_is_upscaled_by_one_call(tmp_path: Path) -> None:
 def test_options_of_a_call_that_make_no_sense(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         upscale_file("test://64x48?frames=1", "null", **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("pipe.png", "uint8"), ("pipe", "uint8"), ("pipe", "uint16")]
+)
+def test_an_image_comes_through_a_pipe_that_is_read_once(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    """The flavour is chosen by the image, too, which must not open the pipe again."""
+    gradient = np.linspace(0, np.iinfo(kind).max, 16 * 24 * 3).reshape(16, 24, 3).astype(kind)
+    write_image(tmp_path / "a.png", gradient)
+    data, pipe = (tmp_path / "a.png").read_bytes(), tmp_path / name
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True)
+    feeder.start()
+    result = run_job(JobSpec(input=str(pipe), output=str(tmp_path / "o.png"), threads=1))
+    feeder.join(10)
+    run_job(JobSpec(input=str(tmp_path / "a.png"), output=str(tmp_path / "b.png"), threads=1))
+    assert result.outputs[0].summary.endswith("o.png: 48x32")
+    assert read_image(tmp_path / "o.png").pixels.dtype == kind
+    assert (tmp_path / "o.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_an_image_without_an_ending_is_read_for_what_it_becomes(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", np.full((16, 24), 90, np.uint8))
+    (tmp_path / "a.png").rename(tmp_path / "download")
+    upscale_file(tmp_path / "download", tmp_path / "o.jpg", backend="nearest")
+    assert read_image(tmp_path / "o.jpg").pixels.shape == (32, 48)
+    (tmp_path / "text").write_text("no image")
+    with pytest.raises(MediaError, match="text: not an image that can be read"):
+        upscale_file(tmp_path / "text", tmp_path / "p.jpg", backend="nearest")
+
+
+def test_an_image_does_not_replace_itself(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", np.full((16, 24), 90, np.uint8))
+    (tmp_path / "b.png").hardlink_to(tmp_path / "a.png")
+    for output in ("a.png", "b.png"):
+        with pytest.raises(MediaError, match="is the input itself"):
+            upscale_file(tmp_path / "a.png", tmp_path / output, backend="nearest", force=True)
+
+
+@pytest.mark.parametrize("output", ["", "  "])
+def test_an_output_without_a_name_is_refused(output: str) -> None:
+    with pytest.raises(UsageError, match='the output is ""; expected a file'):
+        upscale_file("test://64x48?frames=1", output)
+    with pytest.raises(UsageError, match='the output is ""'):
+        JobSpec(input="a.mp4", output="o.mp4", more_outputs=(output,))
