@@ -32,7 +32,7 @@ def count_macs(
 def layer_macs(
     core: onnx.ModelProto, height: int, width: int, *, axes: tuple[int, int] = (2, 3)
 ) -> dict[str, int]:
-    """The same of each layer, by its result's name."""
+    """The same of each layer, by its result's name; its weight may be quantised."""
     fixed = onnx.ModelProto()
     fixed.CopyFrom(core)
     set_size(fixed, height, width, axes=axes)
@@ -42,6 +42,9 @@ def layer_macs(
         for item in (*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input)
     }
     weights = {item.name: list(item.dims) for item in inferred.graph.initializer}
+    for node in inferred.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in weights:
+            weights[node.output[0]] = weights[node.input[0]]
     found = {}
     for node in inferred.graph.node:
         kernel = weights.get(node.input[1]) if len(node.input) > 1 else None

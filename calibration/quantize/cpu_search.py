@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from calibration.quantize.cpu import cpu_plan, missing_outputs, quantise_for_cpu
+from calibration.quantize.cpu import cpu_plan, missing_outputs, quantise_for_cpu, results
 from calibration.quantize.judge import Judge
 from calibration.quantize.placement import work_shares
 from calibration.quantize.qdq import Plan
@@ -69,9 +69,10 @@ def plan_for_cpu(
 def choose_outputs(
     judge: Judge, plan: Plan, ranges: Ranges, *, max_loss_db: float
 ) -> dict[str, float]:
-    """Tensor -> clip: all of `missing_outputs`, or the cheapest for which the bound holds.
+    """Tensor -> clip: all of `missing_outputs`, or the cheapest for their work within the bound.
 
-    One range method serves all of them: the one with the least error of the network's result.
+    One range method serves all of them: the one with the least error of the network's result for
+    which the bound holds.
     """
     model = judge.network.model
     wanted = missing_outputs(model, plan)
@@ -84,23 +85,32 @@ def choose_outputs(
     def error(outputs: dict[str, float]) -> float:
         return judge.error(quantise_for_cpu(model, plan, outputs))
 
-    every = clips(min(METHODS, key=lambda method: error(clips(method))))
-
     def holds(outputs: dict[str, float]) -> bool:
         return judge.cost_db(quantise_for_cpu(model, plan, outputs)) <= max_loss_db
 
-    if holds(every):
-        return every
+    ranked = sorted(map(clips, METHODS), key=error)
+    for every in ranked:
+        if holds(every):
+            return every
+    every = ranked[0]
     if judge.budget.spent(1.0, "results in int8 on the CPU"):
         return {}
     alone = {
         name: error({name: every[name]})
         for name in tqdm(wanted, desc="quantising results", unit="tensor", disable=None)
     }
-    cheapest = sorted(wanted, key=lambda name: alone[name])
+    work, behind = work_shares(judge.network), results(model)
+    gain = {tensor: work[layer] for layer, tensor in behind.items()}
+    cheapest = sorted(wanted, key=lambda name: alone[name] / max(gain[name], 1e-9))
     few, many = 0, len(cheapest)
     while many - few > 1:
         middle = (few + many) // 2
         good = holds({name: every[name] for name in cheapest[:middle]})
         few, many = (middle, many) if good else (few, middle)
-    return {name: every[name] for name in cheapest[:few]}
+    found = {name: every[name] for name in cheapest[:few]}
+    for name in cheapest[many:]:
+        if judge.budget.spent(1.0, "results in int8 on the CPU"):
+            break
+        more = found | {name: every[name]}
+        found = more if holds(more) else found
+    return found

@@ -18,8 +18,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from calibration.network.frame_io import Image
 from calibration.network.load import Network
 from calibration.network.session import open_session, run
+from calibration.network.streams import split_streams
 from calibration.quantize.judge import Judge
 from calibration.quantize.placement import Layer, quantisable, weighted_layers
 from calibration.quantize.qdq import Plan, quantise, tensors_of
@@ -43,17 +45,18 @@ class Joint:
 def equalise(judge: Judge) -> Network:
     """The network with equalised channels, or as it is where that brings int8 nothing.
 
-    Both are quantised whole, with the largest values as ranges, and compared by their error on the
-    tuning pictures.
+    A stream of the picture inside the weights is taken apart first (`split_streams`). What is
+    equalised and what is not are quantised whole, with the largest values as ranges, and compared
+    by their error on the tuning pictures.
     """
-    network = judge.network
-    model = network.model
+    model = split_streams(judge.network.model)
+    network = replace(judge.network, model=model)
     found = joints(model)
     if not found:
         return network
     layers = frozenset(layer.name for layer in weighted_layers(model))
     names = list(dict.fromkeys([*quantisable(model), *(item.tensor for item in found)]))
-    peaks = _peaks(judge, names)
+    peaks = _peaks(network, judge.tuning, names)
     if not all(np.isfinite(values).all() for values in peaks.values()):
         return network  # measuring its ranges says at which tensor
     best, least = model, judge.error(quantise(model, Plan(layers, _clips(peaks))))
@@ -145,16 +148,15 @@ def _group(node: onnx.NodeProto) -> int:
     return next((int(item.i) for item in node.attribute if item.name == "group"), 1)
 
 
-def _peaks(judge: Judge, names: Sequence[str]) -> dict[str, Peaks]:
+def _peaks(network: Network, images: Sequence[Image], names: Sequence[str]) -> dict[str, Peaks]:
     """Largest magnitude of each channel of NCHW tensors (of other ranks: of all), on the pictures.
 
     The image itself may reach black and white.
     """
-    network = judge.network
     taps = [name for name in names if name != network.io.input]
     session = open_session(network.model, taps=taps)
     found: dict[str, Peaks] = {}
-    for image in judge.tuning:
+    for image in images:
         batch = network.io.feed(image)
         values = dict(zip(taps, run(session, batch)[1:], strict=True)) | {network.io.input: batch}
         for name in names:

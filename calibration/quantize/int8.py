@@ -19,7 +19,7 @@ from calibration.quantize.check_rules import broken_cpu_rules, broken_rules
 from calibration.quantize.cpu import quantise_for_cpu
 from calibration.quantize.cpu_search import choose_outputs, plan_for_cpu
 from calibration.quantize.equalise import equalise
-from calibration.quantize.judge import NEAR_DB, Judge, Nearness, split
+from calibration.quantize.judge import NEAR_DB, NEAR_LEVELS, NEAR_SHARE, Judge, Nearness, split
 from calibration.quantize.placement import residuals, weighted_layers
 from calibration.quantize.qdq import Plan, quantise, tensors_of
 from calibration.quantize.ranges import Ranges, load_ranges, measure_ranges
@@ -87,7 +87,7 @@ def quantise_network(
         best = found.best or f"most expensive layers: {_most_expensive(found.rows)}"
         raise LossError(
             f"{network.path}: int8 loses {found.loss_db:.3f} dB with all layers, {max_loss_db:g} "
-            f"allowed, and {floor_db:g} dB from fp32 asked for; {best}; use fp16, or --allow-loss"
+            f"allowed{_floor(floor_db)}; {best}; use fp16, or --allow-loss"
         )
     rest = None if minutes is None else minutes * FOR_HALF
     singles = make_half(network, judge.tuning, budget=Budget.of_minutes(rest)).kept
@@ -119,6 +119,13 @@ def quantise_network(
         cpu_plan=cpu_plan,
         ranges=ranges,
     )
+
+
+def _floor(floor_db: float) -> str:
+    if not floor_db:
+        return ""
+    near = f"{NEAR_SHARE:.1%} of the samples within {NEAR_LEVELS} levels"
+    return f", and {floor_db:g} dB from fp32 asked for, with {near}"
 
 
 def _most_expensive(rows: list[Row]) -> str:

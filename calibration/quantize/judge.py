@@ -49,8 +49,13 @@ class Nearness:
     share: float  # of the samples that differ by at most 8 grey levels
 
     def describe(self) -> str:
-        """One phrase for the user."""
-        return f"{self.psnr_db:.1f} dB from fp32 on the worst picture"
+        """One phrase for the user; the share only where it breaks the floor."""
+        text = f"{self.psnr_db:.1f} dB from fp32 on the worst picture"
+        if self.share >= NEAR_SHARE:
+            return text
+        return (
+            f"{text}, where {1 - self.share:.2%} of the samples differ by over {NEAR_LEVELS} levels"
+        )
 
 
 class Judge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from edge_sr.model.value_range import ValueRange
 
 TIE = 0.02  # grey levels: a result this near to x.5 may be rounded up or down
 PARITY_SHARE = 1e-3  # of the pixels may differ from Keras, by one grey level
+ROUNDING = 1e-6  # of a sample, about what float32 arithmetic in another order changes
+FRAMES = 4  # that are tried of each size, where the network enlarges that beyond a tie
 
 
 def natural_frame(rows: int, columns: int, channels: int, seed: int) -> np.ndarray:
@@ -58,30 +61,53 @@ def check_parity(
     sizes = [size] if size else [(step, 3 * step), (5 * step + 1, 4 * step - 1), (7, 9 * step)]
     shares = []
     for seed, (rows, columns) in enumerate(sizes):
-        frame = natural_frame(rows, columns, channels, seed)
-        try:
-            found = session.run(None, {"frame": frame[None]})[0][0]
-        except Exception as error:  # ONNX Runtime's own classes share no public base
-            raise ModelFileError(
-                f"the ONNX file fails at {columns}x{rows}: a part of it holds the size that it was "
-                f"traced at ({str(error).strip().splitlines()[0][:160]}); export it for one size "
-                "with --size WIDTHxHEIGHT"
-            ) from error
         pads = [*geometry.padding(rows, columns), (0, 0)]
-        padded = np.pad(frame, pads, mode="edge").astype(np.float32)
-        result = reference((padded / 255 * input_range.levels + input_range.offset)[None])[0]
-        expected = (result - output_range.offset) / output_range.levels * 255
         top, left = geometry.crop
         height, width = target or (int(rows * geometry.scale), int(columns * geometry.scale))
-        grey = np.clip(np.rint(expected), 0, 255)[top : top + height, left : left + width]
-        difference = np.abs(found.astype(np.int16) - grey.astype(np.int16))
-        exact = np.clip(expected, 0, 255)[top : top + height, left : left + width]
-        wrong = (difference > 0) & (np.abs(found - exact) > 0.5 + TIE)
-        shares.append(float(np.mean(wrong)))
-        if difference.max() > 1 or shares[-1] > PARITY_SHARE:
+
+        def exact(frame: np.ndarray, pads: list[tuple[int, int]] = pads) -> np.ndarray:
+            """Grey levels by the original, not rounded and not cut."""
+            padded = np.pad(frame, pads, mode="edge")
+            result = reference((padded / 255 * input_range.levels + input_range.offset)[None])[0]
+            levels: np.ndarray = (result - output_range.offset) / output_range.levels * 255
+            return levels
+
+        for again in range(FRAMES):
+            frame = natural_frame(rows, columns, channels, seed + again * len(sizes))
+            try:
+                found = session.run(None, {"frame": frame[None]})[0][0]
+            except Exception as error:  # ONNX Runtime's own classes share no public base
+                raise ModelFileError(
+                    f"the ONNX file fails at {columns}x{rows}: a part of it holds the size that it "
+                    f"was traced at ({str(error).strip().splitlines()[0][:160]}); export it for "
+                    "one size with --size WIDTHxHEIGHT"
+                ) from error
+            expected = exact(frame.astype(np.float32))
+            kept = expected[top : top + height, left : left + width]
+            difference = np.abs(found.astype(np.int16) - np.clip(np.rint(kept), 0, 255))
+            away = np.abs(found - np.clip(kept, 0, 255))
+            share = float(np.mean((difference > 0) & (away > 0.5 + TIE)))
+            good = difference.max() <= 1 and share <= PARITY_SHARE
+            if good or not _enlarges_rounding(exact, frame, expected):
+                break
+        shares.append(share)
+        if not good:
             raise ModelFileError(
-                f"at {columns}x{rows} the ONNX file differs from {original} on {shares[-1]:.2%} of "
-                f"the pixels, by up to {difference.max()} grey levels; allowed: "
+                f"at {columns}x{rows} the ONNX file differs from {original} on {share:.2%} of "
+                f"the pixels, by up to {difference.max():g} grey levels; allowed: "
                 f"{PARITY_SHARE:.1%}, by 1. Nothing was written; please report this with the model"
             )
     return max(shares)
+
+
+def _enlarges_rounding(
+    exact: Callable[[np.ndarray], np.ndarray], frame: np.ndarray, expected: np.ndarray
+) -> bool:
+    """Whether the original itself changes by more than a tie when its input changes by rounding.
+
+    Attention can do that to a picture unlike those that the network was trained on: no two programs
+    agree there, and the frame shows nothing.
+    """
+    signs = np.random.default_rng(0).choice([-1, 1], frame.shape)
+    other = exact((frame * (1 + ROUNDING * signs)).astype(np.float32))
+    return bool(np.max(np.abs(other - expected)) > TIE)

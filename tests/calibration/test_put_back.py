@@ -11,7 +11,7 @@ from calibration.network.load import load_network
 from calibration.quantize.check_rules import broken_cpu_rules, int8_layers
 from calibration.quantize.cpu import quantise_for_cpu
 from calibration.quantize.cpu_search import plan_for_cpu
-from calibration.quantize.judge import Judge, split
+from calibration.quantize.judge import Judge, Nearness, split
 from calibration.quantize.qdq import Plan
 from calibration.quantize.ranges import Ranges, measure_ranges
 from calibration.quantize.search import LOSS_BOUND, Row
@@ -80,3 +80,12 @@ def test_what_stays_out_for_another_reason_stays(measured: tuple[Judge, Ranges])
     rows = [replace(row, kept="anchor" if row.kept else "") for row in rows]
     found, _ = plan_for_cpu(judge, plan, ranges, rows, max_loss_db=5.0)
     assert found.layers == WHOLE - {"body0"}
+
+
+def test_a_floor_broken_by_few_samples_is_named() -> None:
+    """49.7 dB alone would read as within the floor of 45."""
+    text = Nearness(49.7, 0.9975).describe()
+    assert text == (
+        "49.7 dB from fp32 on the worst picture, where 0.25% of the samples differ by over 8 levels"
+    )
+    assert "levels" not in Nearness(49.7, 0.9995).describe()

@@ -1,4 +1,4 @@
-"""Tiny Keras models, made once: nothing here needs trained weights."""
+"""Tiny Keras models, made once: nothing here needs trained weights; and the builder of engines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.convert.builds import Build
 
 keras = pytest.importorskip("keras", reason="pip install 'edge-sr[convert]'")
 
@@ -23,6 +25,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """.keras files of small edge_unets: "2", "3/2" and "deep" (three levels)."""
     from training.models import edge_unet
 
+    keras.utils.set_random_seed(1)  # of other weights, some are too far from int8
     folder = tmp_path_factory.mktemp("keras")
     made = {
         "2": edge_unet(scale="2", width=4, lower_width=4, depth=1, lower_depth=1),
@@ -34,3 +37,24 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         paths[name] = folder / f"tiny-{name.replace('/', '-')}.keras"
         shake(model).save(paths[name])
     return paths
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def build(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Run the command in a cache that the tests of this file share."""
+    from convert.build_engine import main
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+
+    def start(*words: str, model: str = "edge-unet-s-x2") -> tuple[int, str, str]:
+        code = main(["--model", model, "--flavour", "tensorrt-rtx", *words])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return start

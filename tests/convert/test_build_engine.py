@@ -3,60 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import onnx
 import pytest
-from onnx import TensorProto, helper
 
-from convert.build_engine import main
 from convert.engine.flavours import rtx_capabilities
 from edge_sr import zoo
 from edge_sr.cuda import driver
 from edge_sr.cuda.driver import Gpu
 from edge_sr.cuda.machine import OF_RTX
-from edge_sr.errors import BackendError
-from edge_sr.model import build_request
-from edge_sr.model.build_request import cached_engine
-from edge_sr.model.engine_cache import cache_dir
-from edge_sr.model.engine_facts import Machine, facts_of
-from edge_sr.model.sidecar import load_sidecar, sha256_of, sidecar_path, write_sidecar
-from tests.calibration.networks import external_model, save_luma
+from edge_sr.model.engine_facts import facts_of
+from edge_sr.model.sidecar import load_sidecar
+from tests.calibration.networks import external_model
+from tests.convert.builds import SMALL, Build, path_of
 
 pytestmark = pytest.mark.slow
 
-trt = pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
-Build = Callable[..., tuple[int, str, str]]
-SMALL = "64x48"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def build(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Build:
-    """Run the command in a cache that the tests of this file share."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
-
-    def start(*words: str, model: str = "edge-unet-s-x2") -> tuple[int, str, str]:
-        code = main(["--model", model, "--flavour", "tensorrt-rtx", *words])
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return start
-
-
-def path_of(out: str) -> Path:
-    return Path(out.partition(": ")[0])
+pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-sr[dev]'")
 
 
 QUICK = {  # of the matrix of shipped models, what `make test` builds too
@@ -169,27 +133,6 @@ def test_sizes_and_compute_capabilities(build: Build) -> None:
     assert "cannot build for compute capability 5.3; expected 7.5, 8.0, 8.6" in err
 
 
-@pytest.mark.parametrize("asked", ["8.7", "9.0"])  # Orin and H200: TensorRT-RTX has no kernels
-def test_what_the_installed_builder_does_not_know_is_refused_first(
-    build: Build, asked: str
-) -> None:
-    before = sorted(cache_dir().rglob("*"))
-    code, _, err = build("--size", SMALL, "--compute-capability", asked)
-    assert code == 1
-    assert f"cannot build for compute capability {asked}; expected 7.5, 8.0" in err
-    assert sorted(cache_dir().rglob("*")) == before
-
-
-def test_a_gpu_that_rtx_does_not_know_is_named(
-    build: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    h200 = Gpu("NVIDIA H200", "9.0", "13.0", False)
-    monkeypatch.setattr(driver, "find_gpu", lambda: (h200, ""))
-    code, _, err = build("--size", SMALL)
-    assert code == 1
-    assert "cannot build for compute capability 9.0 of this NVIDIA H200" in err
-
-
 def test_an_engine_for_another_gpu_is_neither_opened_nor_tried(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,204 +170,6 @@ def test_an_external_model_gets_frame_input_and_output(build: Build, tmp_path: P
     assert (card.color, card.precision, card.width) == ("rgb", "fp16", 64)
 
 
-def unsupported(path: Path) -> Path:
-    """A frame model with an operator that TensorRT has no importer for."""
-    nodes = [
-        helper.make_node("Cast", ["frame"], ["x"], name="frame_float", to=TensorProto.FLOAT),
-        helper.make_node("Det", ["x"], ["d"], name="determinant"),
-        helper.make_node("Mul", ["x", "d"], ["y"], name="product"),
-        helper.make_node("Cast", ["y"], ["upscaled"], name="bytes", to=TensorProto.UINT8),
-    ]
-    tensors = [
-        helper.make_tensor_value_info(name, TensorProto.UINT8, [1, 48, 64, 1])
-        for name in ("frame", "upscaled")
-    ]
-    graph = helper.make_graph(nodes, "g", tensors[:1], tensors[1:])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
-    return path
-
-
-def test_what_cannot_be_built_is_one_clear_line(
-    build: Build, tmp_path: Path, tiny: dict[str, Path]
-) -> None:
-    wrong = unsupported(tmp_path / "wrong.onnx")
-    facts = replace(zoo.find("edge-unet-s-x2")[1], sha256=sha256_of(wrong), precision="fp32")
-    write_sidecar(wrong, facts)
-    luma = save_luma(tmp_path / "luma.onnx")
-    (tmp_path / "junk.onnx").write_bytes(b"junk")
-    for end in ("", ".json"):
-        shutil.copy(zoo.FOLDER / f"edge-unet-s-x2.int8.onnx{end}", tmp_path / f"cpu.int8.onnx{end}")
-    cases: list[tuple[list[str], str, str]] = [
-        (["--precision", "fp32", "--size", SMALL], str(wrong), r"determinant (Det)"),
-        (["--precision", "int4"], "edge-unet-s-x2", "expected fp32, fp16, int8"),
-        (["--precision", "int8"], str(luma), "give --calibration FOLDER or VIDEO"),
-        (["--precision", "int8", "--calibration", "nowhere"], str(luma), "no such folder or video"),
-        ([], "no-such-model", "no such model; expected an .onnx file or one of"),
-        ([], str(tmp_path / "gone.onnx"), "no such file"),
-        ([], str(tmp_path / "gone.keras"), "no such file"),
-        ([], str(tmp_path / "junk.onnx"), "not an ONNX file"),
-        ([], str(tmp_path / "cpu.int8.onnx"), "--to int8 --around fp16"),
-        ([], str(tmp_path / "x.engine"), "is an engine already"),
-        (["--dla", "0"], "edge-unet-s-x2", "TensorRT-RTX has no DLA"),
-        (["--hardware-compatible", "ampere-plus"], "edge-unet-s-x2", "portable already"),
-        (["--version-compatible"], "edge-unet-s-x2", "no version-compatible engines"),
-        (["--output", "x.onnx"], "edge-unet-s-x2", "expected a name that ends in .engine"),
-        (["--precision", "int8", "--size", SMALL], "edge-unet-s-x2.onnx", "no such file"),
-    ]
-    for words, model, message in cases:
-        code, out, err = build(*words, model=model)
-        assert (code, out) == (1, ""), (words, err)
-        assert message in err.splitlines()[-1], (words, err)
-        assert err.splitlines()[-1].startswith("build_engine: ")
-
-
-@pytest.mark.parametrize("flavour", ["auto", "tensorrt", "tensorrt-rtx"])
-def test_without_tensorrt_the_way_to_get_it_is_named(
-    flavour: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("tensorrt", "tensorrt_rtx"):
-        monkeypatch.setitem(sys.modules, name, None)
-    assert main(["--model", "edge-unet-s-x2", "--flavour", flavour]) == 1
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert "installed" in err
-    assert "pip install " in err
-    assert "'edge-sr[" in err
-
-
-def test_a_tensorrt_that_does_not_load_is_not_called_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In a container on JetPack 7.2: what helps is a library, not another TensorRT."""
-    (tmp_path / "tensorrt.py").write_text("raise ImportError('libnvdla_compiler.so: not found')\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
-    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
-    assert main(["--model", "edge-unet-s-x2"]) == 1
-    err = capsys.readouterr().err
-    assert "TensorRT needs libnvdla_compiler.so, which JetPack 7.2 no longer gives" in err
-    assert "docker run -v" in err
-
-
 def test_the_gpus_that_rtx_is_advised_for_are_those_that_it_knows() -> None:
     pytest.importorskip("tensorrt_rtx")
     assert rtx_capabilities() == OF_RTX
-
-
-def test_type_stubs_alone_are_no_tensorrt(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "tensorrt", type(sys)("tensorrt"))
-    assert main(["--model", "edge-unet-s-x2", "--flavour", "tensorrt"]) == 1
-    assert "TensorRT is not installed" in capsys.readouterr().err
-
-
-def test_the_cache_is_listed_and_pruned(
-    build: Build, home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for precision in ("fp16", "fp32"):
-        assert build("--size", SMALL, "--precision", precision)[0] == 0
-    folder = cache_dir() / "engines"
-    paths = sorted(folder.glob("*.engine"))
-    paths[0].write_bytes(paths[0].read_bytes()[:-1])
-    left = folder / f".{paths[1].stem}.1.part"
-    left.mkdir()
-    (left / "x.engine").write_bytes(b"left")
-    assert main(["--list-cache"]) == 0
-    listed = capsys.readouterr().out
-    assert listed.count("TensorRT-RTX") == len(paths) - 1
-    assert "damaged: " in listed
-    assert main(["--prune"]) == 0
-    pruned = capsys.readouterr().out
-    assert pruned.count("removed ") == 1
-    assert sorted(folder.glob("*.engine")) == paths[1:]
-    assert not left.exists()
-    assert main(["--prune", "all"]) == 0
-    assert {path.suffix for path in (home / "edge-sr").rglob("*") if path.is_file()} == {".lock"}
-
-
-def test_a_cache_that_cannot_be_written_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "edge-sr").write_text("a file where a folder should be")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert main(["--model", "edge-unet-s-x2", "--flavour", "tensorrt-rtx"]) == 1
-    assert "cannot be written" in capsys.readouterr().err
-
-
-MACHINE = Machine(
-    flavour="tensorrt-rtx",
-    version=str(trt.__version__),
-    gpu="NVIDIA RTX A2000",
-    compute_capability="8.6",
-    cuda="13.0",
-)
-
-
-def test_the_runtime_asks_for_an_engine_once(build: Build, home: Path) -> None:
-    path, card = zoo.find("edge-unet-s-x2")
-    lines: list[str] = []
-    asked: dict[str, Any] = {"size": (50, 70), "machine": MACHINE, "notify": lines.append}
-    for precision in ("fp16", "int8", "fp32"):
-        lines.clear()
-        first = cached_engine(path, card, precision=precision, **asked)
-        assert len(lines) == 1
-        assert lines[0].startswith(f"building the {precision} engine of edge-unet-s-x2 for NVIDIA")
-        assert load_sidecar(first).precision == precision
-        assert cached_engine(path, card, precision=precision, **asked) == first
-        assert len(lines) == 1
-    small = zoo.find("edge-unet-s-x2", precision="int8")  # shipped with fp32 around, for CPUs
-    assert cached_engine(*small, precision="int8", **asked).name.startswith("edge-unet-s-x2.int8")
-    assert len(lines) == 1
-    first.write_bytes(b"damaged")
-    assert cached_engine(path, card, precision="fp32", **asked) == first
-    assert "is not used and will be built again" in lines[1]
-    assert first.stat().st_size > 1000
-
-
-def test_the_runtime_says_why_an_engine_in_the_cache_does_not_fit(
-    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, card = zoo.find("edge-unet-s-x2")
-    lines: list[str] = []
-    asked: dict[str, Any] = {"size": (50, 70), "precision": "fp16", "notify": lines.append}
-    cached_engine(path, card, machine=MACHINE, **asked)
-    lines.clear()
-    newer = replace(MACHINE, version="1.9.0.1")
-    failed = subprocess.CompletedProcess([], 1, "")
-    monkeypatch.setattr(build_request, "run_module", lambda *_, **__: failed)
-    with pytest.raises(BackendError, match="no engine could be built"):
-        cached_engine(path, card, machine=newer, **asked)
-    assert "built with TensorRT-RTX 1.7" in lines[0]
-    assert "this machine is TensorRT-RTX 1.9.0.1 on NVIDIA RTX A2000 (8.6)" in lines[0]
-    assert "rebuilding (it took" in lines[0]
-
-
-def test_copies_need_their_sidecar(build: Build, tmp_path: Path) -> None:
-    _, out, _ = build("--size", SMALL)
-    path = path_of(out)
-    shutil.copy(path, tmp_path / "alone.engine")
-    sidecar_path(path).unlink()
-    code, out, err = build("--size", SMALL)
-    assert (code, path_of(out)) == (0, path)
-    assert "the cached engine is not used and will be built again" in err
-
-
-@pytest.mark.slow
-def test_frames_of_a_video_are_collected_once(build: Build, tmp_path: Path) -> None:
-    from edge_sr.cli.main import main as edge_sr
-
-    clip = tmp_path / "clip.mp4"
-    command = ["run", "--input", "test://96x64@30", "--max-frames", "12", "--output", str(clip)]
-    assert edge_sr([*command, "--backend", "nearest"]) == 0
-    words = ["--precision", "int8", "--calibration", str(clip), "--size", SMALL, "--allow-loss"]
-    code, _, err = build(*words)
-    assert code == 0, err
-    assert "calibrated on your frames" in err
-    code, _, err = build(*words)
-    assert code == 0
-    frames = next(line for line in err.splitlines() if line.startswith("frames"))
-    assert frames.endswith("of clip.mp4 (reused)")
-    assert "int8 " in err
-    code, _, err = build("--precision", "int8", "--calibration", "own", "--size", SMALL)
-    assert "calibrated on edge-sr's own set" in err

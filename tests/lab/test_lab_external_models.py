@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -32,14 +33,17 @@ def test_a_network_is_converted_and_judged_and_the_rest_goes_on(
     text = page.read_text()
     assert "broken" not in text
     assert "`--max-loss-db 5`" in text
-    assert " of 2." in text
+    assert "1 of 2; 70% in int8" in text
     cells = next(line for line in text.splitlines() if line.startswith("| hers ")).split("|")
-    fp16_db, held_out_db, loss_db, layers, out, cpu_s = map(float, cells[2:-1])
+    fp16_db, cpu, tensorrt, held_out_db, loss_db, out, cpu_s = (
+        float(cell.strip(" %")) for cell in cells[2:-1]
+    )
     assert 40 < fp16_db < 120
     assert abs(held_out_db) < 5
     assert abs(loss_db) < 5
-    assert layers >= 1
-    assert layers + out >= 3
+    assert 0 < cpu < 100  # its first layer reads three channels
+    assert 0 < tensorrt <= 100
+    assert 0 < out <= 2
     assert cpu_s > 0.5
 
 
@@ -49,13 +53,14 @@ def test_the_table_names_every_set() -> None:
         fp16_db=61.04,
         held_out_loss_db=0.1,
         losses_db=(0.0512, -0.001),
-        layers=3,
+        shares=(0.7049, 1.0),
         left_out=2,
         cpu_s=9.6,
     )
     lines = render([found], ["Set5", "Set14"], "closing line").splitlines()
-    assert lines[0].startswith(
-        "| network | fp16, dB from fp32 | int8 loss, held-out frames | Set5 "
-    )
-    assert lines[2] == "| a | 61.0 | 0.100 | 0.051 | -0.001 | 3 | 2 | 10 |"
+    assert lines[0].startswith("| network | fp16, dB from fp32 | in int8, CPU | in int8, TensorRT ")
+    assert lines[2] == "| a | 61.0 | 70 % | 100 % | 0.100 | 0.051 | -0.001 | 2 | 10 |"
+    refused = replace(found, shares=(None, 0.8), held_out_loss_db=None, losses_db=(), left_out=None)
+    lines += render([refused], ["Set5", "Set14"], "closing line").splitlines()
+    assert lines[-3] == "| a | 61.0 | refused | 80 % | - | - | - | - | 10 |"
     assert lines[-1] == "closing line"
