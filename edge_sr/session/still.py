@@ -8,7 +8,8 @@ With a limit of 0, blocks that the network sees a change from are computed, too,
 those of whole frames, bit for bit: on all runtimes that were tried a tile gives the pixels that the
 whole frame gives (tests/edge_sr/session/test_still_models.py). Above 0, what a kept block differs
 by is enlarged by bicubic interpolation and added to its result: a network differs little from that
-on small differences, and nothing that moves slowly or is faint is left behind. After Yeo et al.,
+on small differences, and nothing that moves slowly or is faint is left behind. Where comparing was
+in vain for some frames, the next ones are not compared. After Yeo et al.,
 "NEMO: enabling neural-enhanced video streaming on commodity mobile devices", MobiCom 2020, which
 does so with the residuals of a codec.
 """
@@ -37,6 +38,8 @@ OFF, EXACT, AUTO = "off", "exact", "auto"
 # so many are kept around a tile, too, where the change of its blocks is seen most
 MARGIN = 4
 BUSY = 0.7  # share of the blocks that differ at a glance: the frame is computed as a whole
+PATIENCE = 4  # frames computed as a whole although compared; then frames pass without comparing:
+LONGEST = 16  # so many at most, twice as many each time, before two are compared again
 MAX_LIMIT = 64  # grey levels
 LEAST_PIXELS = 320 * 180  # of a frame: in a smaller one there is little to leave out
 
@@ -94,6 +97,8 @@ class StillNetwork:
         self._result: Image | None = None  # what was computed, without differences
         self._shared = False  # whether that was returned, too
         self._known = False  # whether `watch` holds the image of the newest result, or will
+        self._refused = 0  # frames one after the other that were compared in vain
+        self._passing = 0  # frames that still pass without comparing
         self._finished_s = 0.0
         self.computed = 1.0  # share of the last frame that was computed, rims included
 
@@ -105,6 +110,12 @@ class StillNetwork:
     def submit(self, image: Image) -> None:
         """As `Network.submit`."""
         begun = time.perf_counter()
+        if self._passing:
+            self._passing -= 1
+            self._inner.submit(image)
+            self._planned.append(_Planned(None, begun_s=begun))
+            self._known = False
+            return
         self._watch.load(image)
         tiles = self._plan() if self._known else None
         if tiles is None:
@@ -112,8 +123,12 @@ class StillNetwork:
             self._inner.submit(image)
             self._planned.append(_Planned(None, begun_s=now))
             self._watch.keep_all()
+            self._refused += self._known
+            if self._known and self._refused >= PATIENCE:
+                self._passing = min(2 ** (self._refused - PATIENCE), LONGEST)
             self._known = True
             return
+        self._refused = 0
         loaded = self._watch.loaded
         images = [
             np.ascontiguousarray(loaded[slice(*tile.given_rows), slice(*tile.given_columns)])
@@ -144,15 +159,18 @@ class StillNetwork:
     def reset(self) -> None:
         """What is kept is compared with every image: after a cut or a lost frame it is right, too.
 
-        So a live source that loses frames gains as much as one that loses none.
+        So a live source that loses frames gains as much as one that loses none. What comes is
+        compared at once, however busy it was before.
         """
         self._inner.reset()
+        self._refused = self._passing = 0
 
     def drop(self) -> None:
         """As `Network.drop`; the next frame is computed as a whole."""
         self._planned.clear()
         self._inner.drop()
         self._known = False
+        self._refused = self._passing = 0
         self._result = None
 
     def _plan(self) -> list[Tile] | None:

@@ -15,11 +15,12 @@ from edge_sr.backend.nearest import NearestBackend
 from edge_sr.errors import BackendError, UsageError
 from edge_sr.media.frame import Frame, PixelFormat
 from edge_sr.session.base import Session
+from edge_sr.session.blocks import BlockWatch
 from edge_sr.session.ladder import BICUBIC
 from edge_sr.session.model_switch import ModelSwitch
 from edge_sr.session.network import DirectNetwork, ModelRunner
 from edge_sr.session.plan import CostModel
-from edge_sr.session.still import StillNetwork, parse_still
+from edge_sr.session.still import LONGEST, PATIENCE, StillNetwork, parse_still
 from edge_sr.types import Size
 from edge_sr.upscaler import Upscaler
 
@@ -77,6 +78,39 @@ def test_exact_gives_what_whole_frames_give(slots: int, size: Size) -> None:
     assert size != SIZE or all(0 < share < 0.7 for share in shares[1:6])
     assert shares[8] == 1.0, "another scene"
     assert shares[9] == 0.0, "the same again"
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_frames_of_a_busy_stretch_are_not_all_compared(
+    slots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    load = BlockWatch.load
+
+    def counted(watch: BlockWatch, image: Luma) -> None:
+        compared.append(place)
+        load(watch, image)
+
+    monkeypatch.setattr(BlockWatch, "load", counted)
+    session = open_nearest(slots).session(SIZE, still="exact")
+    for place in range(120):
+        result = session.upscale(frame(background(place), place))
+        assert np.array_equal(result.y, enlarged(background(place)))
+    assert compared[: PATIENCE + 1] == list(range(PATIENCE + 1))  # the first, and four in vain
+    late = [place for place in compared if place > 60]
+    assert len(late) <= 2 * (60 // (LONGEST + 2) + 1)
+    shares = []
+    for _ in range(LONGEST + 3):  # it holds still: that is seen after as many frames at most
+        result = session.upscale(frame(background(1)))
+        assert np.array_equal(result.y, enlarged(background(1)))
+        shares.append(session.computed)
+    assert shares[-1] == 0.0
+    session.reset()
+    for place in range(8):
+        session.upscale(frame(background(place)))
+    session.reset()  # a cut: what comes is compared at once
+    shares = [session.upscale(frame(background(1))) and session.computed for _ in range(2)]
+    assert shares == [1.0, 0.0]
 
 
 def test_frames_in_flight_are_each_of_their_own_image() -> None:

@@ -36,6 +36,8 @@ COMBINATIONS = [
 @pytest.mark.parametrize("model", ["edge-unet-s-x2", "edge-unet-m-x2", "edge-unet-s-x1.5"])
 @pytest.mark.parametrize(("backend", "precision"), COMBINATIONS)
 def test_exact_is_exact(model: str, backend: str, precision: str) -> None:
+    if backend == "openvino":
+        pytest.importorskip("openvino", reason="pip install 'edge-sr[openvino]'")
     if precision.endswith("bf16") and not cpu.BF16 & cpu.flags():
         pytest.skip("no bfloat16 on this CPU")
     check(model, backend, precision)
