@@ -94,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """0: every film is done; 1: some are not, and the report says why; 2: wrong usage."""
     args = vars(build_parser().parse_args(argv))
-    check_ray()
+    check_ray(args["ray"])
     spec = _spec(args)
     refuse_url(args["output"])
     output = Path(args["output"])

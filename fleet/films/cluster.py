@@ -26,6 +26,11 @@ ATTEMPTS = 3  # of each segment, errors and dead processes counted together
 CONNECT_S = 5.0  # to a cluster
 AT_ONCE = 2  # pieces of work in a process: one is decoded while another's encoder finishes
 STARTS = 2  # of Ray on this machine, which fails where it is not ready in 30 s
+AUTH = "RAY_AUTH_MODE has to be the same here and on all nodes, edge-sr and Ray the same version"
+LOCKED = (
+    "if it asks for a token, copy ~/.ray/auth_token of its head node here and "
+    "export RAY_AUTH_MODE=token"
+)
 INSTEAD = "edge-sr run FILM -o RESULT does one film after another without it"
 
 Work = tuple[Segment, ...]  # one segment or whole film, or all segments of one, to be joined
@@ -134,9 +139,13 @@ class Workers(Closing):
 
     def _check(self, folder: Path) -> None:
         answers = [actor.check.remote(__version__, folder) for actor in self._actors]
-        for why in self._ray.get(answers):
-            if why:
-                raise UsageError(why)
+        try:
+            found = [why for why in self._ray.get(answers) if why]
+        except self._ray.exceptions.RayError as error:  # of a token that the nodes do not know, say
+            why = str(error).partition("\n")[0]
+            raise UsageError(f"a process of Ray died at its start ({why}); {AUTH}") from error
+        if found:
+            raise UsageError(found[0])
 
 
 class WorkError(Exception):
@@ -191,7 +200,6 @@ def _connect(ray: Any, address: str | None) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     else:
         options["address"] = address
-        _check_address(address)
     for left in range(STARTS if address is None else 1, 0, -1):
         try:
             ray.init(**options)
@@ -200,16 +208,22 @@ def _connect(ray: Any, address: str | None) -> None:
             ray.shutdown()
             why = str(error).partition("\n")[0][:120]
             if address is not None:
-                raise UsageError(
-                    f"--ray {address}: no cluster answers ({why}); start one: ray start --head"
-                ) from error
+                raise UsageError(f"--ray {address}: lets nobody in ({why}); {LOCKED}") from error
             if left == 1:
                 raise UsageError(f"Ray does not start on this machine ({why})") from error
 
 
-def _check_address(address: str) -> None:
-    """Raises UsageError where nobody listens: Ray itself would wait for minutes."""
-    if address == "auto":
+def check_ray(address: str | None) -> None:
+    """Before any work: that Ray is installed, and that somebody listens at the cluster's address.
+
+    Ray itself would wait for minutes.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        UsageError: the address is none, or nobody listens there.
+    """
+    _load_ray()
+    if address is None or address == "auto":
         return
     host, separator, port = address.removeprefix("ray://").rpartition(":")
     if not separator or not port.isdecimal():
@@ -217,12 +231,9 @@ def _check_address(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), CONNECT_S).close()
     except (OSError, OverflowError) as error:
-        raise UsageError(f"--ray {address}: no cluster answers ({error})") from error
-
-
-def check_ray() -> None:
-    """Raises MissingDependencyError where Ray is not installed."""
-    _load_ray()
+        raise UsageError(
+            f"--ray {address}: no cluster answers ({error}); start one: ray start --head"
+        ) from error
 
 
 def _load_ray() -> Any:

@@ -22,6 +22,7 @@ from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.target import output_size
 from fleet.plan.fleet_file import Board, Camera, Fleet
 
+NAMED = 3  # boards of one kind in a message
 ESTIMATE_TIMES = 2
 
 
@@ -159,7 +160,7 @@ def holds(board: Board, item: Placed) -> int:
 
 def _place(plan: Plan, costs: Costs, camera: Camera, names: list[str]) -> None:
     """Put a camera on the first of these boards that has room, or note why none has."""
-    reasons = []
+    reasons: dict[str, list[str]] = {}  # and the boards that it is true of
     for name in names:
         board, there = plan.fleet.boards[name], plan.placed[name]
         cost = costs.of(camera, name, board)
@@ -168,13 +169,23 @@ def _place(plan: Plan, costs: Costs, camera: Camera, names: list[str]) -> None:
             there.append(item)
             return
         frame_ms = 1000 / camera.fps
-        reasons.append(
-            f"{name} holds {len(there)} cameras, which take {taken(there) * frame_ms:.1f} ms of "
+        reason = (
+            f"holds {len(there)} cameras, which take {taken(there) * frame_ms:.1f} ms of "
             f"{frame_ms:.1f}; it needs {cost.frame_ms:.1f} more, {board.load * frame_ms:.1f} may "
             f"be planned ({cost.source})"
         )
+        reasons.setdefault(reason, []).append(name)
     size = f"{camera.spec.model} at {camera.size}, {camera.fps:g} fps"
-    plan.refused.append(f"{camera.name} ({size}) does not fit: {'; '.join(reasons)}")
+    why = "; ".join(f"{_each(boards)} {reason}" for reason, boards in reasons.items())
+    plan.refused.append(f"{camera.name} ({size}) does not fit: {why}")
+
+
+def _each(boards: list[str]) -> str:
+    """Boards that hold the same, as the subject of a sentence."""
+    if len(boards) == 1:
+        return boards[0]
+    others = len(boards) - NAMED
+    return f"each of {', '.join(boards[:NAMED])}{f' and {others} others' if others > 0 else ''}"
 
 
 def _model(camera: Camera) -> tuple[str, str | None]:

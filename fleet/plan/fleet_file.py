@@ -13,7 +13,7 @@ import msgspec
 from edge_sr.cli import options
 from edge_sr.cli.config import parse_values
 from edge_sr.cli.run import make_spec, run_parser
-from edge_sr.errors import UsageError
+from edge_sr.errors import UsageError, did_you_mean
 from edge_sr.media.address import Kind, parse_address
 from edge_sr.pipeline.job import JobSpec
 from edge_sr.pipeline.outputs import output_path
@@ -45,7 +45,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    board: dict[str, Board]
+    board: dict[str, dict[str, Any]]
     camera: dict[str, dict[str, Any]]
     defaults: dict[str, Any] = {}
 
@@ -97,7 +97,16 @@ def read_fleet(path: Path) -> Fleet:
         UsageError: it cannot be read; an unknown key; a value or a camera that does not fit.
     """
     try:
-        found = msgspec.toml.decode(path.read_bytes(), type=_File)
+        tables = msgspec.toml.decode(path.read_bytes())
+        unknown = sorted(set(tables) - set(_File.__struct_fields__))
+        if unknown:
+            known = _File.__struct_fields__
+            raise UsageError(f"{path}: unknown key {unknown[0]}{did_you_mean(unknown[0], known)}")
+        for kind in ("board", "camera"):
+            if isinstance(tables.get(kind), list):
+                named = f"a table with a name for each: [{kind}.NAME]"
+                raise UsageError(f"{path}: {kind} is a list ([[{kind}]]); expected {named}")
+        found = msgspec.convert(tables, _File)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, msgspec.MsgspecError) as error:
@@ -105,17 +114,25 @@ def read_fleet(path: Path) -> Fleet:
         raise UsageError(f"{path}: {error}{twice}") from error
     if not found.board or not found.camera:
         raise UsageError(f"{path}: names no {'camera' if found.board else 'board'}")
-    for name, board in found.board.items():
-        _check_board(f"{path}: board.{name}", name, board)
+    boards = {
+        name: _board(f"{path}: board.{name}", name, table) for name, table in found.board.items()
+    }
     cameras = tuple(
         _camera(f"{path}: camera.{name}", name, {**found.defaults, **table})
         for name, table in found.camera.items()
     )
-    _check_cameras(path, found.board, cameras)
-    return Fleet(boards=found.board, cameras=cameras)
+    _check_cameras(path, boards, cameras)
+    return Fleet(boards=boards, cameras=cameras)
 
 
-def _check_board(where: str, name: str, board: Board) -> None:
+def _board(where: str, name: str, table: dict[str, Any]) -> Board:
+    known = [field.encode_name for field in msgspec.structs.fields(Board)]
+    for key in sorted(set(table) - set(known)):
+        raise UsageError(f"{where}: unknown key {key}{did_you_mean(key, known)}")
+    try:
+        board = msgspec.convert(table, Board)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {error}") from error
     checks = (
         ("name", name, NAME, "lower-case letters, digits, dash, underscore"),
         ("host", board.host, HOST, "an IPv4 address or a host name"),
@@ -129,6 +146,7 @@ def _check_board(where: str, name: str, board: Board) -> None:
         raise UsageError(f"{where}: python is {board.python!r}; expected an absolute path")
     if board.device is None and board.rows is None:
         raise UsageError(f"{where}: needs rows = FILE of a bench run, or device = NAME, or both")
+    return board
 
 
 def _camera(where: str, name: str, values: dict[str, Any]) -> Camera:

@@ -207,7 +207,7 @@ def test_without_ray_the_message_names_what_works_without(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(MissingDependencyError, match="edge-sr run FILM -o RESULT"):
-        cluster.check_ray()
+        cluster.check_ray(None)
     assert command.main([str(films), "--output", str(tmp_path / "out")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "edge-sr[ray]" in line
@@ -225,6 +225,7 @@ def test_a_cluster_that_is_not_there_is_one_line(
     assert command.main([*words, "--ray", address]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_output_on_a_server_is_one_line(

@@ -222,6 +222,18 @@ def cluster() -> Iterator[str]:
             host.kill()
 
 
+def test_a_token_that_the_nodes_do_not_know_is_one_line(
+    films: Path, tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray accepts it, and then starts no process."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
+    code, printed = Driver(films, tmp_path / "out", "--ray", cluster, "--actors", "2").wait()
+    assert code == 2, printed
+    assert "Traceback" not in printed
+    assert "RAY_AUTH_MODE has to be the same here and on all nodes" in printed
+
+
 def test_two_nodes_make_the_films_of_run(
     films: Path, expected: Path, tmp_path: Path, cluster: str
 ) -> None:

@@ -57,6 +57,19 @@ def test_a_camera_too_many_is_refused_with_the_figures(
     assert not (tmp_path / "plan").exists()
 
 
+def test_boards_that_hold_the_same_are_named_together(
+    fleet_file: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boards = "".join(
+        f'[board.b{n}]\nhost = "10.0.0.{n}"\ndevice = "orin-nano-super"\n' for n in range(1, 6)
+    )
+    large = '[camera.wide]\ninput = "rtsp://w/1"\nsize = "3840x2160"\nfps = 200\n'
+    assert main(["plan", str(fleet_file(large, boards=boards))]) == 1
+    line = next(line for line in capsys.readouterr().out.splitlines() if "does not fit" in line)
+    assert "does not fit: each of b1, b2, b3 and 2 others holds 0 cameras" in line
+    assert line.count("holds") == 1
+
+
 def test_the_row_of_the_model_and_precision_that_will_run_counts(fleet_file: Write) -> None:
     large = '[camera.a]\ninput = "rtsp://a/1"\nmodel = "edge-unet-l"\nprecision = "int8"\n'
     plan = planned(fleet_file(large + 'board = "hall"\n'))
@@ -88,6 +101,7 @@ def test_large_cameras_are_placed_first(fleet_file: Write) -> None:
 FAULTS = [
     ('[camera.a]\ninput = "rtsp://a/1"\n[camera.a]\ninput = "rtsp://a/1"\n', "each name once"),
     ('[camera.a]\ninput = "rtsp://a/1"\npreset_ = "fast"\n', "unknown key preset_; did you mean"),
+    ('[bord.a]\nhost = "a"\n', "fleet.toml: unknown key bord; did you mean board?"),
     ('[camera.a]\ninput = "rtsp://a/1"\nboard = "attic"\n', "expected one of hall, yard, roof"),
     ('[camera.a]\ninput = "rtsp://a/1"\nfps = 0\n', "fps"),
     ('[camera.a]\ninput = "rtsp://a/1"\nsize = "big"\n', "expected WIDTHxHEIGHT"),
@@ -105,6 +119,7 @@ FAULTS = [
     ('[camera.a]\ninput = "rtsp://a/1"\nsize = "320x240"\n', "measure there: python -m bench run"),
     ('[camera.a]\ninput = "rtsp://a/1"\nmodel = "edge-unet-z"\n', "no such model"),
     ("camera = 3\n", "camera"),
+    ('[[camera]]\nname = "a"\ninput = "rtsp://a/1"\n', "with a name for each: [camera.NAME]"),
 ]  # fmt: skip
 
 
@@ -129,8 +144,8 @@ def test_a_wrong_camera_is_one_line(
         ('host = "h"\ndevice = "toaster"\n', "device is 'toaster'; expected agx-orin"),
         ('host = "h"\nrows = "none.jsonl"\n', "none.jsonl: cannot be read"),
         ('host = "h/1"\ndevice = "thor"\n', "host is 'h/1'"),
-        ('host = "h"\ndevice = "thor"\nload = 2\n', "load"),
-        ('host = "h"\ndevice = "thor"\nlod = 0.5\n', "unknown field `lod`"),
+        ('host = "h"\ndevice = "thor"\nload = 2\n', "board.b: Expected"),
+        ('host = "h"\ndevice = "thor"\nlod = 0.5\n', "board.b: unknown key lod"),
         ('host = "h"\ndevice = "thor"\npython = "python3"\n', "expected an absolute path"),
     ],
 )
