@@ -36,6 +36,7 @@ from edge_sr.model.sidecar import PRECISIONS
 
 logger = logging.getLogger(__name__)
 ROWS = Path("runs/bench.jsonl")
+ALL = "all"
 EXAMPLES = """\
 examples:
   python -m bench run
@@ -62,7 +63,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--models",
         nargs="+",
         metavar="MODEL",
-        help=f"shipped models, .onnx files, {', '.join(FLOORS)} (default: all shipped, all floors)",
+        help=f"shipped models, .onnx files, {', '.join(FLOORS)}, or {ALL} that ship "
+        "(default: the plain ones, in fp32 and int8, and all floors: other flavours take as long)",
     )
     command.add_argument("--rivals", type=Path, metavar="FILE.toml", help="other networks as well")
     add_import_options(command)
@@ -133,7 +135,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=positive,
         default=Plan.seconds,
         metavar="S",
-        help="timing of a model ends after --runs runs or S seconds (default: 50 runs or 10 s)",
+        help="timing of a model ends after --runs runs or S seconds (default: 50 runs or 7 s)",
     )
     command.add_argument("--output", type=Path, default=ROWS, metavar="FILE", help=f"({ROWS})")
     command.add_argument("--force", action="store_true", help="start over: forget the rows so far")
@@ -159,7 +161,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="edge-sr-bench-") as folder:
         bench = Bench(
             contenders=find_contenders(
-                _files(args) or [*zoo.names(), *zoo.names("int8"), *FLOORS],
+                _files(args),
                 read_rivals(args.rivals) if args.rivals else [],
                 backends=args.backends,
                 precisions=args.precisions,
@@ -253,6 +255,10 @@ def _files(args: argparse.Namespace) -> list[str]:
     """The models that were named; external ones imported, as the options say."""
     options = import_options(args)
     named: list[str] = args.models or []
+    if named in ([], [ALL]):
+        shipped = [*zoo.names(), *zoo.names("int8")]
+        kept = [name for name in shipped if named or zoo.flavour_of(name) == "plain"]
+        named = [*kept, *FLOORS]
     if options.arguments and not any(is_external(name) for name in named):
         raise UsageError(
             f"{options.arguments[0].partition('=')[0]} is for an external model among --models"

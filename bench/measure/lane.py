@@ -34,7 +34,7 @@ class Plan:
 
     rounds: int = 10
     runs: int = 50
-    seconds: float = 10.0
+    seconds: float = 7.0
     least_seconds: float = 2.0  # fast models are run for at least so long
     warmup: int = 3  # untimed runs when a model is opened first
     frames: int = 30  # through the runtime path

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from bench.__main__ import main
+from bench.commands import run as command
 from bench.measure import quality as measure_quality
 from bench.measure import speed as measure_speed
 from bench.records import Row
@@ -62,6 +63,23 @@ def test_a_run_measures_everything(
     out = capsys.readouterr().out
     assert "edge-unet-s-x2" in out
     assert out.strip().endswith("rows.jsonl")
+
+
+def test_without_names_one_flavour_of_each_network_is_measured(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flavours differ in their weights alone; with all of them a run took over six minutes."""
+    seen: list[list[str]] = []
+    monkeypatch.setattr(
+        command, "measure", lambda bench: seen.append([item.name for item in bench.contenders])
+    )
+    words = ["run", "--images", str(folder), "--output", str(tmp_path / "rows.jsonl")]
+    for named in ([], ["--models", "all"]):
+        main([*words, *named])
+    few, everything = seen
+    assert {"edge-unet-s-x2", "edge-unet-s-x2.int8", "bicubic-x2"} <= set(few) < set(everything)
+    assert not any("live" in name or "vivid" in name for name in few)
+    assert "edge-unet-s-vivid-x2.int8" in everything
 
 
 def test_finished_rows_are_not_measured_again(
