@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The runtime's tests on an emulated arm64 Debian 12 with Python 3.11, and with the versions that
-# the extra `jetson` allows: tests/tools/aarch64_root.sh FOLDER [PYTEST-ARGUMENT...]
+# the extras `jetson` and `build` allow: tests/tools/aarch64_root.sh FOLDER [PYTEST-ARGUMENT...]
 # As root on Debian or Ubuntu, with debootstrap and qemu-user-static; `make test-aarch64` runs it.
 # Slow: every instruction is translated. FOLDER is kept and used again. Without arguments it runs all of
 # tests/edge_sr but the tests that are marked slow; `-m slow tests/edge_sr` runs those.
@@ -38,7 +38,7 @@ if [ ! -e "$root/root/made" ]; then # gcc: for the doubles of the CUDA driver an
 fi
 # what the extras say, resolved here: pip is slow in there. OpenCV is JetPack's on a Jetson
 mapfile -t packages < <(cd "$here/tests/tools" && "$python" -c \
-  'import check_platforms; print(*check_platforms.requirements(("jetson", "serve")), sep="\n")')
+  'import check_platforms; print(*check_platforms.requirements(("jetson", "build", "serve")), sep="\n")')
 packages+=(opencv-python-headless httpx hypothesis pytest pytest-timeout pytest-xdist)
 site=$root/usr/local/lib/python3.11/dist-packages
 if [ "$(cat "$root/root/packages" 2>/dev/null)" != "${packages[*]}" ]; then
@@ -65,5 +65,5 @@ mkdir -p "$root/dev/shm"
 mountpoint -q "$root/dev/shm" || mount -t tmpfs tmpfs "$root/dev/shm"
 [ $# -gt 0 ] || set -- tests/edge_sr -n 2 --dist worksteal -m "not gpu and not slow"
 env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
-  TEST_HANG_S=1800 PYTHONPATH=/root/repo chroot "$root" /bin/sh -c \
+  TEST_HANG_S=1800 TEST_SEEDS=2 PYTHONPATH=/root/repo chroot "$root" /bin/sh -c \
   'cd /root/repo && exec python3 -m pytest -p no:cacheprovider "$@"' sh "$@"

@@ -37,7 +37,7 @@ class Stage:
         suite = re.fullmatch(r"debian:(\w+)-slim", image)
         if suite is None:
             sys.exit(f"{image}: expected debian:SUITE-slim")
-        self.place, self.mounts = place, mounts
+        self.place, self.mounts = place, ["/proc", *mounts]
         self.environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp"}  # noqa: S108
         self.user, self.folder, self.entry = "0", "/", [""]
         command = ["debootstrap", "--variant=minbase", suite[1], str(place)]
@@ -75,7 +75,9 @@ class Stage:
             command = f"git -C {ROOT} ls-files -z | tar -C {ROOT} -c --null -T -"
             target = self.place / words[1][1:]
         target.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["bash", "-c", f"{command} | tar -C {target} -x"], check=True)
+        subprocess.run(
+            ["bash", "-o", "pipefail", "-c", f"{command} | tar -C {target} -x"], check=True
+        )
 
 
 def main(file: Path, folder: Path, mounts: list[str]) -> None:

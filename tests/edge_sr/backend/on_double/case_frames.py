@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from edge_sr.backend.tensorrt import ring
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import BackendError, FrameError
 
-FRAMES, SEEDS = 500, 20
+FRAMES, SEEDS = 500, int(os.environ.get("TEST_SEEDS", "20"))  # fewer where all is emulated
 
 
 @pytest.mark.parametrize("integrated", [0, 1], ids=["copies", "zero-copy"])
