@@ -14,11 +14,14 @@ from calibration import ranges as ranges_module
 from calibration.network.load import load_network
 from calibration.quantize.check_rules import broken_cpu_rules, broken_rules, int8_layers
 from calibration.quantize.qdq import Plan, tensors_of
+from convert import precision
 from convert.precision import main
 from convert.verify import main as verify_main
 from convert.verify import verify
 from edge_sr import Upscaler
-from edge_sr.model.sidecar import load_sidecar
+from edge_sr.backend import cpu
+from edge_sr.model.fastest import Candidate, Measured
+from edge_sr.model.sidecar import Sidecar, load_sidecar
 from edge_sr.model.value_range import RANGES
 from tests.calibration.networks import (
     Builder,
@@ -92,6 +95,41 @@ def test_the_runtime_takes_the_file_and_the_sidecar_has_the_loss(made: Path) -> 
         found, expected = (upscaler.upscale(image) for upscaler in (ours, theirs))
     error = np.mean((found.astype(int) - expected) ** 2)
     assert 10 * np.log10(255**2 / error) > 30
+
+
+@pytest.mark.parametrize(
+    ("seconds", "last"),
+    [
+        ((0.1, 0.2, 0.4, 0.05), "int8 in ONNX Runtime takes 8.00 of its time"),
+        ((0.1, 0.2, 0.4, None), "on this CPU keep the fp32 file"),
+    ],
+)
+def test_it_says_what_is_fastest_on_this_cpu(
+    made: Path, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float | None, ...], last: str
+) -> None:
+    def measured(found: list[Candidate], **_: int) -> tuple[list[Measured], bool]:
+        found_times = zip(found, seconds, strict=True)
+        return [Measured(item.label, took) for item, took in found_times], False
+
+    monkeypatch.setattr(precision, "installed_on_cpu", lambda: ["onnxruntime", "openvino"])
+    monkeypatch.setattr(cpu, "flags", lambda: frozenset({"avx512_vnni"}))
+    monkeypatch.setattr(precision, "measure", measured)
+    files = [item for name in ("x2", "x2.int8") for item in _with_facts(made / f"{name}.onnx")]
+    line = precision.speed(*files)
+    fastest = "int8 in OpenVINO" if seconds[3] else "fp32 in ONNX Runtime"
+    assert line.startswith(f"fastest on this CPU: {fastest}; fp32 in ")
+    assert line.endswith(f"; {last}")
+
+
+def _with_facts(path: Path) -> tuple[Path, Sidecar]:
+    return path, load_sidecar(path)
+
+
+def test_only_the_cpu_s_file_is_timed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for around, timed in (("fp32", True), ("fp16", False)):
+        name = f"timed-{around}.onnx"
+        assert convert(place, "x2.onnx", name, "--max-loss-db", "2", "--around", around) == 0
+        assert ("fastest on this CPU: " in capsys.readouterr().out) == timed
 
 
 def test_an_external_model_goes_through_the_same_command(place: Path) -> None:
