@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.training.conftest import write_clip
 from training.data.photos import DataError
 from training.data.video_file import Clip, open_clip, read_frames
 from training.data.video_pairs import find_scenes, match_times, split_scenes
+from training.make_pool import main as make_pool
+from training.scenes import clip_pairs
 
 HALVES = Fraction(3, 2)
 
@@ -100,3 +104,57 @@ def test_scenes_are_split_by_seed(clips):
     train, held = split_scenes(pairs[:1], 1)
     assert [len(train[0].matches), len(held[0].matches)] == [16, 4]
     assert held[0].matches[0, 0] == train[0].matches[-1, 0] + 1
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """Three of 208x120, for clips of 192x108 and 128x72, and one that is too small for them."""
+    monkeypatch.setattr(clip_pairs, "ROWS", 108)
+    monkeypatch.setattr(clip_pairs, "FRAMES", 4)
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for number, (rows, columns) in enumerate([(120, 208)] * 3 + [(60, 104)]):
+        coarse = Image.fromarray(rng.integers(0, 256, (12, 20, 3), np.uint8))
+        coarse.resize((columns, rows), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
+    return folder
+
+
+def test_clips_are_made_of_photographs(photographs, tmp_path):
+    made = tmp_path / "made"
+    asked = ["--data", str(photographs), "--output", str(made), "--scale", "3/2", "--clips"]
+    assert make_pool([*asked, "3"]) == 0
+    pairs, left_out = find_scenes([made], HALVES)
+    assert (len(pairs), left_out) == (3, [])
+    assert {len(pair.matches) for pair in pairs} == {4}
+    pictures = [read_frames(pair.high, 0, channels=3)[0] for pair in pairs]
+    assert all(picture.shape == (108, 192, 3) for picture in pictures)
+    assert min(np.ptp(picture[..., 0].astype(int) - picture[..., 2]) for picture in pictures) > 60
+    assert len({picture.tobytes() for picture in pictures}) == 3
+    for pair, picture in zip(pairs, pictures, strict=True):
+        sides = [picture, read_frames(pair.low, 0, channels=3)[0]]
+        large, small = (  # coarse, as both have half of the colour's detail
+            np.asarray(Image.fromarray(side).resize((32, 18), Image.Resampling.BOX), float)
+            for side in sides
+        )
+        assert np.abs(small - large).mean() < 2
+    with av.open(str(pairs[0].high.path)) as film:
+        context = film.streams.video[0].codec_context
+        assert (context.color_range, context.colorspace) == (1, 1)
+    before = {path: path.stat().st_mtime_ns for path in made.iterdir()}
+    assert make_pool([*asked, "3"]) == 0  # what is there is not made again
+    assert {path: path.stat().st_mtime_ns for path in made.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("count", "scale", "expected"),
+    [
+        ("4", "3/2", "3 of 4 pictures are photographs of 192x108 or more; expected one for each"),
+        ("3", "9/7", "scale is 9/7; expected one with even sizes below 192x108, as 3/2"),
+    ],
+)
+def test_clips_that_cannot_be_made(photographs, tmp_path, capsys, count, scale, expected):
+    asked = ["--data", str(photographs), "--output", str(tmp_path / "made"), "--clips", count]
+    assert make_pool([*asked, "--scale", scale]) == 1
+    assert expected in capsys.readouterr().err
+    assert not list((tmp_path / "made").iterdir())

@@ -12,12 +12,11 @@ from PIL import Image
 
 from tests.training.conftest import write_clip
 from tests.training.test_train import arrays, interrupt_at
-from training.data import video_sampler
 from training.data.extracted import read_extracted, split_extracted
 from training.data.photos import DataError
 from training.data.sampler import PatchSampler
 from training.data.video_pairs import find_scenes
-from training.data.video_sampler import VideoSampler
+from training.data.video_sampler import VideoSampler, steps_of_block
 from training.extract_pairs import main as extract
 from training.train import main
 
@@ -34,8 +33,8 @@ def sampler(clips):
     return VideoSampler(pairs, seed=1, channels=1, patches=patches)
 
 
-def test_batches_depend_on_seed_and_step_alone(sampler, monkeypatch):
-    monkeypatch.setattr(video_sampler, "STEPS", 3)
+def test_batches_depend_on_seed_and_step_alone(sampler):
+    sampler.steps = 3
     whole = list(sampler.batches(0, 8))
     later = list(sampler.batches(4, 8))
     assert len(whole) == 8
@@ -46,6 +45,15 @@ def test_batches_depend_on_seed_and_step_alone(sampler, monkeypatch):
     assert len({tuple(sampler.frames_of(block)) for block in range(3)}) == 3
     scenes = {scene for block in range(9) for scene, _ in sampler.frames_of(block)}
     assert scenes == {0, 1, 2}
+
+
+def test_a_block_takes_no_more_patches_than_its_frames_hold(sampler):
+    clip = sampler.pairs[0]
+    assert (clip.low.height, clip.low.width) == (96, 128)
+    assert steps_of_block(clip, (96, 128), 1) == 8  # whole frames: each is seen once
+    assert steps_of_block(clip, (96, 128), 16) == 1
+    assert steps_of_block(clip, (48, 64), 4) == 8
+    assert steps_of_block(clip, (4, 4), 1) == 128
 
 
 def test_both_sides_show_the_same_place(sampler):

@@ -15,9 +15,19 @@ from training.data.video_file import read_frames
 from training.data.video_pairs import ClipPair
 
 FRAMES = 8  # random frames that one block of steps takes its patches from
-STEPS = 128  # of a block
+STEPS = 128  # of a block, fewer where its frames hold fewer patches
 BLOCKS_AHEAD = 2
 READERS = 2  # threads
+
+
+def steps_of_block(pair: ClipPair, patch: tuple[int, int], batch: int) -> int:
+    """Steps until the patches of ``FRAMES`` frames cover them once, at most `STEPS`.
+
+    Args:
+        patch: rows and columns in the small clip.
+    """
+    area = FRAMES * pair.low.width * pair.low.height
+    return max(1, min(STEPS, area // (batch * patch[0] * patch[1])))
 
 
 class VideoSampler:
@@ -34,8 +44,10 @@ class VideoSampler:
         seed: int,
         channels: int,
         patches: Callable[[list[Pair]], PatchSampler],
+        steps: int = STEPS,
     ) -> None:
         self.pairs, self.seed, self.channels, self.patches = pairs, seed, channels, patches
+        self.steps = steps
         self.totals = np.cumsum([len(pair.matches) for pair in pairs])
 
     def frames_of(self, block: int) -> list[tuple[int, int]]:
@@ -59,8 +71,8 @@ class VideoSampler:
         patches, current = None, -1
         try:
             for step in range(first, last):
-                block = step // STEPS
-                for ahead in range(block, min(block + BLOCKS_AHEAD, (last - 1) // STEPS) + 1):
+                block = step // self.steps
+                for ahead in range(block, min(block + BLOCKS_AHEAD, (last - 1) // self.steps) + 1):
                     if ahead > current and ahead not in waiting:
                         waiting[ahead] = [
                             pool.submit(self._read, scene, match)

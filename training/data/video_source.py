@@ -16,7 +16,7 @@ from training.data.pairs import Pair
 from training.data.photos import DataError, digest_of
 from training.data.source import Source, patch_sampler, report, wanted
 from training.data.video_pairs import find_scenes, split_scenes
-from training.data.video_sampler import VideoSampler, cut_to, held_frames
+from training.data.video_sampler import VideoSampler, cut_to, held_frames, steps_of_block
 from training.recipe import Recipe, RecipeError
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,13 @@ def video_source(recipe: Recipe, model: keras.Model, folders: list[Path]) -> Sou
         logger.info("one scene: its last %d frames are held out", len(outside[0].matches))
     found = held_frames(outside, recipe.held_out, channels=channels)
     _check_size(found, patch)
-    sampler = VideoSampler(inside, seed=recipe.seed, channels=channels, patches=patches)
+    sampler = VideoSampler(
+        inside,
+        seed=recipe.seed,
+        channels=channels,
+        patches=patches,
+        steps=min(steps_of_block(pair, patch, recipe.batch) for pair in inside),
+    )
     record: dict[str, Any] = {
         "scenes": [pair.scene for pair in inside],
         "scenes_held_out": [pair.scene for pair in outside],

@@ -34,7 +34,8 @@ def unet_2020(
     160x90 -> 80x45 -> 16x9 (the last of stride 5), a dense layer over the flattened 16x9 map,
     transposed convolutions (stride 5, then 2) with an additive skip at every equal resolution
     back to 1280x720 and on to 2560x1440, a bilinear resize of that residual to the target, and
-    the bicubic of the input added at the output. Its notes give no channel counts, so the widths
+    the bicubic of the input added at the output; the last layer starts at zero, so that training
+    begins at bicubic. Its notes give no channel counts, so the widths
     are ours: 16, 32, 48, 64, 64 channels downwards; 4 at 16x9, so that the dense layer is
     576 -> 576 (332,352 of the 726,223 parameters); 8 at 2560x1440.
 
@@ -116,8 +117,7 @@ def _decode(x: Any, skips: list[Any]) -> Any:
         x = keras.layers.Add(name=f"skip{level}")([x, skips[level]])
         x = keras.layers.ReLU(name=f"up{level}_relu")(x)
     x = up(FINE, 4, strides=2, padding="same", activation="relu", name="up_fine")(x)
-    start = keras.initializers.RandomNormal(stddev=1e-4)
-    return keras.layers.Conv2D(3, 3, padding="same", kernel_initializer=start, name="head")(x)
+    return keras.layers.Conv2D(3, 3, padding="same", kernel_initializer="zeros", name="head")(x)
 
 
 def _bicubic(centred: Any, rows: int, columns: int) -> Any:
