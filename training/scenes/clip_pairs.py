@@ -9,12 +9,12 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from training.data.photos import UNREADABLE, DataError
+from training.data.video_codec import write_clip
 from training.loop.checkpoint import whole
 from training.scenes.motion import canvas, draw_density, draw_path, look
 
@@ -66,7 +66,7 @@ def write_clips(folder: Path, count: int, *, paths: list[Path], seed: int, scale
         for name, images in zip(names, (reduced, frames), strict=True):
             part = name.with_name(f"{name.stem}.part.mp4")
             with whole(name, part):
-                _write(part, images)
+                write_clip(part, images, rate=RATE, group=GROUP)
 
 
 def film(photograph: Path, rng: np.random.Generator) -> list[Image.Image]:
@@ -82,27 +82,3 @@ def film(photograph: Path, rng: np.random.Generator) -> list[Image.Image]:
     planes = [canvas(picture[..., index], path, size, density, corner) for index in range(3)]
     seen, kept = Image.merge("RGB", [plane for plane, _ in planes]), planes[0][1]
     return [Image.fromarray(look(seen, kept, path, frame, size)) for frame in range(FRAMES)]
-
-
-def _write(path: Path, frames: list[Image.Image]) -> None:
-    """H.264 at 24 frames a second, limited range of BT.709, which the file says."""
-    with av.open(str(path), "w") as out:
-        options = {"crf": str(RATE), "preset": "fast", "g": str(GROUP)}
-        stream = out.add_stream("libx264", rate=Fraction(24), options=options)
-        stream.width, stream.height = frames[0].size
-        stream.pix_fmt = "yuv420p"
-        context = stream.codec_context
-        context.color_range, context.colorspace, context.color_primaries, context.color_trc = (
-            1,
-            1,
-            1,
-            1,
-        )
-        for frame in frames:
-            made = av.VideoFrame.from_image(frame).reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-            )
-            for packet in stream.encode(made):
-                out.mux(packet)
-        for packet in stream.encode():
-            out.mux(packet)
