@@ -79,7 +79,7 @@ check-platforms: .venv/bin/python
 	@touch $@
 
 .venv/.dev: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[cpu,convert,train,bench,dev]'
+	$(BIN)/pip install --quiet --editable '.[cpu,convert,train,bench,vmaf,photos,dev]'
 	@touch $@
 
 clean:

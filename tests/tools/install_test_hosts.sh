@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # What some tests talk to, from Debian's or Ubuntu's packages: a browser, an RTSP server, players, tmux, an
-# OpenCV with GStreamer, Prometheus and systemd's checker of units.
+# OpenCV with GStreamer, Prometheus, systemd's checker of units, FFmpeg's commands and shells.
 # Without it these tests are skipped, and say so. Does nothing where all of it is here.
 set -uo pipefail
 packages=(chromium python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-tools
-  python3-opencv tmux prometheus systemd mpv)
+  python3-opencv tmux prometheus systemd mpv ffmpeg zsh fish tcsh)
 missing=()
 for package in "${packages[@]}"; do
   state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null) || state=""
