@@ -98,6 +98,7 @@ def export_here(
         facts = [f"Keras, {kind}", ranges.describe(), geometry.describe(), *changes]
         detected = {"conversion": {"imported": ", ".join(facts)}}
     size, record = geometry.size, _training_record(source)
+    name = _trained_as(record) or name
     with whole_file(output, error=ModelFileError) as part:
         onnx.save(wrapped, part)
         check_parity(from_keras.reference(model), part, **io)
@@ -171,6 +172,12 @@ def _training_record(source: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelFileError(f"{path}: expected a JSON object; repair or remove it")
     return found
+
+
+def _trained_as(record: dict[str, Any]) -> str:
+    """The architecture of the recipe that `training.train` wrote down; "" where there is none."""
+    recipe = record.get("recipe")
+    return str(recipe.get("architecture", "")) if isinstance(recipe, dict) else ""
 
 
 def _side(model: onnx.ModelProto, axis: int) -> int:

@@ -104,6 +104,16 @@ def test_the_sidecar_has_the_history(tiny: dict[str, Path], exported: dict[str, 
     assert {"keras", "tensorflow", "tf2onnx", "onnx"} <= set(sidecar.tools)
 
 
+def test_a_baseline_is_named_by_the_recipe_that_trained_it(tmp_path: Path) -> None:
+    from training.models import unet_2020
+
+    source = tmp_path / "best.keras"
+    unet_2020(scale="2", height=80, width=160).save(source)
+    assert export_here(source, tmp_path / "bare.onnx").architecture == "unet-2020-320x160"
+    source.with_name("best.keras.json").write_text('{"recipe": {"architecture": "unet_2020"}}')
+    assert export_here(source, tmp_path / "trained.onnx").architecture == "unet_2020"
+
+
 def test_a_fixed_size_needs_no_padding_where_it_fits(
     tiny: dict[str, Path], exported: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -161,6 +161,5 @@ def deploy(model: keras.Model) -> keras.Model:
 
 def is_edge_unet(model: keras.Model) -> bool:
     """Whether `edge_unet` made this model, by the layers it is known for."""
-    return {"centre", "stem", "head", "anchor", "restore", "shuffle", "levels"} <= {
-        layer.name for layer in model.layers
-    }
+    known = {"centre", "stem", "encode0_0", "head", "anchor", "restore", "shuffle", "levels"}
+    return known <= {layer.name for layer in model.layers}

@@ -6,7 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from training.models import ARCHITECTURES, collapse, edge_unet, first_cnn, unet_2020, vdsr
+from training.models import (
+    ARCHITECTURES,
+    collapse,
+    edge_unet,
+    first_cnn,
+    is_edge_unet,
+    unet_2020,
+    vdsr,
+)
 from training.models.sizes import model_scale, size_multiple
 
 SMALL = {
@@ -47,6 +55,11 @@ def test_the_contract_of_every_architecture():
         assert model.input_shape[3] == model.output_shape[3], name
         assert not any(isinstance(layer, keras.layers.Lambda) for layer in model.layers), name
         assert model_scale(model) == 1.5, name
+
+
+def test_only_edge_unet_is_taken_for_one():
+    found = {name: is_edge_unet(build(scale="3/2")) for name, build in ARCHITECTURES.items()}
+    assert found == dict.fromkeys(ARCHITECTURES, False) | {"edge_unet": True}
 
 
 def test_size_facts():
