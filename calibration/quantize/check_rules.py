@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+from calibration.quantize.placement import WEIGHTED, output_axis
+
 PAIR = ("QuantizeLinear", "DequantizeLinear")
 
 
@@ -73,7 +74,7 @@ class _Check:
         found = []
         weight = self.dequantised[node.input[1]]
         levels, scale = (self.constants.get(name) for name in weight.input[:2])
-        axis = 1 if node.op_type in ("ConvTranspose", "MatMul") else 0
+        axis = output_axis(node)
         given = next((item.i for item in weight.attribute if item.name == "axis"), 1)
         if levels is None or levels.dtype != np.int8:
             return [f"{node.name}: its weight is not a constant of int8"]

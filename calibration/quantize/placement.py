@@ -17,6 +17,7 @@ from calibration.network.graph_size import layer_macs
 from calibration.network.load import Network
 
 CARRIERS = ("Resize", "Upsample", "DepthToSpace")  # between a convolution and the addition
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,21 @@ def weighted_layers(model: onnx.ModelProto) -> list[Layer]:
         known = len(node.input) > 1 and node.input[1] in shapes and node.input[0] not in shapes
         if not known:
             continue
-        if node.op_type in ("Conv", "ConvTranspose"):
-            axis = 1 if node.op_type == "ConvTranspose" else 0
-        elif node.op_type == "Gemm" and not _attribute(node, "transA"):
-            axis = 0 if _attribute(node, "transB") else 1
-        elif node.op_type == "MatMul" and shapes[node.input[1]] == 2:
-            axis = 1
-        else:
+        if node.op_type == "Gemm" and _attribute(node, "transA"):
             continue
-        found.append(
-            Layer(node.name, node.op_type, node.input[0], node.input[1], axis, node.output[0])
-        )
+        if node.op_type == "MatMul" and shapes[node.input[1]] != 2:
+            continue
+        if node.op_type in WEIGHTED:
+            inputs, axis = node.input[:2], output_axis(node)
+            found.append(Layer(node.name, node.op_type, *inputs, axis, node.output[0]))
     return found
+
+
+def output_axis(node: onnx.NodeProto) -> int:
+    """The axis of a weight that counts output channels; ``node`` is one of WEIGHTED."""
+    if node.op_type == "Gemm":
+        return 0 if _attribute(node, "transB") else 1
+    return 0 if node.op_type == "Conv" else 1
 
 
 def work_shares(network: Network) -> dict[str, float]:

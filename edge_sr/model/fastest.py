@@ -27,7 +27,7 @@ from edge_sr.model.engine_cache import cache_dir
 from edge_sr.model.sidecar import Sidecar
 
 logger = logging.getLogger(__name__)
-REVISION = 1  # of how it is measured: a later one measures again
+REVISION = 2  # of how it is measured: a later one measures again
 STRIP_ROWS = 192  # of the frame: enough to rank files of one network
 RUNS = 5  # of each, taking turns, after one to warm up
 MODEL_DB = 37.0  # PSNR-Y that a model is taken to reach where a loss is estimated
@@ -75,7 +75,8 @@ def measure(
     """Time of every candidate, in turns, from the cache where it was measured before.
 
     Args:
-        width, height: of the frames to come. A strip of `width` x 192 pixels at most is run.
+        width, height: of the frames to come. A strip of `width` x 192 pixels at most is run; a
+            model of one size gets that.
 
     Returns:
         A result for each candidate, and whether they were measured before.
@@ -89,7 +90,9 @@ def measure(
     except (OSError, msgspec.DecodeError):
         pass
     logger.info("measuring what is fastest here, once: %s", ", ".join(labels))
-    found = _measure(candidates, width, min(height, STRIP_ROWS), threads)
+    facts = candidates[0].sidecar
+    columns, rows = facts.width or width, facts.height or min(height, STRIP_ROWS)
+    found = _measure(candidates, columns, rows, threads)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(msgspec.to_builtins(found), indent=1) + "\n"

@@ -128,8 +128,12 @@ def test_matrix_products_count_their_outputs_on_the_right_axis() -> None:
     x = b.add("Gemm", "second", [x, b.constant("b", np.ones((5, 6)))])
     b.add("Gemm", "y", [x, b.constant("c", np.ones((7, 6)))], transB=1)
     tensors = [(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 3), ("y", 7))]
-    found = [(layer.name, layer.axis) for layer in weighted_layers(b.model(tensors))]
+    model = b.model(tensors)
+    found = [(layer.name, layer.axis) for layer in weighted_layers(model)]
     assert found == [("first", 1), ("second", 1), ("y", 0)]
+    written = quantise(model, plan_for(model, {"first", "second", "y"}))
+    assert broken_rules(written) == []
+    assert set(int8_layers(written)) == {"first", "second", "y"}
 
 
 def test_groups_do_not_depend_on_names() -> None:

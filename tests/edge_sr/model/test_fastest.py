@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,12 @@ def test_candidates_take_turns_after_a_warm_up(log: list[str]) -> None:
     assert log == [WHOLE.label, OTHER.label] * (1 + fastest.RUNS)
     assert [item.seconds for item in found] == pytest.approx([0.5, 0.25])
     assert not before
+
+
+def test_a_model_of_one_size_is_measured_at_that_size(log: list[str]) -> None:
+    sized = replace(SIDECAR, width=64, height=400, output_width=128, output_height=800)
+    found, _ = run(Candidate(PATH, sized, "onnxruntime"), width=1280, height=720)
+    assert [item.seconds for item in found] == pytest.approx([0.5])
 
 
 def test_it_is_measured_once(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
