@@ -1,7 +1,8 @@
 """The measured tables of a page, written between two marks so that nobody types a figure.
 
 ``python -m lab.readme rows.jsonl --write docs/benchmarks.md`` replaces the text between
-``<!-- bench -->`` and ``<!-- /bench -->`` and writes the plots beside the file.
+``<!-- bench -->`` and ``<!-- /bench -->`` and writes the plots beside the file. Another section,
+which has no plots, is named with ``--section``.
 """
 
 from __future__ import annotations
@@ -35,20 +36,25 @@ TITLES = {  # of a column of the report -> in the page; sets' PSNR-Y follow
 EXAMPLES = """\
 example:
   python -m lab.readme runs/bench.jsonl --write docs/benchmarks.md
+  python -m lab.readme runs/2020.jsonl --section baselines --sort frames30
 """
 
 
-def write_readme(path: Path, groups: Sequence[Group]) -> list[Path]:
+def write_readme(path: Path, groups: Sequence[Group], section: str = NAME) -> list[Path]:
     """Replace the tables of ``path``; returns the files written, it among them.
+
+    Args:
+        section: the name between the marks; only `NAME` has plots.
 
     Raises:
         UsageError: it does not have the two marks.
         MediaError: it cannot be read or written.
         MissingDependencyError: matplotlib is not installed.
     """
-    plots = {index: scatter(group, size=SIZE) for index, group in enumerate(groups, start=1)}
+    plotted = enumerate(groups if section == NAME else [], start=1)
+    plots = {index: scatter(group, size=SIZE) for index, group in plotted}
     links = {index: plot_file(index) for index, plot in plots.items() if plot}
-    replace_section(path, NAME, render(groups, links))
+    replace_section(path, section, render(groups, links))
     written = []
     try:
         for index, link in links.items():
@@ -125,6 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("rows", nargs="+", type=Path, help="files of python -m bench run; merged")
     parser.add_argument("--write", type=Path, default=PAGE, metavar="FILE.md")
+    parser.add_argument("--section", default=NAME, help=f"name of the marks (default: {NAME})")
     parser.add_argument("--sort", choices=SORTS, default="p50", help="the table by (default: p50)")
     return parser
 
@@ -134,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when the tables and plots were written."""
     args = build_parser().parse_args(argv)
     groups = make_groups(read_files(args.rows), picture_set=None, sort=args.sort)
-    for path in write_readme(args.write, groups):
+    for path in write_readme(args.write, groups, args.section):
         print(path)
     return 0
 

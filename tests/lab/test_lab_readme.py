@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,9 @@ MakeRow = Callable[..., Row]
 AROUND = f"# Mine\n\nwords\n{BEGIN}\nold figures\n{END}\n\nmore words\n"
 
 
-def report(folder: Path, *rows: Row) -> int:
+def report(folder: Path, *rows: Row, more: Sequence[str] = ()) -> int:
     write_rows(folder / "rows.jsonl", rows)
-    return main([str(folder / "rows.jsonl"), "--write", str(folder / "README.md")])
+    return main([str(folder / "rows.jsonl"), "--write", str(folder / "README.md"), *more])
 
 
 def test_only_what_stands_between_the_marks_changes(row: MakeRow, tmp_path: Path) -> None:
@@ -54,6 +54,17 @@ def test_each_size_has_a_table_and_a_plot(row: MakeRow, tmp_path: Path) -> None:
     text = (tmp_path / "README.md").read_text()
     assert text.count("| model |") == 2
     assert {path.name for path in tmp_path.glob("*.svg")} == {"bench.svg", "bench-2.svg"}
+
+
+def test_another_section_has_a_table_alone(row: MakeRow, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(AROUND + "<!-- old -->\n<!-- /old -->\n")
+    rows = [row("a", p50=1.0, psnr=37.0), row("b", p50=2.0, psnr=36.0)]
+    assert report(tmp_path, *rows, more=("--section", "old", "--sort", "psnr")) == 0
+    text = readme.read_text()
+    assert text.startswith(AROUND)
+    assert text.index("| **a** |") < text.index("| **b** |")
+    assert not list(tmp_path.glob("*.svg"))
 
 
 @pytest.mark.parametrize("text", ["no marks", f"{BEGIN} only", f"{END} {BEGIN}"])
