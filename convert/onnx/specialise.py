@@ -39,6 +39,18 @@ def specialise(model: onnx.ModelProto, size: Size | None, target: Size | None) -
     return copy
 
 
+def free_batch(model: onnx.ModelProto) -> None:
+    """Let a file of one size take any number of frames at once, (N, H, W, C).
+
+    Whether its network treats each of them alone is not known by this.
+
+    Args:
+        model: changed in place; one that `specialise` made.
+    """
+    for tensor in (model.graph.input[0], model.graph.output[0]):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+
+
 def _fix(model: onnx.ModelProto, size: Size) -> None:
     graph = model.graph
     for dim, value in zip(graph.input[0].type.tensor_type.shape.dim[1:3], size, strict=True):

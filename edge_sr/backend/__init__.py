@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_sr.backend.nearest import NearestBackend
 from edge_sr.backend.onnxruntime.backend import OnnxRuntimeBackend
 from edge_sr.backend.openvino.backend import OpenVinoBackend
-from edge_sr.backend.protocol import Backend, Batch, Overlapping
+from edge_sr.backend.protocol import Backend, Batch, Overlapping, TileLayout, Tiling
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import BackendError, UsageError
 from edge_sr.model.sidecar import Sidecar
@@ -25,6 +25,8 @@ __all__ = [
     "Backend",
     "Batch",
     "Overlapping",
+    "TileLayout",
+    "Tiling",
     "installed_on_cpu",
     "open_backend",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import FrameError
 from edge_sr.model.sidecar import Sidecar
+from edge_sr.types import Size
 
 Batch = NDArray[np.uint8]
 SIDES = range(4, 8193)  # pixels
@@ -79,6 +81,40 @@ class Overlapping(Protocol):
 
         Raises:
             BackendError: none is in flight, or the engine failed; then none is.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TileLayout:
+    """The tiles that a backend takes, of one size each."""
+
+    size: Size  # of a tile with its rims, in input pixels
+    rim: int  # input pixels on each side that are not kept, but at the frame's edges
+    kept: int  # rows and columns that are kept of a tile: a multiple of 16
+    batch: int  # tiles at once, at most
+
+
+@runtime_checkable
+class Tiling(Protocol):
+    """What a backend offers besides that computes parts of a frame as tiles of one size."""
+
+    def open_tiles(self) -> TileLayout | None:
+        """What tiles it takes of the frames that its model is for; None: it has no tiles.
+
+        The first call prepares them, and takes memory for that. Why they cannot be used is one of
+        the backend's `notices`.
+        """
+        ...
+
+    def infer_tiles(self, tiles: Sequence[Batch]) -> list[Batch]:
+        """Upscale any number of tiles, uint8 (h, w, C) -> uint8 (h*scale, w*scale, C) each.
+
+        The results are the caller's to keep.
+
+        Raises:
+            FrameError: a tile has another dtype or shape than `open_tiles` returned.
+            BackendError: there are no tiles, or the engine failed; then no frame is in flight.
         """
         ...
 

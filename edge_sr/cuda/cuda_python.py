@@ -90,12 +90,14 @@ class CudaPythonDevice:
     def pinned_buffer(self, size: int, *, mapped: bool = False) -> CudaPythonPinnedBuffer:
         return CudaPythonPinnedBuffer(size, mapped=mapped)
 
-    def copy_in(self, target: Any, source: Any, stream: Any) -> None:
-        result = driver.cuMemcpyHtoDAsync(target.raw, source.raw, target.size, stream.raw)
+    def copy_in(self, target: Any, source: Any, stream: Any, size: int | None = None) -> None:
+        size = target.size if size is None else size
+        result = driver.cuMemcpyHtoDAsync(target.raw, source.raw, size, stream.raw)
         check(result, "copy a frame in")
 
-    def copy_out(self, target: Any, source: Any, stream: Any) -> None:
-        result = driver.cuMemcpyDtoHAsync(target.raw, source.raw, source.size, stream.raw)
+    def copy_out(self, target: Any, source: Any, stream: Any, size: int | None = None) -> None:
+        size = source.size if size is None else size
+        result = driver.cuMemcpyDtoHAsync(target.raw, source.raw, size, stream.raw)
         check(result, "copy a frame out")
 
     def capture(self, stream: Any, work: Callable[[], None]) -> CudaPythonGraph:

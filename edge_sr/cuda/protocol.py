@@ -165,12 +165,16 @@ class Device(Protocol):
         """Pinned memory of the host, ``size`` bytes; ``mapped``: with an address on the GPU."""
         ...
 
-    def copy_in(self, target: DeviceBuffer, source: PinnedBuffer, stream: Stream) -> None:
-        """Queue a copy of the whole buffer to the GPU."""
+    def copy_in(
+        self, target: DeviceBuffer, source: PinnedBuffer, stream: Stream, size: int | None = None
+    ) -> None:
+        """Queue a copy to the GPU of the first ``size`` bytes; None for the whole buffer."""
         ...
 
-    def copy_out(self, target: PinnedBuffer, source: DeviceBuffer, stream: Stream) -> None:
-        """Queue a copy of the whole buffer to the host."""
+    def copy_out(
+        self, target: PinnedBuffer, source: DeviceBuffer, stream: Stream, size: int | None = None
+    ) -> None:
+        """Queue a copy to the host of the first ``size`` bytes; None for the whole buffer."""
         ...
 
     def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:

@@ -87,15 +87,15 @@ class PycudaDevice:
     def pinned_buffer(self, size: int, *, mapped: bool = False) -> PycudaPinnedBuffer:
         return PycudaPinnedBuffer(size, mapped=mapped)
 
-    def copy_in(self, target: Any, source: Any, stream: Any) -> None:
+    def copy_in(self, target: Any, source: Any, stream: Any, size: int | None = None) -> None:
         try:
-            driver.memcpy_htod_async(target.raw, source.array, stream.raw)
+            driver.memcpy_htod_async(target.raw, source.array[:size], stream.raw)
         except driver.Error as error:
             raise error_of("copy a frame in", error) from error
 
-    def copy_out(self, target: Any, source: Any, stream: Any) -> None:
+    def copy_out(self, target: Any, source: Any, stream: Any, size: int | None = None) -> None:
         try:
-            driver.memcpy_dtoh_async(target.array, source.raw, stream.raw)
+            driver.memcpy_dtoh_async(target.array[:size], source.raw, stream.raw)
         except driver.Error as error:
             raise error_of("copy a frame out", error) from error
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import ModelFileError
@@ -19,6 +20,9 @@ FLAVOURS = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 CENSUS_SOURCES = ("inspector", "network")  # read back from the engine, or counted before building
 SIZE_NAMES = ("min", "opt", "max")
 SEAL = "seal"  # of a sidecar: the digest of all else in it
+OF_TILES = {"batch": 1, "rim": 0}  # fields that only tile engines have in their sidecars
+TILE_STEP = 16  # pixels: tiles begin at multiples of it, any stride and x1.5 divide it
+TILE_KEPT = 128  # rows and columns that are kept of a tile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ class EngineFacts:
     cache_key: str = ""  # that it is cached under; "" for an engine built elsewhere
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """min, opt and max (rows, columns) of an engine that takes several; else empty."""
+    batch: int = 1  # frames that it takes at once, at most; more than one of a tile engine
+    rim: int = 0  # of a tile: input pixels on each side that are given and not kept
     build_seconds: float = 0.0  # that the builder took
     verified: Mapping[str, Any] | str = "skipped: not asked for"
     """What running it showed (frames, psnr_db, max_difference), or why it was not run."""
@@ -76,6 +82,11 @@ class EngineFacts:
             "census_source": (self.census_source in CENSUS_SOURCES, " or ".join(CENSUS_SOURCES)),
             "onnx_sha256": (bool(re.fullmatch(r"[0-9a-f]{64}", self.onnx_sha256)), "64 hex digits"),
             "sizes": (_good_sizes(self.sizes), "nothing, or min <= opt <= max as [rows, columns]"),
+            "batch": (1 <= self.batch <= 1024, "1 to 1024"),
+            "rim": (
+                self.rim >= 0 and self.rim % TILE_STEP == 0 and (self.rim > 0) == (self.batch > 1),
+                f"a multiple of {TILE_STEP} of a tile engine, else 0",
+            ),
             "verified": (
                 not isinstance(self.verified, str) or self.verified.startswith("skipped: "),
                 'figures, or "skipped: ..."',
@@ -137,7 +148,7 @@ class EngineFacts:
         plain = asdict(self)
         plain["compute_capabilities"] = list(self.compute_capabilities)
         plain["sizes"] = {name: list(size) for name, size in self.sizes.items()}
-        return plain
+        return {key: value for key, value in plain.items() if OF_TILES.get(key) != value}
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> EngineFacts:
@@ -148,7 +159,7 @@ class EngineFacts:
         """
         if not found:
             raise ModelFileError("its sidecar says nothing of an engine; build it again")
-        found = {key: value for key, value in found.items() if key != SEAL}
+        found = OF_TILES | {key: value for key, value in found.items() if key != SEAL}
         wrong = sorted(set(found) ^ {item.name for item in fields(cls)})
         if wrong:
             raise ModelFileError(f"engine: missing or unknown fields: {', '.join(wrong)}")
@@ -169,6 +180,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("census_source", "onnx_sha256", "cache_key"), (str,)),
     **dict.fromkeys(("options", "census", "sizes"), (dict,)),
     "compute_capabilities": (list, tuple),
+    **dict.fromkeys(OF_TILES, (int,)),
     "build_seconds": (int, float),
     "verified": (dict, str),
 }
@@ -189,6 +201,21 @@ def _good_sizes(sizes: Mapping[str, tuple[int, int]]) -> bool:
         return False
     least, middle, most = sizes.values()
     return all(4 <= a <= b <= c <= 16384 for a, b, c in zip(least, middle, most, strict=True))
+
+
+def tiles_path(engine: Path) -> Path:
+    """Where the tile engine of an engine is, if it has one: ``x.engine`` -> ``x.tiles.engine``."""
+    return engine.with_name(f"{engine.stem}.tiles.engine")
+
+
+def tile_sides(rows: int, columns: int, rim: int) -> tuple[int, int]:
+    """(rows, columns) of the tiles of frames of one size.
+
+    Beyond what is kept and the rims they have what the frame has beyond a multiple of 16: so a tile
+    that ends where the frame ends begins at a multiple of 16 too.
+    """
+    kept = TILE_KEPT + 2 * rim
+    return kept + rows % TILE_STEP, kept + columns % TILE_STEP
 
 
 def seal(sidecar: Sidecar, facts: EngineFacts) -> Sidecar:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.errors import FrameError
+from edge_sr.errors import BackendError, FrameError
 from edge_sr.media.chroma import resize_chroma
 from edge_sr.media.color import rgb_to_yuv, yuv_to_rgb
 from edge_sr.media.frame import Frame, Plane
@@ -160,7 +160,7 @@ class ModelSession(Session):
             return
         try:
             self._still = StillNetwork(self._network, self._runner, size, self._wanted)
-        except FrameError as error:
+        except (FrameError, BackendError) as error:  # one that lasts ends the frame itself
             self._notices[:] = [f"every frame is computed as a whole: {error}"]
         else:
             self._network = self._still

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backend import Backend, Overlapping
+from edge_sr.backend import Backend, Overlapping, TileLayout, Tiling
 from edge_sr.errors import BackendError
 from edge_sr.model.sidecar import Sidecar
 from edge_sr.session.tiles import (
@@ -84,10 +84,12 @@ class ModelRunner:
         """
         self.backend, self.sidecar, self.tile = backend, sidecar, tile
         self._overlapping = backend if isinstance(backend, Overlapping) else None
+        self._tiling = backend if isinstance(backend, Tiling) else None
         self._lock = threading.Lock()
         self._order: deque[tuple[OverlappedNetwork, int]] = deque()  # owners of what is in flight
         self._shape: tuple[int, ...] = ()  # of what is in flight
         self._reach: int | None = None
+        self.differences: dict[Size, float] = {}  # see `edge_sr.session.parity`
 
     @property
     def notices(self) -> Sequence[str]:
@@ -122,8 +124,13 @@ class ModelRunner:
     def run_all(self, images: Sequence[Image]) -> list[Image]:
         """Images of any sizes, each as `run_whole`; a backend that can works on several at once.
 
-        Those of one size should follow on each other.
+        Those of one size should follow on each other. An engine takes tiles of its `layout`.
         """
+        if self.layout is not None and self._tiling is not None:
+            with self._lock:
+                while self._order:
+                    self._take()
+                return self._tiling.infer_tiles(images)
         if self._overlapping is None:
             return [self.run_whole(image) for image in images]
         found: list[Image] = []
@@ -149,8 +156,14 @@ class ModelRunner:
 
     @property
     def takes_tiles(self) -> bool:
-        """Whether images may have any size; engines are built for one or a few."""
-        return self.sidecar.width is None and not self.sidecar.engine
+        """Whether parts of an image may be computed: of any size, or of the `layout`'s."""
+        any_size = self.sidecar.width is None and not self.sidecar.engine
+        return any_size or self.layout is not None
+
+    @property
+    def layout(self) -> TileLayout | None:
+        """The tiles of one size that an engine takes; asked the first time, they are prepared."""
+        return None if self._tiling is None else self._tiling.open_tiles()
 
     @property
     def reach(self) -> int:

@@ -2,6 +2,7 @@
 
 Few sizes, because a runtime prepares and keeps memory for each. A tile is a square, small or large,
 with a rim as wide as the network sees; at the frame's edges it is moved inwards and keeps its size.
+For a runtime that computes batches of tiles all have one size.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from edge_sr.session.blocks import BLOCK, Mask
+from edge_sr.types import Size
 
 LARGE = 12  # blocks: the side of what is kept of a large tile, at least
 CALL_PIXELS = 1000  # what calling the network costs, as pixels
@@ -43,6 +45,17 @@ class Tile:
         rows, columns = self.given
         return rows * columns
 
+    def kept(self, frame: Size, margin: int) -> tuple[Span, Span]:
+        """Rows and columns that are kept, with a margin where the frame goes on."""
+        rows, columns = (
+            (max(0, start - margin), min(stop + margin, side))
+            for (start, stop), side in (
+                (self.rows, frame.height),
+                (self.columns, frame.width),
+            )
+        )
+        return rows, columns
+
 
 def plan_tiles(
     needed: Mask,
@@ -51,6 +64,7 @@ def plan_tiles(
     rim: int,
     small: int = 4,
     most: float = math.inf,
+    batch: int | None = None,
 ) -> list[Tile] | None:
     """Tiles that cover the blocks that are needed, from top to bottom; None: it takes too many.
 
@@ -59,11 +73,14 @@ def plan_tiles(
         rim: pixels around what is kept of a tile, a multiple of 16.
         small: blocks: the side of what is kept of a small tile.
         most: what all tiles may cost, in pixels of the whole frame.
+        batch: tiles that one call computes. They are all small ones, and all of the size that
+            `edge_sr.model.engine_facts.tile_sides` has. None where each is a call.
     """
     if needed.sum() * BLOCK * BLOCK > most:
         return None
     large = max(LARGE, 3 * small)
-    fits = min(height, width) >= large * BLOCK + 2 * rim
+    fits = batch is None and min(height, width) >= large * BLOCK + 2 * rim
+    more = (0, 0) if batch is None else (height % BLOCK, width % BLOCK)
     # blocks that large tiles must cover, to cost less than as many small ones half filled
     enough = small * small // 2 * _pixels(large, rim) // _pixels(small, rim)
     left = needed.copy()
@@ -76,8 +93,11 @@ def plan_tiles(
                 side = large
             column = _shifted(left[row : row + side], column, side)
             left[row : row + side, column : column + side] = False
-            tiles.append(_tile(row, column, side, height, width, rim))
-            most -= tiles[-1].pixels + CALL_PIXELS
+            rows = _spans(row, side, height, rim, more[0])
+            columns = _spans(column, side, width, rim, more[1])
+            tiles.append(Tile(rows[0], columns[0], rows[1], columns[1]))
+            begins_call = (len(tiles) - 1) % (batch or 1) == 0
+            most -= tiles[-1].pixels + (CALL_PIXELS if begins_call else 0)
             if most < 0:
                 return None
     return sorted(tiles, key=lambda tile: tile.given)
@@ -100,9 +120,10 @@ class CostModel:
     the first, and twice as many after each further one. What moves all the time costs little then.
     """
 
-    def __init__(self, pixels: int) -> None:
-        """Of frames with so many input pixels."""
+    def __init__(self, pixels: int, batch: int = 1) -> None:
+        """Of frames with so many input pixels, and calls with so many tiles."""
         self._pixels = pixels + CALL_PIXELS
+        self._batch = batch
         self._whole: deque[float] = deque(maxlen=KEPT)  # seconds a pixel
         self._tiles: deque[float] = deque(maxlen=KEPT)
         self._beside: deque[float] = deque(maxlen=KEPT)  # seconds a frame
@@ -161,24 +182,20 @@ class CostModel:
         self._beside.append(beside)
         sizes = {tile.given for tile in tiles}
         if tiles and sizes <= self._sizes:
-            self._tiles.append(seconds / _cost(tiles))
+            calls = -(-len(tiles) // self._batch)
+            cost = sum(tile.pixels for tile in tiles) + calls * CALL_PIXELS
+            self._tiles.append(seconds / cost)
         self._sizes |= sizes
 
 
-def _cost(tiles: list[Tile]) -> int:
-    return sum(tile.pixels + CALL_PIXELS for tile in tiles)
+def _spans(block: int, side: int, length: int, rim: int, more: int = 0) -> tuple[Span, Span]:
+    """Along one axis: what is kept, and what is given, which begins at a multiple of 16.
 
-
-def _tile(row: int, column: int, side: int, height: int, width: int, rim: int) -> Tile:
-    rows, given_rows = _spans(row, side, height, rim)
-    columns, given_columns = _spans(column, side, width, rim)
-    return Tile(rows, columns, given_rows, given_columns)
-
-
-def _spans(block: int, side: int, length: int, rim: int) -> tuple[Span, Span]:
-    """Along one axis: what is kept, and what is given, which begins at a multiple of 16."""
+    Args:
+        more: pixels that are given beyond the blocks and the rims.
+    """
     start, stop = block * BLOCK, min((block + side) * BLOCK, length)
-    size = side * BLOCK + 2 * rim
+    size = side * BLOCK + 2 * rim + more
     low = max(0, start - rim)
     if low + size >= length:  # to the end, where the network pads
         low = max(0, (length - size) // BLOCK * BLOCK)

@@ -6,7 +6,8 @@ network sees; the others keep their result.
 
 With a limit of 0, blocks that the network sees a change from are computed, too, and the results are
 those of whole frames, bit for bit: on all runtimes that were tried a tile gives the pixels that the
-whole frame gives (tests/edge_sr/session/test_still_models.py). Above 0, what a kept block differs
+whole frame gives (tests/edge_sr/session/test_still_models.py); engines have another engine for
+tiles, and are compared with it first. Above 0, what a kept block differs
 by is enlarged by bicubic interpolation and added to its result: a network differs little from that
 on small differences, and nothing that moves slowly or is faint is left behind. Where comparing was
 in vain for some frames, the next ones are not compared. After Yeo et al.,
@@ -28,6 +29,7 @@ from edge_sr.errors import BackendError, FrameError
 from edge_sr.media.libraries import load_cv2
 from edge_sr.session.blocks import BLOCK, SAMPLED, BlockWatch, widen
 from edge_sr.session.network import ModelRunner, Network
+from edge_sr.session.parity import check_parity
 from edge_sr.session.plan import CostModel, Span, Tile, plan_tiles
 from edge_sr.types import Size
 
@@ -82,17 +84,28 @@ class StillNetwork:
             still: as `parse_still` takes it, but "off".
 
         Raises:
-            FrameError: the model takes no tiles, or the network sees too far for them.
+            FrameError: the model takes no tiles, or the network sees too far for them, or the tiles
+                of an engine differ from its whole frames.
+            BackendError: the runtime failed on them.
         """
         facts = runner.sidecar
         if not runner.takes_tiles:
-            raise FrameError(f"{facts.name} takes frames of one size, and no parts of them")
+            advice = ": build them with python -m convert.build_engine --tiles"
+            raise FrameError(
+                f"{facts.name} takes frames of one size, and no parts of them"
+                f"{advice if facts.engine else ''}"
+            )
         self._inner, self._runner, self._size = inner, runner, size
         self._ratio = facts.ratio
-        self._rim = -(-(runner.reach + MARGIN) // BLOCK) * BLOCK
-        self._watch = BlockWatch(size.height, size.width, facts.pixel_bytes, bits=facts.bits)
-        self._cost = CostModel(size.pixels)
         self._limit = None if still == AUTO else 0 if still == EXACT else int(still)
+        self._layout = runner.layout
+        if self._layout is None:
+            self._rim = -(-(runner.reach + MARGIN) // BLOCK) * BLOCK
+        else:
+            self._rim = self._layout.rim
+            check_parity(runner, size, self._layout, margin=MARGIN, exact=self._limit == 0)
+        self._watch = BlockWatch(size.height, size.width, facts.pixel_bytes, bits=facts.bits)
+        self._cost = CostModel(size.pixels, self._layout.batch if self._layout else 1)
         self._planned: deque[_Planned] = deque()
         self._result: Image | None = None  # what was computed, without differences
         self._shared = False  # whether that was returned, too
@@ -185,7 +198,10 @@ class StillNetwork:
             return None
         needed, small = widen(watch.changed(limit), rim), 2 * rim + 2
         height, width = self._size.height, self._size.width
-        tiles = plan_tiles(needed, height, width, self._rim, small, cost.most())
+        batch = None
+        if self._layout is not None:
+            small, batch = self._layout.kept // BLOCK, self._layout.batch
+        tiles = plan_tiles(needed, height, width, self._rim, small, cost.most(), batch)
         if tiles is None:
             cost.note_refused()
             return None
@@ -195,14 +211,7 @@ class StillNetwork:
 
     def _kept(self, tile: Tile) -> tuple[Span, Span]:
         """Rows and columns of the input whose results are kept of a tile."""
-        if self._limit == 0:
-            return tile.rows, tile.columns
-        sides = self._size.height, self._size.width
-        rows, columns = (
-            (max(0, start - MARGIN), min(stop + MARGIN, side))
-            for (start, stop), side in zip((tile.rows, tile.columns), sides, strict=True)
-        )
-        return rows, columns
+        return tile.kept(self._size, 0 if self._limit == 0 else MARGIN)
 
     def _compute(self, tiles: list[Tile], planned: _Planned) -> Image:
         """The result before, with these tiles computed again and differences added."""

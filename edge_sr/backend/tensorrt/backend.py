@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from edge_sr.backend.protocol import Batch, check_frame
+from edge_sr.backend.protocol import Batch, TileLayout, check_frame
 from edge_sr.backend.tensorrt.engine import Engine
 from edge_sr.backend.tensorrt.guard import OutputGuard
 from edge_sr.backend.tensorrt.ring import GRAPHS, Ring
+from edge_sr.backend.tensorrt.tiles import TileEngine, load_tiles
 from edge_sr.cuda import open_device
 from edge_sr.cuda.errors import CudaError
-from edge_sr.errors import BackendError, UsageError
+from edge_sr.errors import BackendError, EdgeSRError, UsageError
+from edge_sr.model.engine_facts import tiles_path
 from edge_sr.model.sidecar import Sidecar
 
 SLOTS = 2
@@ -69,6 +71,10 @@ class TensorRTBackend:
         self.gpu_ms_total = 0.0
         self._lock = threading.Lock()
         self._closed = self._lost = False
+        self._path = path
+        self._tiles: TileEngine | None = None  # opened when they are asked for
+        self._sought_tiles = False
+        self._of_tiles: list[str] = []  # why they are not used
         self._gpu = open_device(binding)
         opened: list[Engine] = []
         try:
@@ -153,6 +159,48 @@ class TensorRTBackend:
         """
         return self._guarded(self._wait)
 
+    def open_tiles(self) -> TileLayout | None:
+        """As `Tiling.open_tiles`: the tile engine beside this one, ``x.tiles.engine``."""
+        with self._lock:
+            if not (self._closed or self._sought_tiles):
+                self._sought_tiles = True
+                self._open_tiles()
+            return self._tiles.layout if self._tiles else None
+
+    def _open_tiles(self) -> None:
+        own = self._engine.facts.batch > 1
+        path = self._path if own else tiles_path(self._path)
+        if not path.exists():
+            return
+        try:
+            sidecar = self.sidecar if own else load_tiles(path, self.sidecar)
+            with self._gpu:
+                guard = OutputGuard(every=self.guard.every)
+                self._tiles = TileEngine(path, sidecar, self._gpu, guard)
+                self._of_tiles += filter(None, [self._tiles.keep_compiled()])
+        except EdgeSRError as error:  # whole frames are computed without it
+            self._lost = self._lost or (isinstance(error, CudaError) and error.lost)
+            self._of_tiles.append(f"the tile engine is not used: {error}")
+            opened, self._tiles = self._tiles, None
+            if opened is not None:
+                with contextlib.suppress(CudaError), self._gpu:
+                    opened.close()
+
+    def infer_tiles(self, tiles: Sequence[Batch]) -> list[Batch]:
+        """As `Tiling.infer_tiles`; no frame may be in flight.
+
+        Raises:
+            FrameError, BackendError: as there.
+        """
+        if self._ring.busy:
+            raise BackendError(f"{self.sidecar.name}: collect the submitted frames first")
+        return self._guarded(lambda: self._run_tiles(tiles))
+
+    def _run_tiles(self, tiles: Sequence[Batch]) -> list[Batch]:
+        if self._tiles is None:
+            raise BackendError(f"{self.sidecar.name}: has no tile engine; open_tiles comes first")
+        return self._tiles.run(tiles)
+
     @property
     def in_flight(self) -> int:
         """Frames that were submitted and not collected."""
@@ -163,7 +211,8 @@ class TensorRTBackend:
         """What to know about the run so far, in lines for the user."""
         frames = self.guard.frames
         time = f"GPU time a frame: {self.gpu_ms_total / frames:.3f} ms, copies included"
-        return [*self._ring.notices, *([time] if frames else []), *self.guard.notices]
+        found = [*self._ring.notices, *([time] if frames else []), *self.guard.notices]
+        return [*found, *self._of_tiles, *(self._tiles.notices if self._tiles else [])]
 
     def describe_layers(self) -> str:
         """As `Engine.describe_layers`."""
@@ -202,6 +251,9 @@ class TensorRTBackend:
             stack.callback(self._engine.close)
             stack.callback(self._ring.close)
             stack.callback(self._engine.keep_compiled)
+            if self._tiles is not None:
+                stack.callback(self._tiles.close)
+                stack.callback(self._tiles.keep_compiled)
 
     def _guarded(self, work: Callable[[], T]) -> T:
         """Run with the GPU current; after a failure nothing is in flight any more."""
@@ -215,6 +267,9 @@ class TensorRTBackend:
                 self._lost = self._lost or (isinstance(error, CudaError) and error.lost)
                 with contextlib.suppress(CudaError), self._gpu:  # the first error is raised
                     self._ring.drain()
+                with contextlib.suppress(CudaError), self._gpu:
+                    if self._tiles is not None:
+                        self._tiles.drain()
                 raise
 
     def _resize(self, shape: tuple[int, ...]) -> None:

@@ -126,9 +126,11 @@ class Engine:
         """RTX compiles kernels when a context is made; kept on disk, that happens once."""
         engine: Any = self._engine  # what only RTX has is in no type stubs
         self._config = engine.create_runtime_config()
-        # a graph keeps the kernels that it was captured with: wait for the best ones
         kinds = self._module.DynamicShapesKernelSpecializationStrategy
-        self._config.dynamic_shapes_kernel_specialization_strategy = kinds.EAGER
+        # a graph keeps the kernels that it was captured with: wait for the best ones. Batches of
+        # tiles have many shapes: none may compile or change kernels in the middle of a run
+        strategy = kinds.EAGER if self.facts.batch == 1 else kinds.NONE
+        self._config.dynamic_shapes_kernel_specialization_strategy = strategy
         self._cache = self._config.create_runtime_cache()
         self.cache_file = RuntimeCacheFile.of(sidecar.sha256, device, self.version)
         found = self.cache_file.read()
@@ -144,7 +146,7 @@ class Engine:
         return self.cache_file.write(bytes(self._cache.serialize()))
 
     def context(self, shape: tuple[int, ...]) -> EngineContext:
-        """An execution context for frames of one shape, (1, H, W, C).
+        """An execution context for frames of one shape, (1, H, W, C), or batches, (N, H, W, C).
 
         Raises:
             FrameError: the engine does not take this shape.

@@ -50,7 +50,7 @@ class Slot:
         """Allocate everything that frames of this size need.
 
         Args:
-            frame: shape of the input, (1, H, W, C).
+            frame: shape of the input, (1, H, W, C), or (N, H, W, C) of a batch.
             upscaled: shape of the output.
 
         Raises:
@@ -59,6 +59,7 @@ class Slot:
         self._device, self._context = device, context
         self._graph: Graph | None = None
         self.replay = True  # the graph, where there is one
+        self.used = frame[0]  # images of the batch that are copied in and out
         self._closed = False
         mapped = self.zero_copy = device.integrated
         with contextlib.ExitStack() as stack:
@@ -157,10 +158,12 @@ class Slot:
 
     def _enqueue(self) -> None:
         if not self.zero_copy:
-            self._device.copy_in(self._device_in, self._pinned_in, self._stream)
+            size = self.input[: self.used].nbytes
+            self._device.copy_in(self._device_in, self._pinned_in, self._stream, size)
         self._context.enqueue(self._stream.handle)
         if not self.zero_copy:
-            self._device.copy_out(self._pinned_out, self._device_out, self._stream)
+            size = self.output[: self.used].nbytes
+            self._device.copy_out(self._pinned_out, self._device_out, self._stream, size)
 
     def _drop_graph(self) -> None:
         graph, self._graph = self._graph, None

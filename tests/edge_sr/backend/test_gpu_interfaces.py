@@ -40,7 +40,7 @@ INSPECTOR = {  # the lean runtime has none
 }
 RTX = {
     "ICudaEngine": ["create_runtime_config"],
-    "DynamicShapesKernelSpecializationStrategy": ["EAGER"],
+    "DynamicShapesKernelSpecializationStrategy": ["EAGER", "NONE"],
     "IRuntimeConfig": [
         "create_runtime_cache",
         "dynamic_shapes_kernel_specialization_strategy",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_sr.errors import ModelFileError
-from edge_sr.model.engine_facts import EngineFacts, Machine
+from edge_sr.model.engine_facts import EngineFacts, Machine, tile_sides, tiles_path
 
 ORIN = Machine(
     flavour="tensorrt",
@@ -52,6 +53,24 @@ def test_facts_survive_json() -> None:
     assert EngineFacts.from_dict(json.loads(json.dumps(facts.to_dict()))) == facts
 
 
+def test_a_tile_engine_says_its_batch_and_no_other_engine_does() -> None:
+    """Sidecars from before tile engines have no such fields; those of others have none now."""
+    plain = ON_ORIN.to_dict()
+    assert not {"batch", "rim"} & set(plain)
+    assert EngineFacts.from_dict(plain) == ON_ORIN
+    assert (ON_ORIN.batch, ON_ORIN.rim) == (1, 0)
+    tiles = replace(ON_ORIN, batch=16, rim=32)
+    found = json.loads(json.dumps(tiles.to_dict()))
+    assert (found["batch"], found["rim"]) == (16, 32)
+    assert EngineFacts.from_dict(found) == tiles
+
+
+def test_a_tile_that_ends_where_the_frame_ends_begins_at_a_multiple_of_16() -> None:
+    assert tile_sides(720, 1280, 16) == (160, 160)
+    assert tile_sides(1080, 1366, 32) == (200, 198)
+    assert tiles_path(Path("a/x.fp16.engine")) == Path("a/x.fp16.tiles.engine")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -69,6 +88,11 @@ def test_facts_survive_json() -> None:
         {"sizes": {"opt": [1, 2]}},
         {"sizes": {"min": [90, 90], "opt": [64, 64], "max": [64, 64]}},
         {"sizes": {"min": 4, "opt": 4, "max": 4}},
+        {"batch": 0},
+        {"batch": "16", "rim": 16},
+        {"rim": 0, "batch": 16},
+        {"rim": 20, "batch": 16},
+        {"rim": 16},
         {"verified": "trust me"},
         {"surprise": 1},
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_sr.model.engine_facts import tile_sides
 from edge_sr.session.plan import CostModel, Tile, plan_tiles
 
 SIZES = [(720, 1280), (1080, 1920), (376, 640), (181, 321), (40, 300)]
@@ -42,6 +43,47 @@ def test_every_block_is_covered_with_all_that_the_network_sees(
                 assert min(length, kept[1] + rim) <= given[1] <= length
             sizes.add(tuple(stop - start for start, stop in (tile.given_rows, tile.given_columns)))
     assert len(sizes) <= 8, "a runtime keeps memory for each"
+
+
+@pytest.mark.parametrize("rim", [16, 32, 96])
+@pytest.mark.parametrize("size", [*SIZES[:3], (1080, 1920), (299, 487)])
+def test_batches_have_tiles_of_one_size(size: tuple[int, int], rim: int) -> None:
+    height, width = size
+    shape = -(-height // 16), -(-width // 16)
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        needed = rng.random(shape) < (0.01, 0.1, 0.6, 1.0)[seed % 4]
+        tiles = plan_tiles(needed, height, width, rim, 8, batch=16)
+        if min(height, width) < 128 + 2 * rim + 15:
+            continue
+        assert tiles is not None
+        pixels = needed.repeat(16, axis=0).repeat(16, axis=1)[:height, :width]
+        assert not (pixels & ~covered(tiles, height, width)).any()
+        assert {tile.given for tile in tiles} == {tile_sides(height, width, rim)}
+        for tile in tiles:
+            for kept, given, length in (
+                (tile.rows, tile.given_rows, height),
+                (tile.columns, tile.given_columns, width),
+            ):
+                assert given[0] % 16 == 0
+                assert 0 <= given[0] <= max(0, kept[0] - rim)
+                assert min(length, kept[1] + rim) <= given[1] <= length
+
+
+def test_a_call_costs_the_same_for_one_tile_and_for_sixteen() -> None:
+    needed = np.zeros((45, 80), bool)
+    needed[::10, ::20] = True
+    tiles = plan_tiles(needed, 720, 1280, 16, 8, batch=16)
+    assert tiles is not None
+    assert len(tiles) == 20
+    cost = 20 * 160 * 160 + 2 * 1000
+    assert plan_tiles(needed, 720, 1280, 16, 8, most=cost, batch=16) == tiles
+    assert plan_tiles(needed, 720, 1280, 16, 8, most=cost - 1, batch=16) is None
+    found = CostModel(720 * 1280, 16)
+    for _ in range(2):
+        found.note_whole(1.0)
+        found.note_tiles(tiles, cost / (720 * 1280 + 1000), 0.0)
+    assert found.most() == pytest.approx(0.9 * (720 * 1280 + 1000))
 
 
 def test_nothing_needs_no_tile_and_one_block_needs_one() -> None:

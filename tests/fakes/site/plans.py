@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import onnx as onnx_files
 import tensorrt
 
+from convert.onnx.specialise import free_batch, specialise
 from edge_sr import zoo
-from edge_sr.model.engine_facts import EngineFacts, seal
+from edge_sr.model.engine_facts import EngineFacts, facts_of, seal, tile_sides, tiles_path
 from edge_sr.model.sidecar import Sidecar, load_sidecar, write_sidecar
 
 FACTS = EngineFacts(
@@ -45,7 +47,7 @@ def write_engine(
         facts: fields of EngineFacts that differ.
     """
     onnx, sidecar = zoo.find(model)
-    content = tensorrt.write_plan(onnx.read_bytes(), size) if plan is None else plan
+    content = plan or tensorrt.write_plan(onnx.read_bytes(), size, scale=sidecar.scale)
     path = folder / f"{onnx.stem}.engine"
     path.write_bytes(content)
     known = replace(FACTS, onnx_sha256=sidecar.sha256, **facts)
@@ -55,4 +57,38 @@ def write_engine(
         sidecar = replace(sidecar, width=columns, height=rows)
     sidecar = replace(sidecar, sha256=hashlib.sha256(content).hexdigest(), made_from=onnx.name)
     write_sidecar(path, seal(sidecar, known))
+    return path, load_sidecar(path)
+
+
+def write_tiles(
+    whole: Path,
+    *,
+    rim: int = 32,
+    sides: int | None = None,
+    batch: int = 16,
+    plan: bytes | None = None,
+    **facts: Any,
+) -> tuple[Path, Sidecar]:
+    """The tile engine of an engine that `write_engine` wrote for one size, and its sidecar.
+
+    Args:
+        rim: input pixels around what is kept of a tile.
+        sides: the rim by which the engine's sides are; None for the same.
+        plan: other bytes than the engine's.
+        facts: fields of EngineFacts that differ.
+    """
+    main = load_sidecar(whole)
+    onnx = zoo.FOLDER / main.made_from
+    rows, columns = tile_sides(main.height or 0, main.width or 0, sides or rim)
+    model = specialise(onnx_files.load(onnx), (rows, columns), None)
+    free_batch(model)
+    content = plan or tensorrt.write_plan(
+        model.SerializeToString(), (columns, rows), scale=main.scale, batches=(1, 8, batch)
+    )
+    path = tiles_path(whole)
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    sidecar = replace(main, name=path.stem, width=columns, height=rows, sha256=digest, engine={})
+    known = facts_of(main)
+    write_sidecar(path, seal(sidecar, replace(known, **{"batch": batch, "rim": rim, **facts})))
     return path, load_sidecar(path)

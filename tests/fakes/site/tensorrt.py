@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import weakref
+from fractions import Fraction
 from typing import Any
 
 import double
@@ -20,12 +21,26 @@ import numpy as np
 __version__ = os.environ.get("FAKE_TENSORRT_VERSION", "10.13.3.9")
 MAGIC = b"FAKE PLAN\n"
 refuse: dict[str, int] = {}  # "execute": fails once after so many calls; likewise "context"
+batches: list[int] = []  # frames of each run of an engine that takes several
+tiles = {"wrong": 0}  # what its results differ by from what they should be, at some pixels
 kernels = {"once": 0, "always": 0}  # MiB that opening an engine takes and never gives back
 
 
-def write_plan(onnx: bytes, size: tuple[int, int] | None, version: str = __version__) -> bytes:
-    """An engine file: the ONNX file with the (columns, rows) that it takes, None for any."""
-    head = json.dumps({"version": version, "size": size})
+def write_plan(
+    onnx: bytes,
+    size: tuple[int, int] | None,
+    version: str = __version__,
+    *,
+    scale: str = "2",
+    batches: tuple[int, int, int] | None = None,
+) -> bytes:
+    """An engine file: the ONNX file with the (columns, rows) that it takes, None for any.
+
+    Args:
+        batches: least, usual and largest of an engine that takes several frames at once.
+    """
+    facts = {"version": version, "size": size, "scale": scale, "batches": batches}
+    head = json.dumps(facts)
     return MAGIC + head.encode() + b"\n" + onnx
 
 
@@ -85,7 +100,7 @@ class Runtime:
                 assert double.LIBRARY.cuMemAlloc_v2(ctypes.byref(address), mib << 20) == 0
             if kind == "once":
                 kernels[kind] = 0
-        engine = ICudaEngine(onnx, facts["size"], self._logger)
+        engine = ICudaEngine(onnx, facts, self._logger)
         self._engines.add(engine)
         return engine
 
@@ -107,9 +122,11 @@ class ICudaEngine:
     num_io_tensors = 2
     device_memory_size_v2 = 1 << 20
 
-    def __init__(self, onnx: bytes, size: tuple[int, int] | None, logger: ILogger) -> None:
+    def __init__(self, onnx: bytes, facts: dict[str, Any], logger: ILogger) -> None:
         self.session = _session(onnx)
-        self.size = size
+        self.size: tuple[int, int] | None = facts["size"]
+        self.batches: list[int] | None = facts["batches"]
+        self.scale = Fraction(facts["scale"])
         self.logger = logger
         self.contexts: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -126,11 +143,21 @@ class ICudaEngine:
         columns, rows = self.size or (-1, -1)
         tensors = self.session.get_inputs() if name == "frame" else self.session.get_outputs()
         channels = tensors[0].shape[3]
-        grow = 1 if name == "frame" or not self.size else 2
-        return (1, rows * grow, columns * grow, channels)
+        batch = -1 if self.batches else 1
+        return self.grown(name, (batch, rows, columns, channels))
+
+    def grown(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a tensor for an input of ``shape``."""
+        batch, rows, columns, channels = shape
+        if name == "frame" or rows < 0:
+            return shape
+        return (batch, int(rows * self.scale), int(columns * self.scale), channels)
 
     def get_tensor_profile_shape(self, name: str, index: int) -> list[tuple[int, ...]]:
         channels = self.session.get_inputs()[0].shape[3]
+        if self.size:
+            columns, rows = self.size
+            return [(batch, rows, columns, channels) for batch in self.batches or (1, 1, 1)]
         return [(1, 4, 4, channels), (1, 64, 64, channels), (1, 720, 1280, channels)]
 
     def create_engine_inspector(self) -> EngineInspector:
@@ -168,19 +195,14 @@ class IExecutionContext:
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         engine = self._engine()
         low, _, high = engine.get_tensor_profile_shape(name, 0)
-        wanted = engine.get_tensor_shape(name) if engine.size else high
-        low = wanted if engine.size else low
-        if not all(a <= b <= c for a, b, c in zip(low, shape, wanted, strict=True)):
+        if not all(a <= b <= c for a, b, c in zip(low, shape, high, strict=True)):
             engine.logger.log(ILogger.Severity.ERROR, "setInputShape: Error Code 3: API Usage")
             return False
         self._shape = tuple(shape)
         return True
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        batch, rows, columns, channels = self._shape
-        if name == "upscaled" and rows > 0:
-            return (batch, rows * 2, columns * 2, channels)
-        return self._shape
+        return self._engine().grown(name, self._shape)
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self._addresses[name] = address
@@ -198,12 +220,15 @@ class IExecutionContext:
         tensors = []
         for name in ("frame", "upscaled"):
             shape = self.get_tensor_shape(name)
+            if min(shape) < 1:
+                double.violate("an input shape that was not set", "tensorrt")
+                return False
             start = double.LIBRARY.double_map(self._addresses.get(name, 0), int(np.prod(shape)))
             if not start:
                 return False
             memory = (ctypes.c_uint8 * int(np.prod(shape))).from_address(start)
             tensors.append((self._addresses[name], np.frombuffer(memory, np.uint8).reshape(shape)))
-        session = engine.session
+        session, batched = engine.session, engine.batches is not None
 
         def work() -> None:
             state["queued"] = 0
@@ -212,6 +237,9 @@ class IExecutionContext:
                 assert double.LIBRARY.double_map(address, view.size), "memory was freed"
             (_, frame), (_, upscaled) = tensors
             upscaled[...] = session.run(None, {"frame": frame.copy()})[0]
+            if batched:
+                batches.append(frame.shape[0])
+                upscaled[:, ::5, ::5] ^= np.uint8(tiles["wrong"])
 
         state.update(stream=stream)
         return double.enqueue(stream, work)
