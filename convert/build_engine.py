@@ -31,6 +31,7 @@ examples:
   python -m convert.build_engine --model edge-unet-s-x2 --precision int8 --size 1366x768
   python -m convert.build_engine --model mine.keras --precision int8 --calibration clip.mp4
   python -m convert.build_engine --model edge-unet-s-x1.5 --size 640x360 --target 1280x720
+  python -m convert.build_engine --model edge-unet-s-x2 --size 1280x720 --tiles
   python -m convert.build_engine --model other.onnx --size 1920x1080 --output other.engine
   python -m convert.build_engine --list-cache
 """
@@ -79,6 +80,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--flavour", choices=("auto", *FLAVOURS), default="auto")
     add_device(parser)
+    parser.add_argument(
+        "--tiles",
+        action="store_true",
+        help="also build the engine for what changes in a frame, which --still of edge-sr run uses",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="put a copy of the engine here")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
@@ -137,6 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--size and --sizes were both given; an engine has one or the other")
     if args.sizes and args.target:
         parser.error("--target needs one --size; with --sizes the result keeps the model's scale")
+    if args.tiles and (args.sizes or args.dla is not None):
+        other = "--sizes" if args.sizes else "--dla"
+        parser.error(f"--tiles and {other} were both given; tiles are for one --size, on the GPU")
     if args.prune or args.list_cache:
         print(prune(everything=args.prune == "all") if args.prune else list_cache())
         return 0

@@ -178,6 +178,8 @@ def _check(path: Path, sidecar: Sidecar) -> None:
             f"{path}: is an engine of TensorRT-RTX, which Triton does not open; build one with "
             "TensorRT, or export the .onnx file"
         )
+    if facts.batch > 1:
+        raise ModelFileError(f"{path}: is for tiles of frames; export the engine of whole frames")
 
 
 def _sides(path: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:

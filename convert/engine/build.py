@@ -23,18 +23,19 @@ from convert.engine.platforms import numbers
 from convert.engine.run_child import Int8RefusedError, build
 from convert.engine.spec import EngineSpec, make_facts, make_sidecar, warn
 from convert.onnx.runners import EngineRunner
-from convert.onnx.specialise import convolutions, specialise
+from convert.onnx.specialise import convolutions, free_batch, specialise
 from edge_sr.cuda import driver
 from edge_sr.errors import BackendError, ModelFileError
 from edge_sr.model.engine_cache import (
+    batch_key,
     bits_key,
     cache_dir,
     engine_path,
-    find_engine,
     key_of,
     locked,
+    read_engine,
 )
-from edge_sr.model.engine_facts import EngineFacts, seal
+from edge_sr.model.engine_facts import EngineFacts, seal, tiles_path
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, sidecar_path, write_sidecar
 from edge_sr.model.wide import widen
@@ -54,10 +55,11 @@ class Engine:
     reused: bool
 
 
-def get_engine(spec: EngineSpec, *, notify: Notify) -> Engine:
+def get_engine(spec: EngineSpec, *, notify: Notify, beside: Path | None = None) -> Engine:
     """The engine from the cache, or a new one, which is then in the cache.
 
     Args:
+        beside: of a tile engine: the engine of whole frames that it is for.
         notify: gets lines for the user while it goes on.
 
     Raises:
@@ -77,14 +79,14 @@ def get_engine(spec: EngineSpec, *, notify: Notify) -> Engine:
         size=spec.sizes_text,
         target=size_text(spec.target) if spec.target else "",
         machine=spec.machine,
-        options=spec.options.key | bits_key(spec.bits),
+        options=spec.options.key | bits_key(spec.bits) | batch_key(spec.batch),
     )
-    path = engine_path(spec.sidecar.name, key)
-    found = find_engine(spec.sidecar.name, key, notify=notify)
+    path = tiles_path(beside) if beside else engine_path(spec.sidecar.name, key)
+    found = read_engine(path, key, notify=notify)
     if found and not _untried(found[2]):
         return Engine(*found, True)
     with locked(path, notify=notify):
-        found = find_engine(spec.sidecar.name, key)  # another process may have built it
+        found = read_engine(path, key)  # another process may have built it
         if found:
             return _tried(spec, Engine(*found, True), notify)
         refused = path.with_suffix(REFUSED)
@@ -131,7 +133,7 @@ def _tried(spec: EngineSpec, engine: Engine, notify: Notify) -> Engine:
 
 def _build(spec: EngineSpec, path: Path, digest: str, notify: Notify) -> Engine:
     model = _model(spec)
-    for left in path.parent.glob(f".{path.stem}.*.part"):  # of a build that was killed
+    for left in path.parent.glob(f".{path.stem}.[0-9]*.part"):  # of a build that was killed
         shutil.rmtree(left)
     work = path.with_name(f".{path.stem}.{os.getpid()}.part")
     work.mkdir()
@@ -165,8 +167,10 @@ def _build(spec: EngineSpec, path: Path, digest: str, notify: Notify) -> Engine:
 def _model(spec: EngineSpec) -> onnx.ModelProto:
     """The file with its sizes fixed, for samples of 8 bits."""
     refuse_external_data(spec.onnx)
-    model = onnx.load(spec.onnx, load_external_data=False)
-    return specialise(model, spec.size, spec.target)
+    model = specialise(onnx.load(spec.onnx, load_external_data=False), spec.size, spec.target)
+    if spec.batches:
+        free_batch(model)
+    return model
 
 
 def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, notify: Notify) -> dict[str, Any]:
@@ -181,6 +185,7 @@ def _run(spec: EngineSpec, model: onnx.ModelProto, part: Path, notify: Notify) -
         flavour=spec.machine.flavour,
         options=asdict(spec.options),
         sizes=[list(size) for size in spec.sizes or ()],
+        batches=list(spec.batches or ()),
         timing_cache=str(timing) if timing.name else "",
         inspect=_opens_here(
             capabilities, gpu_name, portable=spec.options.hardware == "ampere-plus"
@@ -231,19 +236,20 @@ def try_engine(
     io = read_frame_io(path, model)
     session = open_session(model)
     tally = Tally(standard_border(float(io.scale)))
+    given = pictures(frames, io, size)
     with EngineRunner(path, sidecar) as engine:
-        for image in pictures(frames, io, size):
-            tally.add(io.fetch(run(session, io.feed(image))[0]), engine.run(image))
-    found = tally.result()
-    if broken := BOUNDS[sidecar.precision].broken(found):
+        for image, found in zip(given, engine.run_all(given), strict=True):
+            tally.add(io.fetch(run(session, io.feed(image))[0]), found)
+    result = tally.result()
+    if broken := BOUNDS[sidecar.precision].broken(result):
         raise BackendError(
             f"on {gpu.name} the engine does not give what ONNX Runtime gives: {'; '.join(broken)}. "
             "It was not kept; please report this with the log of --verbose"
         )
     return {
-        "frames": found.frames,
-        "psnr_db": round(min(found.psnr_db, 120.0), 2),
-        "max_difference": found.max_difference,
+        "frames": result.frames,
+        "psnr_db": round(min(result.psnr_db, 120.0), 2),
+        "max_difference": result.max_difference,
         "gpu": gpu.name,
     }
 

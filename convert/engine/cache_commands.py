@@ -38,7 +38,7 @@ def prune(*, everything: bool) -> str:
     before = _bytes(home)
     lines = []
     for path, _, facts, why in _engines(folder):
-        why = "all were to go" if everything else why or _stale(facts)
+        why = "all were to go" if everything else why or _stale(facts) or _alone(path)
         if why:
             lines.append(f"removed {path.name}: {why}" if _remove(path) else _busy(path))
     for left in folder.glob(".*.part"):
@@ -99,9 +99,18 @@ def _stale(facts: EngineFacts | None) -> str:
     return facts.mismatch(machine) or ""
 
 
+def _alone(path: Path) -> str:
+    """Why a tile engine is of no use; "" where it is, and of other engines."""
+    stem, tiles, _ = path.name.partition(".tiles.engine")
+    if tiles and not path.with_name(f"{stem}.engine").exists():
+        return "the engine that it was for is gone"
+    return ""
+
+
 def _about(card: Sidecar, facts: EngineFacts) -> str:
     sizes = [f"{columns}x{rows}" for rows, columns in facts.sizes.values()]
     size = " to ".join(sizes[::2]) or f"{card.width}x{card.height}"
+    size = size if facts.batch == 1 else f"tiles of {size}, {facts.batch} at once"
     tried = "not tried yet" if isinstance(facts.verified, str) else "tried"
     return f"{card.precision}, {size}, {facts.built}, {tried}"
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Job:
     sizes: list[list[int]]  # min, opt, max (rows, columns), or empty
     timing_cache: str  # file; "" for none
     inspect: bool  # whether a GPU is here to open the engine on
+    batches: list[int] = field(default_factory=list)  # min, opt, max frames at once, or empty
     log: str = ""  # file for all that the builder says
     float_scales: bool = False  # whether fp16 around int8 was replaced by float32
 
@@ -67,8 +68,8 @@ def run(job: Job, notify: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         )
         config = builder.create_builder_config()
         used = configure(builder, config, options, job.flavour, Path(job.timing_cache))
-        if job.sizes:
-            add_profile(builder, config, network, job.sizes)
+        if job.sizes or job.batches:
+            add_profile(builder, config, network, job)
         config.progress_monitor = make_monitor(notify)
         started = time.monotonic()
         plan = builder.build_serialized_network(network, config)
@@ -124,20 +125,22 @@ def add_profile(
     builder: trt.Builder,
     config: trt.IBuilderConfig,
     network: trt.INetworkDefinition,
-    sizes: list[list[int]],
+    job: Job,
 ) -> None:
-    """Let the engine take frames from the least to the largest size.
-
-    Args:
-        sizes: (rows, columns) three times: the least, the usual, the largest.
+    """Let the engine take frames from the least to the largest size, or number of them at once.
 
     Raises:
         BackendError: TensorRT refuses them.
     """
     source = network.get_input(0)
-    channels = source.shape[3]
+    _, rows, columns, channels = (source.shape[place] for place in range(4))
     profile = builder.create_optimization_profile()
-    low, middle, high = [trt.Dims4([1, rows, columns, channels]) for rows, columns in sizes]
+    low, middle, high = [
+        trt.Dims4([frames, *size, channels])
+        for frames, size in zip(
+            job.batches or [1, 1, 1], job.sizes or [[rows, columns]] * 3, strict=True
+        )
+    ]
     profile.set_shape(source.name, low, middle, high)
     if config.add_optimization_profile(profile) < 0:
         raise BackendError("TensorRT refuses the sizes; expected min <= opt <= max on both sides")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,11 +18,11 @@ from convert.engine.options import BuildOptions
 from convert.engine.platforms import about_jetson
 from convert.engine.prepare import BuildRequest, prepare
 from convert.engine.run_child import Int8RefusedError
-from convert.engine.spec import EngineSpec
+from convert.engine.spec import EngineSpec, tile_spec
 from edge_sr.cuda import driver
 from edge_sr.errors import ModelFileError
 from edge_sr.files import whole_file
-from edge_sr.model.engine_facts import Machine, facts_of, seal
+from edge_sr.model.engine_facts import Machine, facts_of, seal, tiles_path
 from edge_sr.model.import_options import import_options
 from edge_sr.model.sidecar import sidecar_path, write_sidecar
 from edge_sr.pipeline.target import Target, output_size
@@ -42,7 +43,7 @@ def build(args: argparse.Namespace) -> None:
     steps = Steps()
     options = _options(args)
     if args.output is not None:
-        _check_output(args.output, force=args.force)
+        _check_output(args.output, tiles=args.tiles, force=args.force)
     machine, module_file = choose_flavour(args.flavour)
     options.check(machine)
     check_capabilities(machine, options.compute_capabilities)
@@ -61,15 +62,26 @@ def build(args: argparse.Namespace) -> None:
     spec = _spec(args, asked, machine, steps)
     if machine.flavour == "tensorrt-rtx" and spec.sidecar.precision == "int8":
         steps.note(RTX_INT8)
+    tiles = tile_spec(spec) if args.tiles else None  # refused before anything takes long
     try:
         engine = get_engine(spec, notify=steps.note)
     except Int8RefusedError as error:
         steps.note(f"{error}; building fp16 in its place")
         half = _spec(args, replace(asked, precision="fp16"), machine, steps)
+        tiles = tile_spec(half) if args.tiles else None
         engine = get_engine(half, notify=steps.note)
     describe_engine(engine, steps)
     shown = put_copy(engine, args.output) if args.output else engine.path
-    report_file(engine, shown, steps, as_json=args.json)
+    built = [(engine, shown)]
+    if tiles:
+        of_tiles = get_engine(tiles, notify=steps.note, beside=engine.path)
+        describe_engine(of_tiles, steps)
+        copy = put_copy(of_tiles, tiles_path(args.output)) if args.output else of_tiles.path
+        built.append((of_tiles, copy))
+    elif args.output and tiles_path(args.output).exists():
+        left = tiles_path(args.output)
+        steps.note(f"{left}: is of an earlier build; build it again with --tiles, or remove it")
+    report_files(built, steps, as_json=args.json)
 
 
 def _size(args: argparse.Namespace) -> Size | None:
@@ -129,13 +141,14 @@ def _target(size: Size | None, target: Target | None, native: object) -> Size | 
     return wanted[1], wanted[0]
 
 
-def _check_output(output: Path, *, force: bool) -> None:
+def _check_output(output: Path, *, tiles: bool, force: bool) -> None:
     if output.suffix != ".engine":
         raise ModelFileError(f"{output}: expected a name that ends in .engine")
     if not output.parent.is_dir():
         raise ModelFileError(f"{output.parent}: no such folder; make it first")
-    if output.exists() and not force:
-        raise ModelFileError(f"{output}: exists; use --force to replace it")
+    for path in (output, tiles_path(output))[: 1 + tiles]:
+        if path.exists() and not force:
+            raise ModelFileError(f"{path}: exists; use --force to replace it")
 
 
 NOT_READ = "counted before building: the inspector needs the GPU"
@@ -149,6 +162,8 @@ def describe_engine(engine: Engine, steps: Steps) -> None:
         shape = f"{low} to {high}"
     else:
         shape = f"{card.width}x{card.height} -> {card.output_width}x{card.output_height}"
+        if facts.batch > 1:
+            shape = f"tiles of {shape}, up to {facts.batch} at once"
     took = None if engine.reused else facts.build_seconds
     steps.line("engine", f"{facts.built}: {shape}{' (reused)' * engine.reused}", took)
     counted = "read back from the engine" if facts.census_source == "inspector" else NOT_READ
@@ -177,19 +192,29 @@ def put_copy(engine: Engine, output: Path) -> Path:
     return output
 
 
-def report_file(engine: Engine, path: Path, steps: Steps, *, as_json: bool) -> None:
-    """Print which file it is, or its facts as JSON, and say how to use it."""
-    card = engine.sidecar
+def report_files(built: Sequence[tuple[Engine, Path]], steps: Steps, *, as_json: bool) -> None:
+    """Print which files they are, or their facts as JSON, and say how to use them.
+
+    Args:
+        built: the engine of whole frames and its file; then that of tiles, if there is one.
+    """
     if as_json:
-        facts = {"file": str(path), "reused": engine.reused, "precision": card.precision}
-        print(json.dumps(facts | {"engine": engine.facts.to_dict()}))
+        facts = [_json(engine, path) for engine, path in built]
+        print(json.dumps(facts[0] | ({"tiles": facts[1]} if len(facts) > 1 else {})))
         return
-    mib = path.stat().st_size / 2**20
-    print(f"{path}: {card.precision}, {mib:.1f} MiB")
-    if path != engine.path:
-        steps.note(f"its facts: {sidecar_path(path)}; the two travel together")
-    here = driver.find_gpu()[0] is not None
+    for engine, path in built:
+        print(f"{path}: {engine.sidecar.precision}, {path.stat().st_size / 2**20:.1f} MiB")
+    for engine, path in built:
+        if path != engine.path:
+            steps.note(f"its facts: {sidecar_path(path)}; the two travel together")
+    here, path = driver.find_gpu()[0] is not None, built[0][1]
     model = path if here else path.name
     command = f"edge-sr run --model {model} --backend tensorrt --input VIDEO --output OUT.mp4"
-    take = "" if here else "copy it and its .json to the machine with the GPU; there: "
+    what = "it and its .json" if len(built) == 1 else "both engines and their .json"
+    take = "" if here else f"copy {what} to the machine with the GPU; there: "
     steps.note(f"next: {take}{command}")
+
+
+def _json(engine: Engine, path: Path) -> dict[str, object]:
+    facts = {"file": str(path), "reused": engine.reused, "precision": engine.sidecar.precision}
+    return facts | {"engine": engine.facts.to_dict()}

@@ -12,11 +12,14 @@ from convert.command import Size, size_text
 from convert.engine import census
 from convert.engine.flavours import engine_home
 from convert.engine.options import BuildOptions
+from convert.onnx.tiles import LEAVE_OUT, find_tile
 from edge_sr import __version__
+from edge_sr.errors import BackendError, ModelFileError
 from edge_sr.model.engine_facts import EngineFacts, Machine
 from edge_sr.model.sidecar import Sidecar, sha256_of
 
 Notify = Callable[[str], None]
+BATCHES = (1, 8, 16)  # tiles at once: least, usual, most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,8 @@ class EngineSpec:
     size: Size | None  # (rows, columns); None with ``sizes``
     sizes: tuple[Size, Size, Size] | None = None  # min, opt, max
     target: Size | None = None  # of the result, where it is resized
+    batches: tuple[int, int, int] | None = None  # min, opt, max frames at once, of tiles
+    rim: int = 0  # of a tile, input pixels
     bits: int = 8  # of a sample; above 8 the wide variant is built
     options: BuildOptions = field(default_factory=BuildOptions)
     frames: Path | None = None  # to try it on; None for the set that edge-sr brings
@@ -41,9 +46,38 @@ class EngineSpec:
         return ",".join(size_text(size) for size in some)
 
     @property
+    def batch(self) -> int:
+        """Frames that the engine takes at once, at most."""
+        return self.batches[2] if self.batches else 1
+
+    @property
     def usual(self) -> Size:
         """The (rows, columns) that the engine is fastest at."""
         return self.size or (self.sizes or ((64, 64),) * 3)[1]
+
+
+def tile_spec(spec: EngineSpec) -> EngineSpec:
+    """What is to be built for tiles of the frames of another engine.
+
+    Raises:
+        ModelFileError: the frames have several sizes, or another one as the result than the network
+            gives; or the network or its frames are none for tiles.
+    """
+    name = spec.onnx.name
+    if spec.size is None:
+        raise ModelFileError(f"{name}: tiles are for frames of one size; give --size instead")
+    if spec.sidecar.width is not None:
+        raise ModelFileError(
+            f"{name}: takes {spec.sidecar.width}x{spec.sidecar.height} only, and no tiles: "
+            f"{LEAVE_OUT}"
+        )
+    if spec.target is not None:
+        raise ModelFileError(
+            f"{name}: its result is resized to {size_text(spec.target)}, which tiles cannot be: "
+            "leave --target or --tiles out"
+        )
+    tile, rim = find_tile(spec.onnx, spec.sidecar, spec.size)
+    return replace(spec, size=tile, batches=BATCHES, rim=rim)
 
 
 def warn(spec: EngineSpec, found: census.Census, notify: Notify) -> None:
@@ -82,6 +116,8 @@ def make_facts(spec: EngineSpec, reply: Mapping[str, Any], digest: str) -> Engin
         onnx_sha256=spec.sidecar.sha256,
         cache_key=digest,
         sizes=dict(zip(names, spec.sizes, strict=True)) if spec.sizes else {},
+        batch=spec.batch,
+        rim=spec.rim,
         build_seconds=reply["seconds"],
     )
 
@@ -92,10 +128,18 @@ def make_sidecar(spec: EngineSpec, result: list[int], part: Path, path: Path) ->
     rows, columns = spec.size or (None, None)
     out: tuple[int | None, int | None] = (None, None)
     scale = source.scale
-    if spec.size:
+    if spec.batches:
+        out = source.output_size(spec.usual[1], spec.usual[0])[::-1]
+        if list(out) != result[1:3]:
+            raise BackendError(
+                f"TensorRT makes {result[2]}x{result[1]} of tiles of {spec.sizes_text}; expected "
+                f"{out[1]}x{out[0]}: leave --tiles out"
+            )
+    elif spec.size:
         out = (result[1], result[2])
         ratios = {Fraction(a, b) for a, b in zip(out, spec.size, strict=True)}
-        scale = str(ratios.pop()) if len(ratios) == 1 else scale
+        if spec.target and len(ratios) == 1:
+            scale = str(ratios.pop())
     return replace(
         source if spec.bits == 8 else source.widened(spec.bits),
         name=path.stem,

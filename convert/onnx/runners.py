@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from calibration.network.frame_io import FrameIO, Image, read_frame_io
 from calibration.network.session import open_session, run
 from convert.command import Steps
 from convert.onnx.frame_file import frame_file
-from edge_sr.backend import open_backend
+from edge_sr.backend import Tiling, open_backend
 from edge_sr.closing import Closing
 from edge_sr.errors import ModelFileError
+from edge_sr.model.engine_facts import facts_of
 from edge_sr.model.import_options import ImportOptions
 from edge_sr.model.onnx_file import refuse_external_data
 from edge_sr.model.sidecar import Sidecar, load_sidecar
@@ -68,16 +70,30 @@ class EngineRunner(Runner):
         )
         self.backend = open_backend(path, sidecar, backend="tensorrt")
         self.bits = sidecar.bits
+        self.tiles = facts_of(sidecar).batch > 1
 
     def run(self, image: Image) -> Image:
-        given = np.ascontiguousarray(image[None])
+        return self._fetch(self.backend.infer(self._feed(image)[None])[0])
+
+    def run_all(self, images: Sequence[Image]) -> list[Image]:
+        """Each as `run`; by an engine for tiles at once, as it computes them."""
+        tiling = self.backend if isinstance(self.backend, Tiling) else None
+        if not self.tiles or tiling is None or tiling.open_tiles() is None:
+            return [self.run(image) for image in images]
+        return [self._fetch(made) for made in tiling.infer_tiles([*map(self._feed, images)])]
+
+    def _feed(self, image: Image) -> Image:
+        given: Image = np.ascontiguousarray(image)
         if self.bits > 8:
             given = (given.astype(np.uint16) << (self.bits - 8)).view(np.uint8)
-        result: Image = self.backend.infer(given)[0].copy()
-        if self.bits > 8:
-            levels = np.rint(result.view(np.uint16) / 2 ** (self.bits - 8))
-            result = np.minimum(levels, 255).astype(np.uint8)
-        return result
+        return given
+
+    def _fetch(self, result: Image) -> Image:
+        if self.bits == 8:
+            return result.copy()
+        levels = np.rint(result.view(np.uint16) / 2 ** (self.bits - 8))
+        rounded: Image = np.minimum(levels, 255).astype(np.uint8)
+        return rounded
 
     def close(self) -> None:
         self.backend.close()

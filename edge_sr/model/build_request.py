@@ -128,7 +128,7 @@ def _foreign(stem: str, size: tuple[int, int], machine: Machine) -> list[str]:
         except ModelFileError:
             continue
         difference = facts.mismatch(machine)
-        if difference and (card.height, card.width) == size:
+        if difference and facts.batch == 1 and (card.height, card.width) == size:
             seconds = facts.build_seconds
             took = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} s"
             return [f"{path.name}: {difference}: rebuilding (it took {took} there)"]

@@ -88,6 +88,11 @@ def bits_key(bits: int) -> dict[str, Any]:
     return {} if bits == 8 else {"bits": bits}
 
 
+def batch_key(batch: int) -> dict[str, Any]:
+    """What the key of an engine has besides that takes several frames at once, at most so many."""
+    return {} if batch == 1 else {"batch": batch}
+
+
 def converted_path(
     name: str, source_sha256: str, *, precision: str, calibration_sha256: str = ""
 ) -> Path:
@@ -120,7 +125,13 @@ def find_engine(
     Args:
         notify: gets one line where a cached engine is there but must not be used.
     """
-    path = engine_path(name, key, folder=folder)
+    return read_engine(engine_path(name, key, folder=folder), key, notify=notify)
+
+
+def read_engine(
+    path: Path, key: EngineKey, *, notify: Callable[[str], None] | None = None
+) -> tuple[Path, Sidecar, EngineFacts] | None:
+    """As `find_engine`, for the engine of this key that is, or will be, at ``path``."""
     if not path.exists() and not path.with_name(path.name + ".json").exists():
         return None
     try:

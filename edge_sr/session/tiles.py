@@ -28,6 +28,7 @@ STEP = 16  # tiles begin at multiples of it: any stride and x1.5 divide it
 PROBE = 256  # rows and columns of the frame that the network is asked with
 RING = 32  # pixels around the square
 CHANGES = 2  # on different noise
+FURTHEST = PROBE // 2 - RING - STEP  # pixels that a network may see, to work in tiles
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def find_reach(
         FrameError: the network sees further than a tile's rim can be.
     """
     furthest = measure_reach(run, channels, ratio, Size(PROBE, PROBE), bits=bits)
-    if furthest > PROBE // 2 - RING - STEP:
+    if furthest > FURTHEST:
         raise FrameError(
             "this network sees the whole frame and cannot work in tiles: use --tile off"
         )

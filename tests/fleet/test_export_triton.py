@@ -95,6 +95,8 @@ def test_what_triton_cannot_serve_is_one_line(
 ) -> None:
     out = ["--output", str(tmp_path / "repo")]
     rtx = engine(tmp_path, flavour="tensorrt-rtx", version="1.7.0.1", gpu="")
+    (tmp_path / "tiles").mkdir()
+    tiles = engine(tmp_path / "tiles", batch=16, rim=16)
     scalar = tmp_path / "scalar.onnx"
     path, card = zoo.find("edge-unet-s-x2")
     shutil.copyfile(path, scalar)
@@ -105,6 +107,7 @@ def test_what_triton_cannot_serve_is_one_line(
     (tmp_path / "photos" / "a.png").touch()
     for words, message in (
         ([str(rtx), *out], "TensorRT-RTX, which Triton does not open"),
+        ([str(tiles), *out], "is for tiles of frames; export the engine of whole frames"),
         ([str(scalar), *out], "takes strength besides the frame"),
         (["edge-unet-s", "edge-unet-s-x2", *out], "named twice"),
         (["edge-unet-q", *out], "no such model"),

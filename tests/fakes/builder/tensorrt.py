@@ -142,7 +142,7 @@ class INetworkDefinition:
             self.layers.append(Layer(kind, inputs, output, node.name))
         dims = [item.dim_value or -1 for item in graph.input[0].type.tensor_type.shape.dim]
         self.source = Tensor(graph.input[0].name, None, tuple(dims))
-        twice = (1, 2 * dims[1], 2 * dims[2], dims[3])
+        twice = (dims[0], 2 * dims[1], 2 * dims[2], dims[3])
         self.result = Tensor(graph.output[0].name, None, twice)
 
 

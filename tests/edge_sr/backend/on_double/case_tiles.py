@@ -11,11 +11,15 @@ from typing import Any
 
 import double
 import numpy as np
+import onnx
 import pytest
 import tensorrt
 from numpy.typing import NDArray
 from plans import write_engine, write_tiles
 
+from convert.engine.build import try_engine
+from convert.onnx.specialise import free_batch, specialise
+from edge_sr import zoo
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import BackendError, FrameError
 from edge_sr.media.frame import Frame
@@ -346,6 +350,27 @@ def test_a_batch_that_tensorrt_refuses(tmp_path: Path) -> None:
         with pytest.raises(BackendError, match="TensorRT cannot run it"):
             session.upscale(frame(images[3]))
         assert session.upscale(frame(images[4])).y.shape == (400, 704)
+    double.clean()
+
+
+@pytest.mark.parametrize("wrong", [0, 64])
+def test_a_new_tile_engine_is_tried_in_batches(wrong: int, tmp_path: Path) -> None:
+    double.reset()
+    path = tiles_path(engines(tmp_path))
+    size = tile_sides(SIZE.height, SIZE.width, 16)
+    model = specialise(onnx.load(zoo.FOLDER / "edge-unet-s-x2.onnx"), size, None)
+    free_batch(model)
+    sidecar = load_sidecar(path)
+    sidecar_path(path).unlink()  # it is written when the trial is over
+    tensorrt.tiles["wrong"] = wrong
+    if wrong:
+        with pytest.raises(BackendError, match="does not give what ONNX Runtime gives"):
+            try_engine(path, sidecar, model, None, size)
+    else:
+        found = try_engine(path, sidecar, model, None, size)
+        assert isinstance(found, dict)
+        assert (found["frames"], found["max_difference"]) == (8, 0)
+    assert tensorrt.batches == [16, 8]  # the first prepares the engine
     double.clean()
 
 
