@@ -7,10 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import onnx as onnx_files
 import tensorrt
 
-from convert.onnx.specialise import free_batch, specialise
 from edge_sr import zoo
 from edge_sr.model.engine_facts import EngineFacts, facts_of, seal, tile_sides, tiles_path
 from edge_sr.model.sidecar import Sidecar, load_sidecar, write_sidecar
@@ -77,6 +75,10 @@ def write_tiles(
         plan: other bytes than the engine's.
         facts: fields of EngineFacts that differ.
     """
+    import onnx as onnx_files  # the runtime's own tests do without it
+
+    from convert.onnx.specialise import free_batch, specialise
+
     main = load_sidecar(whole)
     onnx = zoo.FOLDER / main.made_from
     rows, columns = tile_sides(main.height or 0, main.width or 0, sides or rim)

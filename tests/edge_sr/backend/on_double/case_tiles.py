@@ -353,6 +353,25 @@ def test_a_batch_that_tensorrt_refuses(tmp_path: Path) -> None:
     double.clean()
 
 
+@pytest.mark.parametrize("runs", range(4))
+def test_tiles_that_fail_when_they_are_tried_are_not_used(runs: int, tmp_path: Path) -> None:
+    """Runs of an engine before TensorRT refuses one: to prepare, whole, and two batches."""
+    double.reset()
+    images = moving(SIZE, 3)
+    with opened(engines(tmp_path)) as upscaler:
+        whole = [result for result, _ in upscale(upscaler.session(SIZE), images)]
+        session = upscaler.session(SIZE, still="exact")
+        tensorrt.refuse["execute"] = runs
+        for (result, share), wanted in zip(upscale(session, images), whole, strict=True):
+            assert np.array_equal(result, wanted)
+            assert share == 1.0
+        said = [line for line in session.notices if "TensorRT cannot run it" in line]
+        assert len(said) == 1
+        start = "the tile engine is not used: " if runs == 0 else "every frame is computed as a "
+        assert said[0].startswith(start)
+    double.clean()
+
+
 @pytest.mark.parametrize("wrong", [0, 64])
 def test_a_new_tile_engine_is_tried_in_batches(wrong: int, tmp_path: Path) -> None:
     double.reset()
