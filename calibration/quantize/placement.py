@@ -54,8 +54,9 @@ def weighted_layers(model: onnx.ModelProto) -> list[Layer]:
         if node.op_type == "MatMul" and shapes[node.input[1]] != 2:
             continue
         if node.op_type in WEIGHTED:
-            inputs, axis = node.input[:2], output_axis(node)
-            found.append(Layer(node.name, node.op_type, *inputs, axis, node.output[0]))
+            source, weight = node.input[:2]
+            axis = output_axis(node)
+            found.append(Layer(node.name, node.op_type, source, weight, axis, node.output[0]))
     return found
 
 
