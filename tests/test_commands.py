@@ -38,6 +38,7 @@ ELSEWHERE = {
     "python -m training.held_out ": "needs pictures of its list; test_held_out.py has such",
     "python -m training.train --recipe training/recipes/edge-unet-s-live-x2-second": "test_pool.py",
     "python -m training.train --recipe lab/recipes/edge-unet-l-x2-tenth": "test_draw.py",
+    "python -m training.train --recipe training/recipes/unet-2020": "takes clips of 1280x720 alone",
 }
 PROGRAMS = ("edge-sr ", "python -m ")
 PIP = re.compile(r"(?:\.venv/bin/)?pip install '\.\[([\w,]+)\]'")

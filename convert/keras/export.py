@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,16 @@ def export_here(
         model, changes = single_precision(opened)
         model, more = channels_last(model)
         changes += more
-    if size is None and (free := free_size(model)) is not None:
+    probed, free = None, free_size(model) if size is None else None
+    if free is not None:
+        probed = _probe_free(free, model)
+    if free is not None and probed is not None:
         rows, columns = model.input_shape[1:3]
         changes.append(f"its fixed input of {columns}x{rows} was made free: it takes any size")
         model = free
     for line in changes:
         print(f"{NOTE}{line}")
-    channels, geometry = from_keras.probe(model)
+    channels, geometry = probed or from_keras.probe(model)
     if geometry.size and size and geometry.size != size:
         rows, columns = geometry.size
         raise ModelFileError(f"{source}: takes {columns}x{rows} only; leave --size out")
@@ -172,6 +176,24 @@ def _training_record(source: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelFileError(f"{path}: expected a JSON object; repair or remove it")
     return found
+
+
+def _probe_free(free: Any, model: Any) -> tuple[int, Geometry] | None:
+    """What `to_onnx.probe` finds of a model made free; None: it is better kept at its own size.
+
+    That is so where it is no image-to-image model at other sizes, or one of another scale. The
+    scale at its own size is known where rows and columns differ and grow alike: a missing border
+    would change their ratios differently.
+    """
+    try:
+        channels, geometry = from_keras.probe(free)
+    except ModelFileError:
+        return None
+    before, after = model.input_shape[1:3], model.output_shape[1:3]
+    own = {Fraction(large, small) for large, small in zip(after, before, strict=True)}
+    if before[0] != before[1] and len(own) == 1 and geometry.scale not in own:
+        return None
+    return channels, geometry
 
 
 def _trained_as(record: dict[str, Any]) -> str:

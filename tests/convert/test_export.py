@@ -114,6 +114,20 @@ def test_a_baseline_is_named_by_the_recipe_that_trained_it(tmp_path: Path) -> No
     assert export_here(source, tmp_path / "trained.onnx").architecture == "unet_2020"
 
 
+def test_what_works_at_its_own_size_alone_keeps_it(tmp_path: Path) -> None:
+    from training.models import ARCHITECTURES  # noqa: F401 - registers the layers
+    from training.models.layers import DepthToSpace
+
+    frame = keras.Input((80, 160, 1))  # 16x32 after the patches, 15x30 after the convolution
+    x = keras.layers.Rescaling(1 / 255)(frame)
+    x = keras.layers.Conv2D(25, 5, strides=5)(x)
+    x = keras.layers.Conv2D(64, (2, 3))(x)
+    made = keras.layers.Rescaling(255.0)(DepthToSpace(8)(x))
+    keras.Model(frame, made, name="patches").save(tmp_path / "patches.keras")
+    sidecar = export_here(tmp_path / "patches.keras", tmp_path / "patches.onnx")
+    assert (sidecar.width, sidecar.height, sidecar.scale) == (160, 80, "3/2")
+
+
 def test_a_fixed_size_needs_no_padding_where_it_fits(
     tiny: dict[str, Path], exported: dict[str, Path], tmp_path: Path
 ) -> None:

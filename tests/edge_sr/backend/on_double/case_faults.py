@@ -5,21 +5,22 @@ from __future__ import annotations
 import double
 import pytest
 import tensorrt
-from frames import GRAPHS, equal, expected, frames, open_backend, run_all
+from frames import (
+    GRAPHS,
+    SILENT,
+    UNSURVIVABLE,
+    equal,
+    expected,
+    frames,
+    open_backend,
+    run_all,
+)
 
 from edge_sr.backend.tensorrt.backend import TensorRTBackend
 from edge_sr.errors import EdgeSRError
 
 FRAMES = 20
 UNKNOWN, OUT_OF_MEMORY, ILLEGAL_ADDRESS, LAUNCH_FAILED = 999, 2, 700, 719
-# pycuda keeps a stack of contexts of its own. A failing pop leaves it wrong for good, and
-# pycuda ends the process with the thread: it is tested with pops that do not fail. What the driver
-# reports while something is given back it prints and does not raise; for memory it asks twice.
-UNSURVIVABLE = "" if GRAPHS else "cuCtxPopCurrent"
-GIVE_BACK = {"cuStreamDestroy", "cuEventDestroy", "cuMemFree", "cuMemFreeHost"}
-# of the reference that this process keeps: without it, contexts come and go, and all works
-HELD = {"cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRelease"}
-SILENT = HELD if GRAPHS else HELD | GIVE_BACK | {"cuMemAlloc", "cuMemHostAlloc"}
 
 
 def attempt(slots: int) -> EdgeSRError | None:

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 import tensorrt
+from frames import SILENT, UNSURVIVABLE
 from numpy.typing import NDArray
 from plans import write_engine, write_tiles
 
@@ -303,9 +304,11 @@ def test_whatever_fails_while_tiles_are_opened_whole_frames_go_on(tmp_path: Path
         wanted = upscaler.backend.infer(image)
         before = double.report()["calls"]
         assert upscaler.backend.open_tiles() is not None
-        calls = double.report()["calls"] - before
-    assert calls > 10
-    for call in range(1, calls + 1):
+        names = double.names(double.report()["calls"])[before:]
+    assert len(names) > 10
+    for call, name in enumerate(names, start=1):
+        if name == UNSURVIVABLE or name in SILENT:
+            continue
         double.reset()
         with opened(path) as upscaler:
             backend = upscaler.backend
@@ -327,7 +330,13 @@ def test_a_batch_that_fails_ends_its_frame_alone(call: int, tmp_path: Path) -> N
     with opened(engines(tmp_path)) as upscaler:
         whole = [result for result, _ in upscale(upscaler.session(SIZE), images)]
         session = upscaler.session(SIZE, still="exact")
-        assert len(list(upscale(session, images[:3]))) == 3
+        assert len(list(upscale(session, images[:2]))) == 2
+        session.submit(frame(images[2]))
+        before = double.report()["calls"]
+        session.collect()
+        names = double.names(double.report()["calls"])[before:]
+        if names[call] == UNSURVIVABLE or names[call] in SILENT:
+            pytest.skip(f"pycuda does not survive, or report, a failing {names[call]}")
         session.submit(frame(images[3]))
         double.fail(call + 1, UNKNOWN)  # after the first, which makes the GPU current
         with pytest.raises(BackendError, match="CUDA cannot"):

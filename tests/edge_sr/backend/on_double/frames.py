@@ -19,6 +19,14 @@ from edge_sr.backend.tensorrt.backend import TensorRTBackend
 
 ROWS, COLUMNS = 12, 20
 GRAPHS = os.environ.get("EDGE_SR_CUDA") != "pycuda"
+# pycuda keeps a stack of contexts of its own. A failing pop leaves it wrong for good, and
+# pycuda ends the process with the thread: it is tested with pops that do not fail. What the driver
+# reports while something is given back it prints and does not raise; for memory it asks twice.
+UNSURVIVABLE = "" if GRAPHS else "cuCtxPopCurrent"
+GIVE_BACK = {"cuStreamDestroy", "cuEventDestroy", "cuMemFree", "cuMemFreeHost"}
+# of the reference that this process keeps: without it, contexts come and go, and all works
+HELD = {"cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRelease"}
+SILENT = HELD if GRAPHS else HELD | GIVE_BACK | {"cuMemAlloc", "cuMemHostAlloc"}
 
 
 @cache
