@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from calibration.quantize.placement import Layer, weighted_layers
-from calibration.quantize.qdq import Plan, Writer, quantise_weight, tensors_of
+from calibration.quantize.qdq import SMALLEST_SCALE, Plan, Writer, quantise_weight, tensors_of
 
 NARROW = 4  # input channels below which a float convolution is the faster one
 ZERO, ALL = 128, 255  # the level of 0 in what may be negative; levels above 0 in what may not
@@ -141,7 +141,7 @@ class _CpuWriter(Writer):
     def grid(self, leader: str) -> tuple[float, NDArray[np.generic]]:
         group = [name for name, other in self.leaders.items() if other == leader]
         if self.positive.issuperset(group):
-            return self.clip(leader) / ALL, np.array(0, np.uint8)
+            return max(self.clip(leader) / ALL, SMALLEST_SCALE), np.array(0, np.uint8)
         return super().grid(leader)[0], np.array(ZERO, np.uint8)
 
     def rewire(self, node: onnx.NodeProto) -> None:

@@ -47,6 +47,13 @@ def test_every_int8_layer_becomes_an_integer_kernel(tmp_path: Path) -> None:
     assert "QLinearConv" not in fused(with_int8, tmp_path)  # why there are two variants
 
 
+def test_a_result_that_is_always_0_has_a_scale() -> None:
+    model = luma_model()
+    written = quantise_for_cpu(model, plan_for(model, INNER), OUTPUTS | {"body2_relu": 0.0})
+    assert "body2" in int8_layers(written)
+    assert broken_cpu_rules(written) == []
+
+
 def test_the_kernels_compute_what_the_file_says() -> None:
     model = luma_model()
     written = quantise_for_cpu(model, plan_for(model, INNER), OUTPUTS)
