@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from calibration.quantize.judge import NEAR_DB
 from calibration.quantize.qdq import tensors_of
 from calibration.quantize.search import LossError
 from edge_sr.model.sidecar import Sidecar
+
+logger = logging.getLogger(__name__)
 
 
 def to_int8(
@@ -92,6 +95,11 @@ def write_int8(
     half, model = around == "fp16", variant(result, around)
     plan = result.found.plan if half else result.cpu_plan
     loss_db = result.loss_fp16_db if half else result.loss_db
+    if loss_db > max_loss_db:  # the search bounds its own measure, before the rest is made fp16
+        logger.warning(
+            "%s: loses %.3f dB, with %s around the int8 layers; %g was allowed",
+            *(output.name, loss_db, around, max_loss_db),
+        )
     here = {} if half else {"int8_onnxruntime_loss_db": round(result.loss_here_db, 4)}
     near = {"int8_worst_psnr_db": round(result.nearness.psnr_db, 2)}
     quality = (

@@ -121,6 +121,17 @@ def test_it_says_what_is_fastest_on_this_cpu(
     assert line.endswith(f"; {last}")
 
 
+def test_a_file_that_loses_more_than_allowed_says_so(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--max-loss-db", "0.0001", "--allow-loss", "--around", "fp16")
+    assert convert(place, "x2.onnx", "loses.onnx", *more) == 0
+    lost = load_sidecar(place / "loses.onnx").quality["int8_loss_db"]
+    said = f"loses.onnx: loses {lost:.3f} dB, with fp16 around the int8 layers; 0.0001 was allowed"
+    assert lost > 0.0001
+    assert said in capsys.readouterr().err
+
+
 def _with_facts(path: Path) -> tuple[Path, Sidecar]:
     return path, load_sidecar(path)
 
